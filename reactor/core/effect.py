@@ -1,0 +1,156 @@
+"""Everything the engine can ask for, as data: who delivers it is not its business."""
+
+from collections.abc import Mapping
+
+import msgspec
+
+from reactor.core.event import Event
+from reactor.core.marks import Mark
+
+
+class Execute(msgspec.Struct, frozen=True, tag="execute"):
+    """Send a QMP command; the reply comes back as ``Answered`` with the same id.
+
+    ``deadline`` is on the engine's clock: a reply that is later counts as lost.
+    ``changes`` is false for queries, which need no intent in the journal.
+    """
+
+    id: str
+    guest: str
+    command: str
+    arguments: Mapping[str, object]
+    deadline: float
+    changes: bool = True
+    run: str = ""
+
+
+class AskPath(msgspec.Struct, frozen=True, tag="ask-path"):
+    """Ask whether a dump may be written to ``path``; answered with ``Answered``.
+
+    The result is null when it may; an error names the reason.
+    """
+
+    id: str
+    path: str
+
+
+class Discard(msgspec.Struct, frozen=True, tag="discard"):
+    """Remove what a failed dump of ours left at ``path``."""
+
+    path: str
+
+
+class Publish(msgspec.Struct, frozen=True, tag="publish"):
+    """Put a message into the outbox.
+
+    ``topic`` stands below ``<prefix>/<host>/`` unless ``absolute``.
+    """
+
+    topic: str
+    payload: object
+    qos: int = 1
+    retain: bool = False
+    absolute: bool = False
+    properties: Mapping[str, str] = {}
+    run: str = ""
+
+
+class MarkSet(msgspec.Struct, frozen=True, tag="mark-set"):
+    """A mark was set or renewed."""
+
+    mark: Mark
+
+
+class MarkCleared(msgspec.Struct, frozen=True, tag="mark-cleared"):
+    """A mark is gone: cleared by a policy or expired."""
+
+    mark: Mark
+
+
+class EventSeen(msgspec.Struct, frozen=True, tag="event-seen"):
+    """An event was classified (own or not) and belongs on MQTT and in the tail."""
+
+    event: Event
+
+
+class RunChanged(msgspec.Struct, frozen=True, tag="run-changed"):
+    """What the world is told of a run: its state, present step and outcome."""
+
+    run: str
+    policy: str
+    guest: str
+    state: str
+    step: str = ""
+    outcome: str = ""
+    error: str = ""
+    started: float | None = None
+    ended: float | None = None
+
+
+class GuestChanged(msgspec.Struct, frozen=True, tag="guest-changed"):
+    """What the world is told of a guest."""
+
+    guest: str
+    status: str
+    since: float
+    connected: bool
+    uuid: str = ""
+    kind: str = "vm"
+    qemu_version: str = ""
+    labels: Mapping[str, str] = {}
+    gone: bool = False
+
+
+class Trace(msgspec.Struct, frozen=True, tag="trace", omit_defaults=True):
+    """Why something was or was not done; ``path`` is the place in the policy.
+
+    ``reason`` is the sentence that the operator reads; ``values`` are what the
+    decision was made from.
+    """
+
+    at: float
+    policy: str
+    guest: str
+    path: str
+    verdict: str
+    reason: str = ""
+    run: str = ""
+    values: Mapping[str, object] = {}
+
+
+class Log(msgspec.Struct, frozen=True, tag="log"):
+    """A line for the operator's log."""
+
+    level: str
+    text: str
+    policy: str = ""
+    guest: str = ""
+    run: str = ""
+
+
+class Keep(msgspec.Struct, frozen=True, tag="keep"):
+    """State that must survive: ``value`` replaces what ``kind``/``key`` held.
+
+    None takes it away. Everything that the engine wants to know after a
+    restart leaves as a ``Keep``: their fold IS the engine's snapshot.
+    """
+
+    kind: str
+    key: str
+    value: bytes | None
+
+
+Effect = (
+    Execute
+    | AskPath
+    | Discard
+    | Publish
+    | MarkSet
+    | MarkCleared
+    | EventSeen
+    | RunChanged
+    | GuestChanged
+    | Trace
+    | Log
+    | Keep
+)

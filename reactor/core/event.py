@@ -1,0 +1,24 @@
+"""An event: something that happened to a guest, past and immutable."""
+
+from collections.abc import Mapping
+
+import msgspec
+
+
+class Event(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One QMP event, or one of the engine's own (``REACTOR_*``).
+
+    ``time`` is QEMU's own stamp and ``received`` the arrival, both seconds
+    since the epoch. QEMU's stamps are not monotonic on the wire: a delayed
+    event of its rate limiter carries the time of its occurrence.
+    ``data`` is QEMU's, hyphens and all; what the guest chose in it is never
+    trusted.
+    """
+
+    name: str
+    guest: str
+    data: Mapping[str, object] = {}
+    time: float = 0.0
+    received: float = 0.0
+    synthetic: bool = False
+    own: bool = False

@@ -1,0 +1,142 @@
+"""Every intentional error: a place, a problem and a fix, with the blame in the type."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Place:
+    """Where in a file; line and column count from 1, 0 when they are not known."""
+
+    file: str
+    line: int = 0
+    column: int = 0
+
+    def __str__(self) -> str:
+        """``file:line:column``, as editors and compilers write it."""
+        if not self.line:
+            return self.file
+        return f"{self.file}:{self.line}:{self.column}"
+
+
+class Code(StrEnum):
+    """The number of a finding: stable for ever, so that tools can filter by it."""
+
+    YAML = "R001"
+    DUPLICATE_KEY = "R002"
+    UNKNOWN_KEY = "R003"
+    FORBIDDEN_YAML = "R004"
+    WRONG_VALUE = "R005"
+    MISSING_KEY = "R006"
+    NOT_BUILT = "R007"
+    EXPRESSION = "R008"
+    DUPLICATE_NAME = "R009"
+    NOT_ALLOWED = "R010"
+    UNREADABLE = "R011"
+    RUN_STATE = "R012"
+
+
+class Severity(StrEnum):
+    """How bad a finding is: only an error stops a policy from being loaded."""
+
+    ERROR = "error"
+    WARNING = "warning"
+    NOTE = "note"
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One finding in a file: what is wrong where, and how to mend it.
+
+    ``path`` is the place inside the policy, such as ``steps/2/payload``.
+    """
+
+    place: Place
+    code: Code
+    problem: str
+    fix: str
+    severity: Severity = Severity.ERROR
+    path: str = ""
+
+    def __str__(self) -> str:
+        """Two lines for people: the finding and its fix."""
+        return f"{self.place}: {self.code} {self.problem}\n  fix: {self.fix}"
+
+
+class ReactorError(Exception):
+    """The parent of every error that is raised on purpose.
+
+    Args:
+        place: a file, socket, broker or policy, as the operator names it.
+        problem: what is wrong, one sentence without a full stop.
+        fix: what to do about it, an imperative.
+    """
+
+    def __init__(self, place: object, problem: str, fix: str) -> None:
+        super().__init__(f"{place}: {problem}\n  fix: {fix}")
+        self.place = place
+        self.problem = problem
+        self.fix = fix
+
+
+class PolicyError(ReactorError):
+    """The author of a policy must act; carries every problem of one pass."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        self.problems = tuple(problems)
+        first = self.problems[0]
+        super().__init__(first.place, first.problem, first.fix)
+
+    def __str__(self) -> str:
+        """All the problems, two lines each."""
+        return "\n".join(map(str, self.problems))
+
+
+class SettingsError(ReactorError):
+    """The admin of the host must act: a settings file, flag or folder is wrong."""
+
+
+class ExpressionError(ReactorError):
+    """An expression cannot be compiled; ``column`` counts from 1 inside its source."""
+
+    def __init__(self, source: str, column: int, problem: str, fix: str) -> None:
+        super().__init__(f"expression {source!r}, column {column}", problem, fix)
+        self.source = source
+        self.column = column
+
+
+class MonitorError(ReactorError):
+    """A QMP monitor cannot be reached, or does not speak QMP."""
+
+
+class GuestError(ReactorError):
+    """QEMU itself said no; nothing was done.
+
+    ``error_class`` and ``description`` are QEMU's own words (QMP ``error``).
+    """
+
+    def __init__(self, guest: str, command: str, error_class: str, description: str) -> None:
+        super().__init__(
+            f"guest {guest}, command {command}",
+            f"{error_class}: {description}",
+            "look the command up in QEMU's QMP reference; nothing was changed",
+        )
+        self.error_class = error_class
+        self.description = description
+
+
+class LostReply(ReactorError):  # noqa: N818 - a fact about the link, not an error of ours
+    """The monitor died after a command was sent: its outcome is unknown.
+
+    The command may or may not have been carried out; it must never be
+    repeated blindly.
+    """
+
+
+class JournalError(ReactorError):
+    """The journal cannot be opened, read or written."""
+
+
+class BrokerError(ReactorError):
+    """The MQTT broker cannot be reached or refuses us."""
