@@ -68,7 +68,10 @@ class MarkCleared(msgspec.Struct, frozen=True, tag="mark-cleared"):
 
 
 class EventSeen(msgspec.Struct, frozen=True, tag="event-seen"):
-    """An event was classified (own or not) and belongs on MQTT and in the tail."""
+    """An event that the engine made (``REACTOR_*``, synthetic) or found to be its own doing.
+
+    Any other event stands in the journal as it came in; no effect is spent on it.
+    """
 
     event: Event
 
