@@ -1,0 +1,112 @@
+"""What is known of QMP commands and events: effect, permission, idempotence, run states."""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from fnmatch import fnmatchcase
+
+from reactor.core import catalog_commands
+
+STORAGE_DAEMON = "storage-daemon"
+DISCONNECTED = "disconnected"
+
+
+class EffectClass(StrEnum):
+    """How much a command can do; the order of the members is the order of power."""
+
+    READ = "read"
+    ADJUST = "adjust"
+    DISRUPT = "disrupt"
+    DESTROY = "destroy"
+    ESCAPE = "escape"
+
+
+_CLASSES: Mapping[str, EffectClass] = {
+    name: effect
+    for effect, names in (
+        (EffectClass.READ, catalog_commands.READ),
+        (EffectClass.ADJUST, catalog_commands.ADJUST),
+        (EffectClass.DISRUPT, catalog_commands.DISRUPT),
+        (EffectClass.DESTROY, catalog_commands.DESTROY),
+        (EffectClass.ESCAPE, catalog_commands.ESCAPE),
+    )
+    for name in names
+}
+
+# Commands that destroy, write files of the host, start programs or open doors.
+_NEEDS_ALLOW = (
+    "quit human-monitor-command transaction qom-set add-fd getfd add_client "
+    "blockdev-add blockdev-del blockdev-create blockdev-reopen blockdev-snapshot* "
+    "blockdev-change-medium blockdev-remove-medium change-backing-file block-commit "
+    "block-dirty-bitmap-clear block-dirty-bitmap-remove "
+    "drive-* chardev-* object-add object-del device_add device_del netdev_add netdev_del "
+    "memsave pmemsave screendump dumpdtb dump-skeys snapshot-* replay-* "
+    "nbd-server-start block-export-add migrate-incoming migrate-recover migrate-continue "
+    "xen-* x-* yank"
+).split()
+
+# Sent twice they leave what they leave when sent once. `cont` is not among them:
+# the guest may have panicked again in between, and would run on as a dead kernel.
+_IDEMPOTENT = frozenset(
+    "set-action migrate-set-capabilities migrate-set-parameters stop balloon "
+    "block-job-set-speed block_set_io_throttle set_link watchdog-set-action "
+    "block-set-write-threshold".split()
+)
+
+_LIMITED_AS = {"system_reset": "reset", "dump-guest-memory": "dump", "quit": "destroy"}
+
+
+def effect_of(command: str) -> EffectClass:
+    """How much this command can do; a command that nobody knows counts as ``escape``."""
+    return _CLASSES.get(command, EffectClass.ESCAPE)
+
+
+def is_known(command: str) -> bool:
+    """Whether some QEMU from 5.2 to 11.1 has this command."""
+    return command in _CLASSES
+
+
+def known_commands() -> frozenset[str]:
+    """The names of all commands, for did-you-mean."""
+    return frozenset(_CLASSES)
+
+
+def changes(command: str) -> bool:
+    """Whether a step with this command must hold the guest."""
+    return effect_of(command) is not EffectClass.READ
+
+
+def needs_allow(command: str, arguments: Mapping[str, object] | None = None) -> bool:
+    """Whether ``settings.qmp.allow`` must name this command before it goes out.
+
+    ``migrate`` needs it only where its ``uri`` starts a program or writes a
+    file; an ``uri`` that is not known yet (``arguments`` None) does not count.
+    """
+    if command == "migrate":
+        uri = str((arguments or {}).get("uri", ""))
+        channels = (arguments or {}).get("channels")
+        return uri.startswith(("exec:", "file:")) or channels is not None
+    if not is_known(command):
+        return True
+    return any(fnmatchcase(command, pattern) for pattern in _NEEDS_ALLOW)
+
+
+def is_idempotent(command: str) -> bool:
+    """Whether the command may be sent again when its reply was lost."""
+    return command in _IDEMPOTENT or (
+        effect_of(command) is EffectClass.READ and not needs_allow(command)
+    )
+
+
+def limited_as(command: str) -> str | None:
+    """Under which name of ``settings.limits`` this command counts: reset, dump, destroy."""
+    return _LIMITED_AS.get(command)
+
+
+def deadly_arguments(command: str, arguments: Mapping[str, object]) -> str | None:
+    """Why these schema-valid arguments would kill QEMU, or None.
+
+    Source: measured on 7.2 and 11.1.3 (assertion ``bs_queue != NULL``).
+    """
+    if command == "blockdev-reopen" and arguments.get("options") == []:
+        return "blockdev-reopen with empty options aborts QEMU"
+    return None
