@@ -1,0 +1,33 @@
+# Everything that people and CI run. `make` alone lists it.
+.DEFAULT_GOAL := help
+.PHONY: help setup demo check test lab bench pins clean
+
+BIN := .venv/bin
+
+help: ## this list
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## (.*)/  make \1\t\2/' | expand -t 16
+
+setup: ## QEMU, Mosquitto and a .venv with the pinned libraries; instant when they are there
+	@scripts/setup
+
+demo: setup ## a real QEMU guest panics and reactor brings it back, told step by step
+	@$(BIN)/reactor demo
+
+check: setup ## all fast checks: lint, format, types, layers, spelling, schema, tests, coverage floors
+	@$(BIN)/python scripts/check.py
+
+test: setup ## everything: check, then the lab on real QEMU, the documents' snippets, a bench smoke run
+	@$(BIN)/python scripts/check.py --all
+
+lab: setup ## only the tests on a real QEMU and Mosquitto
+	@$(BIN)/python -m pytest -m lab tests
+
+bench: setup ## measure against the machine's floors
+	@$(BIN)/python -m bench
+
+pins: setup ## work out constraints.txt anew from pyproject.toml
+	@scripts/pins
+
+clean: ## remove .venv, caches and build results
+	@rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage .coverage.*
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
