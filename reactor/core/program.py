@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from reactor.core import catalog
+from reactor.core.expr import Expression
 from reactor.core.guards import FAULT_STATES, Rule
 from reactor.core.policy import (
     CheckStep,

@@ -1,0 +1,138 @@
+"""Whether a match becomes a run: the contract's order, each step with its reason."""
+
+from collections import OrderedDict, deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+import msgspec
+
+from reactor.core.policy import Limit, LimitScope, Mode, Policy
+from reactor.core.windows import HOUR, Starts, WindowCounts
+
+SLOT_LINE_MAX = 1000
+"""Runs of one policy that may wait for a slot of ``N at once``."""
+
+
+class Verdict(StrEnum):
+    """Why a match became a run or did not; the value is what operators read."""
+
+    ADMITTED = "admitted"
+    NOT_SELECTED = "the policy does not select this guest"
+    OWN = "the event is an effect of reactor's own command"
+    WHERE_FALSE = "`where` is false"
+    KEY_FAILED = "`by` could not be evaluated"
+    NOT_READY = "not ready on this guest"
+    ARMING = "held back: the policy is being armed on this guest"
+    BUSY = "a run of this key is still open"
+    COOLING_DOWN = "cooling down"
+    LIMITED = "limited"
+    QUEUE_FULL = "queue full"
+    CONDITION_FALSE = "`if` is false"
+    WOULD_RUN = "would run"
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """A verdict with its figures; ``limit`` is the one that refused, if one did."""
+
+    verdict: Verdict
+    reason: str = ""
+    limit: Limit | None = None
+
+
+class LedgerRow(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What stays of an admitted run for as long as a window may count it."""
+
+    run: str
+    policy: str
+    guest: str
+    key: str
+    at: float
+    started: float | None = None
+    counts: bool = True
+
+
+@dataclass(slots=True)
+class PolicyState:
+    """What a policy remembers between events; rebuilt from ledger rows after a restart.
+
+    ``open`` holds the run ids of each key, oldest first; ``slots`` the runs that
+    count for ``N at once``, with their scope values; ``told`` until when the
+    ``on_limit`` of a limit and scope value has been spoken for.
+    """
+
+    counts: WindowCounts
+    starts: Starts = field(default_factory=Starts)
+    rows: OrderedDict[str, LedgerRow] = field(default_factory=OrderedDict)
+    open: dict[str, deque[str]] = field(default_factory=dict)
+    slots: dict[str, Mapping[LimitScope, str]] = field(default_factory=dict)
+    slot_line: deque[str] = field(default_factory=deque)
+    told: dict[str, float] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, policy: Policy) -> "PolicyState":
+        """The state of a policy that has seen nothing."""
+        return cls(WindowCounts(policy.limits))
+
+    def horizon(self, policy: Policy) -> float:
+        """Seconds for which a ledger row is of use."""
+        return max(self.counts.longest, policy.cooldown or 0.0, HOUR)
+
+    def remember(self, row: LedgerRow, values: Mapping[LimitScope, str]) -> None:
+        """Count a ledger row in, as at its admission."""
+        self.rows[row.run] = row
+        if row.counts:
+            self.counts.add(row.run, values, row.at)
+        if row.started is not None:
+            self.starts.add(row.key, row.started)
+
+
+def scope_values(guest: str, key: str, host: str) -> dict[LimitScope, str]:
+    """The value of each scope for one run."""
+    return {LimitScope.GUEST: guest, LimitScope.KEY: key, LimitScope.HOST: host}
+
+
+def decide(
+    policy: Policy, state: PolicyState, key: str, values: Mapping[LimitScope, str], now: float
+) -> Decision:
+    """Whether a match that is selected and ready is admitted now.
+
+    The order is the contract's: busy, cooldown, windowed limits, queue. Busy
+    comes before cooldown: an operator who reads "cooling down" would shorten
+    the cooldown, although the open run itself is what is stuck.
+    """
+    open_runs = state.open.get(key)
+    if policy.mode is Mode.SINGLE and open_runs:
+        return Decision(Verdict.BUSY, f"run {open_runs[0]} is open")
+    last = state.starts.last(key)
+    if policy.cooldown is not None and last is not None and now < last + policy.cooldown:
+        left = last + policy.cooldown - now
+        return Decision(Verdict.COOLING_DOWN, f"{left:.1f} s left")
+    limit = state.counts.full(values, now)
+    if limit is not None:
+        return Decision(Verdict.LIMITED, limit.text, limit)
+    if policy.mode is Mode.QUEUED and open_runs and len(open_runs) > policy.max:
+        return Decision(Verdict.QUEUE_FULL, f"{policy.max} wait already")
+    if len(state.slot_line) >= SLOT_LINE_MAX:
+        return Decision(Verdict.QUEUE_FULL, f"{SLOT_LINE_MAX} wait for a slot already")
+    return Decision(Verdict.ADMITTED)
+
+
+def slot_refusal(
+    policy: Policy, state: PolicyState, values: Mapping[LimitScope, str]
+) -> Limit | None:
+    """The ``N at once`` limit that leaves no slot now, or None."""
+    for limit in policy.limits:
+        if limit.window is not None:
+            continue
+        value = values[limit.scope]
+        used = sum(1 for taken in state.slots.values() if taken[limit.scope] == value)
+        if used >= limit.count:
+            return limit
+    return None
+
+
+def told_key(limit: Limit, values: Mapping[LimitScope, str]) -> str:
+    """Under which name ``on_limit`` of this limit and scope value is remembered."""
+    return f"{limit.text}|{values[limit.scope]}"

@@ -1,0 +1,139 @@
+"""What the engine knows of one guest, and who has its hand on it."""
+
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+import msgspec
+
+from reactor.core.catalog import DISCONNECTED, STORAGE_DAEMON
+from reactor.core.event import Event
+from reactor.core.guards import GuestState
+from reactor.core.inputs import Facts
+
+
+class Readiness(StrEnum):
+    """Whether a policy's ``arm`` has succeeded on a guest."""
+
+    READY = "ready"
+    ARMING = "arming"
+    NOT_READY = "not ready"
+
+
+@dataclass(slots=True)
+class Arming:
+    """The arm of one policy on one guest; ``until`` bounds the time it holds matches back."""
+
+    state: Readiness
+    reason: str = ""
+    run: str = ""
+    until: float = 0.0
+    retry_at: float | None = None
+    told: bool = False
+
+
+class KeptGuest(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The stored snapshot of a guest: what a restart compares with."""
+
+    epoch: str
+    facts: Facts
+    since: float
+
+
+@dataclass(slots=True)
+class OwnActions:
+    """What we did to the guest lately, to tell our events from its own.
+
+    ``holder_sent`` is true from a changing command to the end of its step.
+    """
+
+    reset_sent: float | None = None
+    holder_sent: bool = False
+    dumping: bool = False
+    jobs: deque[str] = field(default_factory=lambda: deque(maxlen=1000))
+    deleted: deque[str] = field(default_factory=lambda: deque(maxlen=1000))
+
+
+@dataclass(slots=True)
+class Guest:
+    """One guest; ``status`` is what ``query-status`` answered last, never inferred."""
+
+    name: str
+    labels: Mapping[str, str] = field(default_factory=dict)
+    epoch: str = ""
+    facts: Facts = field(default_factory=Facts)
+    connected: bool = False
+    status: str = DISCONNECTED
+    since: float = 0.0
+    dump: str = ""
+    migrating: bool = False
+    dump_ended: float | None = None
+    shutdown_seen: bool = False
+    lost_at: float | None = None
+    hand: str = ""
+    line: deque[str] = field(default_factory=deque)
+    own: OwnActions = field(default_factory=OwnActions)
+    listeners: set[str] = field(default_factory=set)
+    watchers: set[str] = field(default_factory=set)
+    arming: dict[str, Arming] = field(default_factory=dict)
+    refreshing: str = ""
+    refresh_again: bool = False
+
+    @property
+    def is_storage_daemon(self) -> bool:
+        """Whether there is no guest behind the monitor, only disks."""
+        return self.facts.kind == STORAGE_DAEMON
+
+    def state(self) -> GuestState:
+        """What the guard looks at."""
+        return GuestState(
+            self.status, self.dump == "active", self.migrating, self.dump_ended
+        )
+
+
+_RESET_ECHO = 10.0
+_PORT_ECHO = 1.0
+_STEP_EVENTS = frozenset({"STOP", "RESUME", "POWERDOWN"})
+_JOB_EVENTS = frozenset(
+    {
+        "BLOCK_JOB_COMPLETED",
+        "BLOCK_JOB_CANCELLED",
+        "BLOCK_JOB_ERROR",
+        "BLOCK_JOB_READY",
+        "BLOCK_JOB_PENDING",
+        "JOB_STATUS_CHANGE",
+    }
+)
+_MAYBE_OWN = (
+    _STEP_EVENTS
+    | _JOB_EVENTS
+    | {"RESET", "SHUTDOWN", "DUMP_COMPLETED", "VSERPORT_CHANGE", "DEVICE_DELETED"}
+)
+
+
+def is_own(event: Event, guest: Guest, now: float) -> bool:
+    """Whether the event is an effect of ours: the closed list of the contract.
+
+    GUEST_PANICKED, WATCHDOG, BLOCK_IO_ERROR, QUORUM_* and the engine's own
+    events never are: what they tell happened inside the guest or its disks.
+    """
+    if event.name not in _MAYBE_OWN:
+        return False
+    own = guest.own
+    reset_age = None if own.reset_sent is None else now - own.reset_sent
+    if event.name == "RESET":
+        by_command = event.data.get("reason") == "host-qmp-system-reset"
+        return by_command or (reset_age is not None and reset_age <= _RESET_ECHO)
+    if event.name == "VSERPORT_CHANGE":
+        closed = event.data.get("open") is False
+        return closed and reset_age is not None and reset_age <= _PORT_ECHO
+    if event.name == "DUMP_COMPLETED":
+        return own.dumping
+    if event.name == "SHUTDOWN":
+        return own.holder_sent and str(event.data.get("reason", "")).startswith("host-")
+    if event.name == "DEVICE_DELETED":
+        return event.data.get("device") in own.deleted
+    if event.name in _STEP_EVENTS:
+        return own.holder_sent
+    return (event.data.get("device") or event.data.get("id")) in own.jobs

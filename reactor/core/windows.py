@@ -1,0 +1,95 @@
+"""Counting over sliding windows: limits, cooldowns, the number of a run in its hour."""
+
+from collections import OrderedDict, deque
+from collections.abc import Mapping, Sequence
+
+from reactor.core.policy import Limit, LimitScope
+
+KEYS_KEPT = 10_000
+"""Keys a policy remembers; the least recently used goes first."""
+
+HOUR = 3600.0
+_STARTS_KEPT = 1000
+
+
+class WindowCounts:
+    """How often something was admitted, per limit and scope value.
+
+    A window is (now - window, now]: what lies exactly one window back no
+    longer counts.
+    """
+
+    __slots__ = ("_limits", "_times")
+
+    def __init__(self, limits: Sequence[Limit]) -> None:
+        self._limits = [limit for limit in limits if limit.window is not None]
+        self._times: list[OrderedDict[str, deque[tuple[float, str]]]] = [
+            OrderedDict() for _ in self._limits
+        ]
+
+    def full(self, values: Mapping[LimitScope, str], now: float) -> Limit | None:
+        """The first limit that admits no more now, or None."""
+        for limit, table in zip(self._limits, self._times, strict=True):
+            times = table.get(values[limit.scope])
+            if times is None:
+                continue
+            _prune(times, now - (limit.window or 0.0))
+            if len(times) >= limit.count:
+                return limit
+        return None
+
+    def add(self, name: str, values: Mapping[LimitScope, str], at: float) -> None:
+        """Count one more, under a name that ``remove`` knows."""
+        for limit, table in zip(self._limits, self._times, strict=True):
+            value = values[limit.scope]
+            times = table.setdefault(value, deque())
+            times.append((at, name))
+            table.move_to_end(value)
+            _prune(times, at - (limit.window or 0.0))
+            if len(table) > KEYS_KEPT:
+                table.popitem(last=False)
+
+    def remove(self, name: str, values: Mapping[LimitScope, str]) -> None:
+        """Give a place back."""
+        for limit, table in zip(self._limits, self._times, strict=True):
+            times = table.get(values[limit.scope])
+            if times is not None:
+                kept = deque(item for item in times if item[1] != name)
+                table[values[limit.scope]] = kept
+
+    @property
+    def longest(self) -> float:
+        """The longest window in seconds, 0 without one."""
+        return max((limit.window or 0.0 for limit in self._limits), default=0.0)
+
+
+def _prune(times: deque[tuple[float, str]], until: float) -> None:
+    while times and times[0][0] <= until:
+        times.popleft()
+
+
+class Starts:
+    """When the runs of each key started: for cooldown and ``run.nth``."""
+
+    __slots__ = ("_times",)
+
+    def __init__(self) -> None:
+        self._times: OrderedDict[str, deque[float]] = OrderedDict()
+
+    def add(self, key: str, at: float) -> None:
+        """Remember a start."""
+        times = self._times.setdefault(key, deque(maxlen=_STARTS_KEPT))
+        times.append(at)
+        self._times.move_to_end(key)
+        if len(self._times) > KEYS_KEPT:
+            self._times.popitem(last=False)
+
+    def last(self, key: str) -> float | None:
+        """The latest start of this key, or None."""
+        times = self._times.get(key)
+        return times[-1] if times else None
+
+    def within_hour(self, key: str, now: float) -> int:
+        """How many runs of this key started in the hour up to now."""
+        times = self._times.get(key, ())
+        return sum(1 for at in times if at > now - HOUR)
