@@ -1,0 +1,176 @@
+"""The commands that the documents tell people to type."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from scripts.check import Check, Report, run
+from tests.house.checkout import ROOT, name_of, texts
+
+TARGETS = ["help", "setup", "demo", "check", "test", "lab", "bench", "pins", "clean"]
+
+
+def make(*arguments: str) -> str:
+    """What make prints; without the flags of a make that this test runs below."""
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("MAKE")}
+    return subprocess.run(
+        ["make", "--no-print-directory", *arguments],
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+        text=True,
+        env=environment,
+    ).stdout
+
+
+def test_make_alone_lists_every_target() -> None:
+    """Whoever types `make` learns what there is, each with a sentence."""
+    listed = re.findall(r"^  make (\w+) +\S.*", make(), flags=re.MULTILINE)
+    assert listed == TARGETS
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_a_target_can_be_made(target: str) -> None:
+    """Make knows how, from its file alone."""
+    assert make("--dry-run", target)
+
+
+def test_documents_name_only_targets_that_exist() -> None:
+    """Nobody is told to type `make` with a target that is not there."""
+    named = {
+        (name, target)
+        for name, text in texts()
+        if name.endswith(".md")
+        for target in re.findall(r"(?:`|^\s*\$? ?)make ([a-z]+)", text, flags=re.MULTILINE)
+    }
+    assert named
+    assert {(name, target) for name, target in named if target not in TARGETS} == set()
+
+
+def test_ci_runs_make_test_and_nothing_else() -> None:
+    """What CI runs is what everybody can run."""
+    script = ROOT / ".ci" / "run"
+    assert os.access(script, os.X_OK), name_of(script)
+    commands = script.read_text(encoding="utf-8").splitlines()
+    assert commands == [
+        "#!/usr/bin/env bash",
+        "set -euo pipefail",
+        'cd "$(dirname "$0")/.."',
+        "make test",
+    ]
+
+
+def python(code: str) -> tuple[str, ...]:
+    """A command that runs this code."""
+    return (sys.executable, "-c", code)
+
+
+def test_a_check_that_fails_shows_its_output_and_how_to_run_it_alone(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """The last lines name the one that failed; the one that passed is quiet."""
+    report = Report()
+    report.add(run(Check("good", python("print('noise')")), live=False))
+    report.add(run(Check("bad", ("sh", "-c", "echo broken; exit 3")), live=False))
+    assert report.close() == 1
+    printed = re.sub(r"\d+\.\d s", "N s", capsys.readouterr().out)
+    assert printed == (
+        "ok   good (N s)\n"
+        "broken\n"
+        "FAIL bad (N s)\n"
+        "\n"
+        "check: 1 passed, 1 failed\n"
+        "  bad: sh -c 'echo broken; exit 3'\n"
+    )
+
+
+def test_when_all_checks_pass_the_exit_code_is_zero(capsys: pytest.CaptureFixture[str]) -> None:
+    """The summary counts them."""
+    report = Report()
+    report.add(run(Check("good", python("")), live=False))
+    assert report.close() == 0
+    assert capsys.readouterr().out.endswith("\ncheck: 1 passed, 0 failed\n")
+
+
+@pytest.mark.parametrize(
+    ("check", "output"),
+    [
+        pytest.param(
+            Check("slow", python("import time; time.sleep(20)"), limit=0.2),
+            "still running after 0 s, so it was ended\n",
+            id="hangs",
+        ),
+        pytest.param(
+            Check("gone", ("no-such-tool",)),
+            "no-such-tool: No such file or directory\n  fix: make setup\n",
+            id="is not installed",
+        ),
+    ],
+)
+def test_a_check_that_cannot_end_by_itself_has_failed(check: Check, output: str) -> None:
+    """It costs its own result, not the run of the others."""
+    result = run(check, live=False)
+    assert (result.code, result.output) == (1, output)
+
+
+def test_set_up_without_a_new_enough_python_says_which_and_what_to_do(tmp_path: Path) -> None:
+    """A Python that is too old is refused before anything is made."""
+    old = tmp_path / "python3"
+    old.write_text("#!/bin/sh\nexit 1\n", encoding="utf-8")
+    old.chmod(0o755)
+    copy = set_up_folder(tmp_path)
+    result = set_up(copy, {"PYTHON": str(old)})
+    assert result.returncode == 1
+    assert result.stderr == (
+        f"setup: {old} is not Python 3.11 or newer\n  fix: make setup PYTHON=/path/to/python3.11\n"
+    )
+    assert not (copy / ".venv").exists()
+
+
+def test_set_up_without_rights_prints_the_line_that_installs(tmp_path: Path) -> None:
+    """Who may not install packages is told what the administrator has to type."""
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    fake(programs, "id", "echo 1000")
+    fake(programs, "sudo", "exit 1")
+    fake(programs, "apt-get", "exit 0")
+    for name in ("bash", "env", "dirname", "tr", "cat"):
+        (programs / name).symlink_to(str(shutil.which(name)))
+    result = set_up(set_up_folder(tmp_path), {"PYTHON": sys.executable, "PATH": str(programs)})
+    assert result.returncode == 1
+    assert result.stderr == (
+        "setup: missing: qemu-system-x86 qemu-system-common qemu-utils\n"
+        "  fix: run 'sudo apt install qemu-system-x86 qemu-system-common qemu-utils', "
+        "then 'make setup' again\n"
+    )
+
+
+def fake(folder: Path, name: str, command: str) -> None:
+    """A program that does only this."""
+    (folder / name).write_text(f"#!/bin/sh\n{command}\n", encoding="utf-8")
+    (folder / name).chmod(0o755)
+
+
+def set_up_folder(tmp_path: Path) -> Path:
+    """A checkout that holds what the set-up reads."""
+    copy = tmp_path / "checkout"
+    (copy / "scripts").mkdir(parents=True)
+    for name in ("scripts/setup", "constraints.txt", "pyproject.toml"):
+        shutil.copy(ROOT / name, copy / name)
+    return copy
+
+
+def set_up(copy: Path, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    """Run the set-up of that checkout to its end."""
+    return subprocess.run(
+        [str(copy / "scripts" / "setup")],
+        check=False,
+        capture_output=True,
+        text=True,
+        env={**os.environ, **environment},
+    )
