@@ -14,7 +14,7 @@ REGISTRIES = [
     "deb." + "debian.org",
     "proxy." + "golang.org",
 ]
-MACHINES = ["/wo" + "rk/", "/opt/" + "pypi", "/ro" + "ot/", "/ho" + "me/"]
+MACHINES = ["/" + "work/", "/opt" + "/pypi", "/" + "root/", "/" + "home/"]
 LEFT_OPEN = ["TO" + "DO", "FIX" + "ME", "XX" + "X", "Not" + "ImplementedError"]
 SKIPS = ["pytest.mark." + "skip", "pytest." + "skip(", "pytest.mark." + "xfail"]
 
