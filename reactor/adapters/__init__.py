@@ -1,0 +1,1 @@
+"""One module or folder for each kind of I/O; they do not know each other."""

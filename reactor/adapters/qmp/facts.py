@@ -1,0 +1,144 @@
+"""What every monitor is asked right after its greeting, and what the answers mean."""
+
+import socket
+import struct
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from reactor.adapters.qmp.messages import Message, Version, encode
+from reactor.core.inputs import Facts
+
+CAPABILITIES: Final = "qmp_capabilities"
+STATUS: Final = "query-status"
+
+_ASKED = (
+    CAPABILITIES,
+    STATUS,
+    "query-uuid",
+    "query-memory-size-summary",
+    "query-migrate",
+    "query-dump",
+)
+_CPUS = "query-cpus-fast"
+
+# The migration states in which none runs; any other word, also one that a
+# later QEMU adds, counts as a migration that runs.
+_NO_MIGRATION = frozenset({"", "none", "completed", "failed", "cancelled"})
+
+_NO_UUID = "00000000-0000-0000-0000-000000000000"
+
+_COMMAND_NOT_FOUND = "CommandNotFound"
+
+
+def questions(*, cpus: bool) -> tuple[tuple[str, ...], bytes]:
+    """The commands of a handshake in their order, and all their lines in one piece.
+
+    Each has its own name as its id. QEMU works them off in order, so nothing
+    needs to wait for the capabilities (seen on 7.2). ``cpus`` asks for the
+    threads of the vCPUs too, where the epoch needs them.
+    """
+    return _WITH_CPUS if cpus else _WITHOUT
+
+
+def _lines(commands: tuple[str, ...]) -> tuple[tuple[str, ...], bytes]:
+    return commands, b"".join(encode(command, {}, command) for command in commands)
+
+
+_WITHOUT = _lines(_ASKED)
+_WITH_CPUS = _lines((*_ASKED, _CPUS))
+
+
+def refusal(answers: Mapping[str, Message]) -> tuple[str, str]:
+    """The command that every monitor must answer and this one refused, and its words.
+
+    Both are empty when there is none. A storage daemon does not know
+    ``query-status``; that is an answer, not a refusal.
+    """
+    for command in (CAPABILITIES, STATUS):
+        error = answers[command].error
+        if error is None:
+            continue
+        if command != STATUS or error.error_class != _COMMAND_NOT_FOUND:
+            return command, f"{error.error_class}: {error.description}"
+    return "", ""
+
+
+def facts_of(version: Version, answers: Mapping[str, Message]) -> Facts:
+    """The facts in a full set of answers; an error leaves that fact at its default.
+
+    ``uuid`` is empty for QEMU's all-zero one: that means that none was given.
+    """
+    memory = _returned(answers, "query-memory-size-summary")
+    status = answers[STATUS]
+    return Facts(
+        kind="vm" if status.error is None else "storage-daemon",
+        status=_text(answers, STATUS, "status") or "none",
+        uuid=_uuid(answers),
+        qemu_version=str(version.qemu),
+        memory_bytes=_whole(memory.get("base-memory")) + _whole(memory.get("plugged-memory")),
+        migrating=_text(answers, "query-migrate", "status") not in _NO_MIGRATION,
+        dump=_text(answers, "query-dump", "status"),
+    )
+
+
+def epoch_of(peer: str, answers: Mapping[str, Message]) -> str:
+    """The name of this life of QEMU: ``pid-starttime`` of the peer, where it is known.
+
+    Elsewhere (TCP, another pid namespace) ``UUID/THREAD`` with the host's
+    thread of the first vCPU, another one in every process. A storage daemon or
+    ``-M none`` has no vCPU: there a restart cannot be told from a reconnect.
+    """
+    if peer:
+        return peer
+    return f"{_uuid(answers) or 'no-uuid'}/{_first_thread(answers) or 'no-vcpu'}"
+
+
+def peer_of(connection: socket.socket) -> str:
+    """``pid-starttime`` of the process that listens on a unix socket, or nothing.
+
+    It is the process that called ``listen``: where a manager does that and
+    hands the socket to QEMU, it is the manager, and a restart of QEMU behind
+    it is not seen.
+    """
+    credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)
+    pid, _uid, _gid = struct.unpack("iII", credentials)
+    if not pid:
+        return ""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_bytes()
+    except OSError:
+        return ""
+    # The second field is the program's name and may hold blanks and brackets;
+    # the start time is the 22nd, in clock ticks since the host's start.
+    return f"{pid}-{stat[stat.rindex(b')') + 2 :].split()[19].decode()}"
+
+
+def _returned(answers: Mapping[str, Message], command: str) -> Mapping[str, object]:
+    message = answers.get(command)
+    result = message.result if message is not None else msgspec.UNSET
+    return result if isinstance(result, dict) else {}
+
+
+def _text(answers: Mapping[str, Message], command: str, member: str) -> str:
+    value = _returned(answers, command).get(member)
+    return value if isinstance(value, str) else ""
+
+
+def _whole(value: object) -> int:
+    return value if isinstance(value, int) else 0
+
+
+def _uuid(answers: Mapping[str, Message]) -> str:
+    uuid = _text(answers, "query-uuid", "UUID")
+    return "" if uuid == _NO_UUID else uuid
+
+
+def _first_thread(answers: Mapping[str, Message]) -> str:
+    message = answers.get(_CPUS)
+    cpus = message.result if message is not None else None
+    if not isinstance(cpus, list) or not cpus or not isinstance(cpus[0], dict):
+        return ""
+    return str(cpus[0].get("thread-id", ""))

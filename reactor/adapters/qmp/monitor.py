@@ -1,0 +1,168 @@
+"""One monitor for as long as it is watched: connect, stay, connect again."""
+
+import asyncio
+from collections.abc import Mapping
+
+from reactor.adapters.qmp import troubles
+from reactor.adapters.qmp.address import Address, UnixAddress
+from reactor.adapters.qmp.commands import Commands
+from reactor.adapters.qmp.connect import connect
+from reactor.adapters.qmp.facts import peer_of
+from reactor.adapters.qmp.session import Ready, Session
+from reactor.adapters.qmp.shared import Shared
+from reactor.errors import MonitorError
+
+# How long a connect may keep its place among those under way: a monitor that
+# is held by somebody else, and makes us wait for its greeting, holds up nobody.
+_PLACE_S = 0.25
+
+
+class Monitor:
+    """One guest's monitor, over all its connections.
+
+    Args:
+        gate: bounds the connects under way at once in the whole pool.
+    """
+
+    __slots__ = (
+        "_address",
+        "_announced",
+        "_commands",
+        "_failures",
+        "_gate",
+        "_guest",
+        "_place",
+        "_session",
+        "_shared",
+        "_told",
+        "_used_before",
+    )
+
+    def __init__(
+        self, guest: str, address: Address, shared: Shared, gate: asyncio.Semaphore
+    ) -> None:
+        self._guest = guest
+        self._address = address
+        self._place = troubles.place_of(guest, address)
+        self._shared = shared
+        self._gate = gate
+        self._commands = Commands(guest, shared)
+        self._session: Session | None = None
+        self._failures = 0
+        self._told = ""
+        self._used_before = False
+        self._announced = False
+
+    @property
+    def connected(self) -> bool:
+        """Whether commands go through at this moment."""
+        return self._session is not None and self._session.usable
+
+    async def run(self) -> None:
+        """Keep the monitor connected until the task is cancelled."""
+        limits = self._shared.limits
+        try:
+            while True:
+                await self._connection()
+                delay = min(limits.first_delay_s * 2**self._failures, limits.last_delay_s)
+                # 5,000 monitors that died together must not come back together.
+                await asyncio.sleep(delay * self._shared.rng.uniform(0.5, 1.0))
+                self._failures = min(self._failures + 1, 30)
+        finally:
+            self.stop("reactor stops")
+
+    def stop(self, reason: str) -> bool:
+        """Close the connection now; whether the listener believes in it.
+
+        The task that runs this monitor is its owner's to cancel.
+        """
+        session, self._session = self._session, None
+        announced, self._announced = self._announced, False
+        if session is not None:
+            session.close(reason)
+        return announced
+
+    def send(
+        self, command: str, arguments: Mapping[str, object], timeout_s: float
+    ) -> asyncio.Future[object]:
+        """The future of the reply, sent before this returns; see ``Commands.send``.
+
+        Raises:
+            MonitorError: nothing was sent.
+        """
+        session = self._session
+        if session is None or not session.usable:
+            raise self._commands.refuse(
+                command,
+                "the monitor is not connected",
+                "run it again once the guest is connected",
+            )
+        return self._commands.send(session.wire, command, arguments, timeout_s)
+
+    async def _connection(self) -> None:
+        """One connection from its connect to its end, told to the listener."""
+        loop = asyncio.get_running_loop()
+        try:
+            session, ready = await self._open()
+        except MonitorError as error:
+            self._tell(error)
+            return
+        began = loop.time()
+        self._use(session, ready)
+        ended = await session.ended
+        self._session = None
+        self._announced = False
+        self._shared.call(self._shared.listener.on_disconnected, self._guest, ended.reason)
+        if ended.error is not None:
+            self._tell(ended.error)
+        # One that answers and dies at once is not tried ten times a second.
+        if loop.time() - began >= self._shared.limits.last_delay_s:
+            self._failures = 0
+
+    async def _open(self) -> tuple[Session, Ready]:
+        async with self._gate:
+            session = await self._connect()
+            self._session = session
+            await asyncio.wait((session.ready,), timeout=_PLACE_S)
+        ready = await session.ready
+        if isinstance(ready, MonitorError):
+            self._session = None
+            raise ready
+        return session, ready
+
+    async def _connect(self) -> Session:
+        limit_s = self._shared.limits.connect_s
+        loop = asyncio.get_running_loop()
+        try:
+            async with asyncio.timeout(limit_s):
+                connection = await connect(self._address)
+                unix = isinstance(self._address, UnixAddress)
+                peer = peer_of(connection) if unix else ""
+                session = Session(self._guest, self._place, self._shared, self._commands, peer)
+                if unix:
+                    await loop.create_unix_connection(lambda: session.wire, sock=connection)
+                else:
+                    await loop.create_connection(lambda: session.wire, sock=connection)
+        except TimeoutError:
+            raise troubles.not_connected_in_time(self._place, limit_s) from None
+        except OSError as error:
+            raise troubles.cannot_connect(self._place, self._address, error) from error
+        return session
+
+    def _use(self, session: Session, ready: Ready) -> None:
+        shared = self._shared
+        self._told = ""
+        self._announced = True
+        shared.counters.connects += 1
+        shared.counters.reconnects += self._used_before
+        self._used_before = True
+        connected = shared.call(shared.listener.on_connected, self._guest, ready.epoch, ready.facts)
+        if not (connected and shared.call(session.go_live)):
+            session.close("reactor itself failed on it")
+
+    def _tell(self, error: MonitorError) -> None:
+        # The fix, not the problem: that may quote what the other side said,
+        # another text every time.
+        if error.fix != self._told:
+            self._told = error.fix
+            self._shared.call(self._shared.listener.on_trouble, self._guest, error)

@@ -1,0 +1,196 @@
+"""One connection of one monitor, from the connect over the handshake to its end."""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from typing import NamedTuple
+
+from reactor.adapters.qmp import troubles
+from reactor.adapters.qmp.commands import Commands
+from reactor.adapters.qmp.facts import epoch_of, facts_of, questions, refusal
+from reactor.adapters.qmp.messages import Message, Version
+from reactor.adapters.qmp.shared import Shared
+from reactor.adapters.qmp.wire import Wire
+from reactor.core.inputs import Facts
+from reactor.errors import MonitorError
+
+
+class Ready(NamedTuple):
+    """What the handshake found."""
+
+    epoch: str
+    facts: Facts
+
+
+class Ended(NamedTuple):
+    """Why a connection ended; ``error`` where the other side broke the rules."""
+
+    reason: str
+    error: MonitorError | None = None
+
+
+class Session:
+    """One connection; its events are held until ``go_live``.
+
+    ``ready`` gets the facts, or the error that keeps the monitor from being
+    used; ``ended`` is set when the connection is over; neither future ever
+    holds an exception. ``usable`` is true while commands go through.
+
+    Args:
+        peer: the epoch, where the socket itself told it; else QEMU is asked.
+    """
+
+    __slots__ = (
+        "_answers",
+        "_asked",
+        "_commands",
+        "_held",
+        "_over",
+        "_peer",
+        "_place",
+        "_shared",
+        "_timer",
+        "_version",
+        "ended",
+        "ready",
+        "usable",
+        "wire",
+    )
+
+    def __init__(
+        self, guest: str, place: str, shared: Shared, commands: Commands, peer: str
+    ) -> None:
+        loop = asyncio.get_running_loop()
+        self.ready: asyncio.Future[Ready | MonitorError] = loop.create_future()
+        self.ended: asyncio.Future[Ended] = loop.create_future()
+        self.usable = False
+        self.wire = Wire(guest, self, shared, self._hold)
+        self._place = place
+        self._shared = shared
+        self._commands = commands
+        self._peer = peer
+        self._over = False
+        self._version: Version | None = None
+        self._asked: tuple[str, ...] = ()
+        self._answers: dict[str, Message] = {}
+        self._held: deque[tuple[str, str, dict[str, object], float]] = deque()
+        self._timer: asyncio.TimerHandle | None = None
+
+    def go_live(self) -> None:
+        """Hand on the events that were held; from now on each goes straight through."""
+        on_event = self._shared.listener.on_event
+        # A connection that died meanwhile has events to tell all the same; one
+        # that the listener closes on the way has none any more.
+        while self._held:
+            on_event(*self._held.popleft())
+        self.wire.sink = on_event
+
+    def close(self, reason: str) -> None:
+        """End it from our side; commands that wait have an unknown outcome."""
+        self._drop_held()
+        self._end(reason)
+
+    def made(self) -> None:
+        """Start to wait for the greeting."""
+        self._wait(self._shared.limits.greeting_s, self._not_greeted)
+
+    def answered(self, message: Message, line: bytes | bytearray) -> None:
+        """Sort a message that is not an event."""
+        number = message.id
+        if isinstance(number, int):
+            self._commands.answered(number, message)
+        elif self._version is None:
+            self._greeted(message, line)
+        elif number in self._asked:
+            self._answers[str(number)] = message
+            if len(self._answers) == len(self._asked):
+                self._told_all(self._version)
+        else:
+            self._shared.counters.late += 1
+
+    def unreadable(self, line: bytes | bytearray, why: Exception) -> None:
+        """Leave a monitor whose lines are not QMP."""
+        if self._version is None:
+            self._break(troubles.not_qmp(self._place, line))
+        else:
+            self._break(troubles.garbage(self._place, line, why))
+
+    def too_long(self) -> None:
+        """Leave a monitor that writes a line without end."""
+        self._break(troubles.too_long(self._place, self._shared.limits.line_bytes))
+
+    def lost(self, error: Exception | None) -> None:
+        """The connection is gone."""
+        self._end(troubles.why_lost(error))
+
+    def _greeted(self, message: Message, line: bytes | bytearray) -> None:
+        if message.greeting is None:
+            self._break(troubles.not_qmp(self._place, line))
+            return
+        self._version = message.greeting.version
+        self._asked, lines = questions(cpus=not self._peer)
+        self._wait(self._shared.limits.facts_s, self._not_told)
+        self.wire.write(lines)
+
+    def _told_all(self, version: Version) -> None:
+        answers, self._answers = self._answers, {}
+        self._asked = ()
+        command, words = refusal(answers)
+        if command:
+            self._fail(troubles.refused_facts(self._place, command, words))
+            return
+        self._stop_timer()
+        self.usable = True
+        self.ready.set_result(Ready(epoch_of(self._peer, answers), facts_of(version, answers)))
+
+    def _hold(self, guest: str, name: str, data: dict[str, object], time: float) -> None:
+        if len(self._held) < self._shared.limits.events_held:
+            self._held.append((guest, name, data, time))
+        else:
+            self._shared.counters.dropped += 1
+
+    def _drop_held(self) -> None:
+        self._shared.counters.dropped += len(self._held)
+        self._held.clear()
+
+    def _wait(self, limit_s: float, then: Callable[[], None]) -> None:
+        self._stop_timer()
+        self._timer = asyncio.get_running_loop().call_later(limit_s, then)
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _not_greeted(self) -> None:
+        self._fail(troubles.held(self._place, self._shared.limits.greeting_s))
+
+    def _not_told(self) -> None:
+        missing = next(command for command in self._asked if command not in self._answers)
+        self._fail(troubles.slow_facts(self._place, missing, self._shared.limits.facts_s))
+
+    def _break(self, error: MonitorError) -> None:
+        self._shared.counters.garbage += 1
+        self._fail(error)
+
+    def _fail(self, error: MonitorError) -> None:
+        self._end(error.problem, error)
+
+    def _end(self, reason: str, error: MonitorError | None = None) -> None:
+        if self._over:
+            return
+        self._over = True
+        self.usable = False
+        self._stop_timer()
+        self.wire.stop()
+        if not self.ready.done():
+            self._drop_held()
+            self.ready.set_result(error or self._ended_early(reason))
+        # A cancelled task has cancelled the future that it waited for.
+        if not self.ended.done():
+            self.ended.set_result(Ended(reason, error))
+        self._commands.lost(reason)
+
+    def _ended_early(self, reason: str) -> MonitorError:
+        when = "its greeting" if self._version is None else "it answered what it is"
+        return troubles.ended_early(self._place, reason, when)

@@ -1,0 +1,132 @@
+"""The bytes of one monitor: lines out of chunks, messages out of lines.
+
+The hot path of the whole project (docs/adr/0010): an event that arrives in
+one piece, as nearly all do, costs one search for its end, one decode, one call.
+"""
+
+import asyncio
+from collections.abc import Callable
+from typing import Protocol, cast
+
+from reactor.adapters.qmp.messages import UNREADABLE, Message, decode
+from reactor.adapters.qmp.shared import Shared
+
+EventSink = Callable[[str, str, dict[str, object], float], None]
+"""Takes guest, name, data and QEMU's time stamp of one event."""
+
+
+class Owner(Protocol):
+    """Who is told of everything that is not an event."""
+
+    def made(self) -> None:
+        """The connection is there."""
+
+    def answered(self, message: Message, line: bytes | bytearray) -> None:
+        """The greeting, a reply or an error came, in this line."""
+
+    def unreadable(self, line: bytes | bytearray, why: Exception) -> None:
+        """A line is not a QMP message."""
+
+    def too_long(self) -> None:
+        """A line passes the limit."""
+
+    def lost(self, error: Exception | None) -> None:
+        """The connection is gone; None means that the other side closed it."""
+
+
+class Wire(asyncio.Protocol):
+    """One connection's messages, in order, the same whatever the chunks.
+
+    ``sink`` gets the events and may be exchanged at any time.
+    """
+
+    __slots__ = ("_counters", "_guest", "_limit", "_owner", "_partial", "_stopped", "_to", "sink")
+
+    def __init__(self, guest: str, owner: Owner, shared: Shared, sink: EventSink) -> None:
+        self.sink = sink
+        self._guest = guest
+        self._owner = owner
+        self._counters = shared.counters
+        self._limit = shared.limits.line_bytes
+        self._partial = bytearray()
+        self._stopped = False
+        self._to: asyncio.Transport | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Keep the transport and tell the owner."""
+        self._to = cast("asyncio.Transport", transport)
+        self._owner.made()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Tell the owner, with what the loop knows."""
+        self._stopped = True
+        self._to = None
+        self._owner.lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Hand on every message that ``data`` completes."""
+        whole = data.find(b"\n") == len(data) - 1
+        if whole and not self._partial and not self._stopped and len(data) <= self._limit:
+            self._line(data)
+        else:
+            self._chunk(data)
+
+    def write(self, line: bytes) -> None:
+        """Hand bytes to the transport: from then on they count as sent."""
+        if self._to is not None:
+            self._to.write(line)
+
+    def waiting_bytes(self) -> int:
+        """What QEMU has not taken yet of what was written."""
+        return self._to.get_write_buffer_size() if self._to is not None else 0
+
+    def extra(self, name: str) -> object:
+        """The transport's ``get_extra_info``."""
+        return self._to.get_extra_info(name) if self._to is not None else None
+
+    def stop(self) -> None:
+        """Close the connection at once; no message is handed on any more."""
+        self._stopped = True
+        self._partial = bytearray()
+        if self._to is not None:
+            # Not close(): that would wait until a QEMU that hangs has read
+            # what is still unsent.
+            self._to.abort()
+
+    def _chunk(self, data: bytes) -> None:
+        start = 0
+        # A listener may stop the wire between two lines of one chunk.
+        while not self._stopped:
+            end = data.find(b"\n", start)
+            piece = data[start:] if end < 0 else data[start:end]
+            if len(self._partial) + len(piece) > self._limit:
+                self._owner.too_long()
+                return
+            if end < 0:
+                # A bytearray grows in place: a line of many MiB that comes in
+                # small pieces costs linear time.
+                self._partial += piece
+                return
+            start = end + 1
+            if self._partial:
+                self._partial += piece
+                line, self._partial = self._partial, bytearray()
+                self._line(line)
+            else:
+                self._line(piece)
+
+    def _line(self, line: bytes | bytearray) -> None:
+        try:
+            message = decode(line)
+        except UNREADABLE as error:
+            if line.strip():
+                self._owner.unreadable(line, error)
+            return
+        name = message.event
+        if name is None:
+            self._owner.answered(message, line)
+            return
+        self._counters.events += 1
+        stamp = message.timestamp
+        time = 0.0 if stamp is None else stamp.seconds + stamp.microseconds * 1e-6
+        self.sink(self._guest, name, message.data, time)
