@@ -2,10 +2,8 @@
 
 import os
 import re
-import shutil
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
@@ -116,61 +114,3 @@ def test_a_check_that_cannot_end_by_itself_has_failed(check: Check, output: str)
     """It costs its own result, not the run of the others."""
     result = run(check, live=False)
     assert (result.code, result.output) == (1, output)
-
-
-def test_set_up_without_a_new_enough_python_says_which_and_what_to_do(tmp_path: Path) -> None:
-    """A Python that is too old is refused before anything is made."""
-    old = tmp_path / "python3"
-    old.write_text("#!/bin/sh\nexit 1\n", encoding="utf-8")
-    old.chmod(0o755)
-    copy = set_up_folder(tmp_path)
-    result = set_up(copy, {"PYTHON": str(old)})
-    assert result.returncode == 1
-    assert result.stderr == (
-        f"setup: {old} is not Python 3.11 or newer\n  fix: make setup PYTHON=/path/to/python3.11\n"
-    )
-    assert not (copy / ".venv").exists()
-
-
-def test_set_up_without_rights_prints_the_line_that_installs(tmp_path: Path) -> None:
-    """Who may not install packages is told what the administrator has to type."""
-    programs = tmp_path / "bin"
-    programs.mkdir()
-    fake(programs, "id", "echo 1000")
-    fake(programs, "sudo", "exit 1")
-    fake(programs, "apt-get", "exit 0")
-    for name in ("bash", "env", "dirname", "tr", "cat"):
-        (programs / name).symlink_to(str(shutil.which(name)))
-    result = set_up(set_up_folder(tmp_path), {"PYTHON": sys.executable, "PATH": str(programs)})
-    assert result.returncode == 1
-    assert result.stderr == (
-        "setup: missing: qemu-system-x86 qemu-system-common qemu-utils\n"
-        "  fix: run 'sudo apt install qemu-system-x86 qemu-system-common qemu-utils', "
-        "then 'make setup' again\n"
-    )
-
-
-def fake(folder: Path, name: str, command: str) -> None:
-    """A program that does only this."""
-    (folder / name).write_text(f"#!/bin/sh\n{command}\n", encoding="utf-8")
-    (folder / name).chmod(0o755)
-
-
-def set_up_folder(tmp_path: Path) -> Path:
-    """A checkout that holds what the set-up reads."""
-    copy = tmp_path / "checkout"
-    (copy / "scripts").mkdir(parents=True)
-    for name in ("scripts/setup", "constraints.txt", "pyproject.toml"):
-        shutil.copy(ROOT / name, copy / name)
-    return copy
-
-
-def set_up(copy: Path, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
-    """Run the set-up of that checkout to its end."""
-    return subprocess.run(
-        [str(copy / "scripts" / "setup")],
-        check=False,
-        capture_output=True,
-        text=True,
-        env={**os.environ, **environment},
-    )
