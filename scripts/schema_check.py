@@ -44,14 +44,14 @@ def main(folders: Sequence[str]) -> int:
     """The exit code of check-jsonschema; 1 where there is no schema or no policy."""
     with tempfile.TemporaryDirectory() as temporary:
         target = Path(temporary)
+        names = split(folders, target)
+        if not names:
+            print(f"no policy found below {', '.join(folders)}")
+            return 1
         with (target / "schema.json").open("wb") as schema:
             made = subprocess.run([BIN / "reactor", "schema"], check=False, stdout=schema)
         if made.returncode:
             print(f"`reactor schema` failed with exit code {made.returncode}")
-            return 1
-        names = split(folders, target)
-        if not names:
-            print(f"no policy found below {', '.join(folders)}")
             return 1
         command = [str(BIN / "check-jsonschema"), "--schemafile", "schema.json", *names]
         return subprocess.run(command, check=False, cwd=target).returncode
