@@ -1,0 +1,1 @@
+"""Policy files: strict YAML text becomes checked policies, or a list of all its problems."""

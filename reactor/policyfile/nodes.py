@@ -1,0 +1,113 @@
+"""The tree of one YAML document, with the place of every key and of every value."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from reactor.errors import Place
+
+PlainValue = str | int | float | bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class Scalar:
+    """One value; ``style`` is ``'``, ``"``, ``|``, ``>``, or empty for a plain one.
+
+    ``end`` is the place just behind its last character.
+    """
+
+    place: Place
+    end: Place
+    value: PlainValue
+    style: str
+
+    @property
+    def is_absent(self) -> bool:
+        """Whether nothing at all was written: the value of ``x`` in ``{x}``."""
+        return self.place == self.end
+
+    def place_of(self, index: int) -> Place:
+        """The place of the character at ``index`` (from 0) of the value.
+
+        Exact where the text on the line shows the value as it is: plain and
+        single-quoted ones on one line, double-quoted ones without escapes. The
+        start of the scalar otherwise.
+        """
+        value, place = str(self.value), self.place
+        width = self.end.column - place.column if self.end.line == place.line else -1
+        if self.style == "'" and width >= 0:
+            return _right(place, 1 + index + value[:index].count("'"))
+        if self.style == '"' and width == len(value) + 2:
+            return _right(place, 1 + index)
+        if not self.style and width == len(value):
+            return _right(place, index)
+        return place
+
+
+def _right(place: Place, columns: int) -> Place:
+    return Place(place.file, place.line, place.column + columns)
+
+
+@dataclass(frozen=True, slots=True)
+class Sequence:
+    """A list of nodes."""
+
+    place: Place
+    items: tuple["Node", ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A key's place and its value."""
+
+    key_place: Place
+    value: "Node"
+
+
+@dataclass(frozen=True, slots=True)
+class Dictionary:
+    """A YAML mapping; its keys are always strings, in the order of the file."""
+
+    place: Place
+    entries: Mapping[str, Entry]
+
+    def get(self, key: str) -> "Node | None":
+        """The value of this key, or None."""
+        entry = self.entries.get(key)
+        return None if entry is None else entry.value
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """A value that the reader has complained about already: nobody looks at it again."""
+
+    place: Place
+
+
+Node = Scalar | Sequence | Dictionary | Broken
+
+
+def plain(node: Node) -> object:
+    """The node as lists, dicts and scalars; a broken part stays the ``Broken`` it is."""
+    match node:
+        case Scalar(_, _, value):
+            return value
+        case Sequence(_, items):
+            return [plain(item) for item in items]
+        case Dictionary(_, entries):
+            return {key: plain(entry.value) for key, entry in entries.items()}
+        case Broken():
+            return node
+
+
+def find(node: Node, location: Iterator[str | int]) -> Node:
+    """The node that lies deepest on this way of keys and indices."""
+    for step in location:
+        below: Node | None = None
+        if isinstance(node, Dictionary) and isinstance(step, str):
+            below = node.get(step)
+        elif isinstance(node, Sequence) and isinstance(step, int):
+            below = node.items[step]
+        if below is None:
+            return node
+        node = below
+    return node

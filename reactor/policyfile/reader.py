@@ -1,0 +1,249 @@
+"""YAML text becomes documents of nodes with places; every problem is found in one pass."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from itertools import islice
+
+import yaml
+
+from reactor.errors import Code, Place, Problem
+from reactor.policyfile.chunks import MAX_DOCUMENTS, Chunk, clean, is_empty, split
+from reactor.policyfile.mistakes import Finding, Spot, explain, in_quotes, spot_of
+from reactor.policyfile.nodes import Broken, Dictionary, Entry, Node, PlainValue, Scalar, Sequence
+from reactor.policyfile.scalars import NumberError, resolve
+
+MAX_DEPTH = 50
+MAX_NODES = 20_000
+
+# libyaml, where PyYAML was built with it, is ten times as fast. Both give the
+# same events for what we let pass; our sentences never use theirs.
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One document: its tree, and the text from which alone it can be read again.
+
+    ``place`` is where its first key stands; ``source`` begins with that line.
+    """
+
+    root: Node
+    source: str
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What was found in one text; a document may be there although it has problems."""
+
+    documents: tuple[Document, ...]
+    problems: tuple[Problem, ...]
+
+
+def read(text: str, file: str, first_line: int = 1) -> Reading:
+    """All documents of a YAML stream, with all its problems in the order of the file.
+
+    Never raises. Tags, anchors, aliases, ``<<``, duplicate keys and keys that
+    are not strings are problems; their values are ``Broken``. A syntax error
+    costs its own document only.
+
+    Args:
+        text: the stream, as decoded.
+        file: the name for places.
+        first_line: the number of the text's first line in that file.
+    """
+    text, problems = clean(text, file, first_line)
+    documents: list[Document] = []
+    chunks = (chunk for chunk in split(text, first_line) if not is_empty(chunk))
+    for chunk in islice(chunks, MAX_DOCUMENTS):
+        composer = _Composer(chunk, file)
+        root = composer.compose()
+        problems.extend(composer.problems)
+        if root is not None:
+            documents.append(_document(chunk, root))
+    beyond = next(chunks, None)
+    if beyond is not None:
+        problem = f"a file cannot hold more than {MAX_DOCUMENTS} documents"
+        place = Place(file, beyond.line, 1)
+        problems.append(Problem(place, Code.YAML, problem, "split it into several files"))
+    return Reading(tuple(documents), tuple(sorted(problems, key=lambda found: found.place)))
+
+
+def _document(chunk: Chunk, root: Node) -> Document:
+    first, *others = chunk.text.split("\n")
+    # A mapping in braces may stand behind the marker; its column must stay.
+    lines = [first.replace("---", "   ", 1) if first.startswith("---") else first, *others]
+    source = "\n".join(lines[root.place.line - chunk.line :])
+    return Document(root, source.rstrip() + "\n", root.place)
+
+
+class _GiveUpError(Exception):
+    """The document is too deep or too large; the problem is noted already."""
+
+
+@dataclass(slots=True)
+class _Composer:
+    """Builds the tree of one chunk from the parser's events."""
+
+    chunk: Chunk
+    file: str
+    problems: list[Problem] = field(default_factory=list)
+    events: Iterator[yaml.Event] = field(default_factory=lambda: iter(()))
+    nodes: int = 0
+    flow: list[Spot] = field(default_factory=list)
+
+    def compose(self) -> Node | None:
+        """The root of the document, or None when YAML itself cannot be read."""
+        for number, line in enumerate(self.chunk.text.split("\n")):
+            if line.startswith("%"):
+                finding = Finding("a YAML directive is not allowed", "take the line out")
+                self._note(self._place(Spot(number, 0)), finding)
+                return None
+        self.events = yaml.parse(self.chunk.text, Loader=_LOADER)
+        try:
+            next(self.events)  # the stream's start
+            next(self.events)  # the document's start
+            root = self._node(next(self.events), 1)
+            next(self.events)  # the document's end
+            next(self.events)  # the stream's end, or a syntax error behind the document
+        except yaml.MarkedYAMLError as error:
+            innermost = self.flow[-1] if self.flow else None
+            spot, finding = explain(error, self.chunk.text, innermost)
+            self._note(self._place(spot), finding, Code.YAML)
+            return None
+        except _GiveUpError:
+            return None
+        return root
+
+    def _note(self, place: Place, finding: Finding, code: Code = Code.FORBIDDEN_YAML) -> None:
+        self.problems.append(Problem(place, code, finding.problem, finding.fix))
+
+    def _place(self, spot: Spot) -> Place:
+        return Place(self.file, self.chunk.line + spot.line, spot.column + 1)
+
+    def _node(self, event: yaml.Event, depth: int) -> Node:
+        spot = spot_of(event.start_mark)
+        place = self._place(spot)
+        self._bound(place, depth)
+        if isinstance(event, yaml.AliasEvent):
+            problem = f"`*{event.anchor}` is a YAML alias, which is not allowed"
+            self._note(place, Finding(problem, in_quotes(f"*{event.anchor}")))
+            return Broken(place)
+        forbidden = isinstance(event, yaml.NodeEvent) and self._forbidden(event, place)
+        node: Node = Broken(place)
+        if isinstance(event, yaml.MappingStartEvent):
+            node = self._collection(event, spot, depth, self._dictionary)
+        elif isinstance(event, yaml.SequenceStartEvent):
+            node = self._collection(event, spot, depth, self._sequence)
+        elif isinstance(event, yaml.ScalarEvent) and not forbidden:
+            node = self._scalar(event, place)
+        return Broken(place) if forbidden else node
+
+    def _bound(self, place: Place, depth: int) -> None:
+        self.nodes += 1
+        if depth > MAX_DEPTH:
+            finding = Finding(f"values are nested deeper than {MAX_DEPTH}", "nest them less")
+        elif self.nodes > MAX_NODES:
+            problem = f"a document cannot hold more than {MAX_NODES} values"
+            finding = Finding(problem, "split it into several")
+        else:
+            return
+        self._note(place, finding, Code.YAML)
+        raise _GiveUpError
+
+    def _forbidden(self, event: yaml.NodeEvent, place: Place) -> bool:
+        """Whether the node has an anchor or a tag; each is noted."""
+        tag = getattr(event, "tag", None)
+        if event.anchor is not None:
+            problem = f"`&{event.anchor}` is a YAML anchor, which is not allowed"
+            self._note(place, Finding(problem, "take it out; write the value where it is needed"))
+        if tag is not None:
+            tag = tag.replace("tag:yaml.org,2002:", "!!")
+            problem = f"`{tag}` is a YAML tag, which is not allowed"
+            self._note(place, Finding(problem, "put the value in single quotes, or take it out"))
+        return event.anchor is not None or tag is not None
+
+    def _scalar(self, event: yaml.ScalarEvent, place: Place) -> Node:
+        end = self._place(spot_of(event.end_mark))
+        text = event.value
+        if event.style:
+            if any("\ud800" <= char <= "\udfff" for char in text):
+                problem = "half a surrogate pair is no character"
+                self._note(place, Finding(problem, "write the whole character"), Code.YAML)
+                return Broken(place)
+            return Scalar(place, end, text, event.style)
+        if self.flow and "?" in text:
+            # libyaml would take it, PyYAML's own parser not.
+            problem = "inside { } or [ ] a value without quotes cannot hold `?`"
+            self._note(place, Finding(problem, in_quotes(text)), Code.YAML)
+            return Broken(place)
+        try:
+            return Scalar(place, end, resolve(text), "")
+        except NumberError:
+            problem = f"`{text[:40]}` is no number that QEMU could take"
+            fix = "use a finite number of at most 64 bits, or put it in single quotes"
+            self._note(place, Finding(problem, fix), Code.WRONG_VALUE)
+            return Broken(place)
+
+    def _collection(
+        self,
+        event: yaml.CollectionStartEvent,
+        spot: Spot,
+        depth: int,
+        inside: Callable[[Place, int], Node],
+    ) -> Node:
+        if not event.flow_style:
+            return inside(self._place(spot), depth)
+        # Not popped when the parser fails: then it tells what was open.
+        self.flow.append(spot)
+        node = inside(self._place(spot), depth)
+        self.flow.pop()
+        return node
+
+    def _sequence(self, place: Place, depth: int) -> Sequence:
+        items = []
+        while not isinstance(event := next(self.events), yaml.SequenceEndEvent):
+            items.append(self._node(event, depth + 1))
+        return Sequence(place, tuple(items))
+
+    def _dictionary(self, place: Place, depth: int) -> Dictionary:
+        entries: dict[str, Entry] = {}
+        while not isinstance(event := next(self.events), yaml.MappingEndEvent):
+            key = self._node(event, depth + 1)
+            value = self._node(next(self.events), depth + 1)
+            name = self._key(key, entries)
+            if name is not None:
+                entries[name] = Entry(key.place, value)
+        return Dictionary(place, entries)
+
+    def _key(self, key: Node, entries: dict[str, Entry]) -> str | None:
+        """The key's name, or None, with a note, when its entry cannot be kept."""
+        match key:
+            case Broken():
+                return None
+            case Scalar(_, _, str(name), style):
+                return self._name(name, style, key.place, entries)
+            case Scalar(_, _, value):
+                problem = f"a key must be a string, not {_spell(value)}"
+                self._note(key.place, Finding(problem, "put it in single quotes"))
+            case Sequence() | Dictionary():
+                problem = "a key must be a string, not a list or a mapping"
+                self._note(key.place, Finding(problem, "give it a name"))
+        return None
+
+    def _name(self, name: str, style: str, place: Place, entries: dict[str, Entry]) -> str | None:
+        if name == "<<" and not style:
+            self._note(place, Finding("`<<` (merge) is not allowed", "write the keys out"))
+            return None
+        if name in entries:
+            problem = f"the key `{name}` stands twice, first in line {entries[name].key_place.line}"
+            self._note(place, Finding(problem, "keep one of them"), Code.DUPLICATE_KEY)
+            return None
+        return name
+
+
+def _spell(value: PlainValue) -> str:
+    if value is None:
+        return "nothing"
+    kind = "boolean" if isinstance(value, bool) else "number"
+    return f"the {kind} {str(value).lower()}"
