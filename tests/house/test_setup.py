@@ -216,11 +216,19 @@ def test_a_moved_checkout_gets_a_new_environment(machine: Machine, tmp_path: Pat
 
 
 def test_a_failed_installation_is_tried_again_next_time(machine: Machine) -> None:
-    """Half an environment never counts as ready."""
+    """Half an environment never counts as ready, not even when the old pins come back."""
     machine.fake("id", "echo 0")
     machine.fake("apt-get", CREATE)
     python = a_python(machine)
-    text = (machine.programs / "python").read_text(encoding="utf-8")
-    machine.fake("python", text.partition("\n")[2] + '[ "$2" != pip ] || exit 1')
+    assert machine.set_up(python).returncode == 0
+    pins = machine.checkout / "constraints.txt"
+    before = pins.read_text(encoding="utf-8")
+
+    pins.write_text(f"{before}new==1 --hash=sha256:00\n", encoding="utf-8")
+    (machine.checkout / ".venv" / "bin" / "python").write_text(
+        '#!/bin/sh\n[ "$2" != pip ]\n', encoding="utf-8"
+    )
     assert machine.set_up(python).returncode == 1
-    assert not (machine.checkout / ".venv" / "setup.stamp").exists()
+
+    pins.write_text(before, encoding="utf-8")
+    assert machine.set_up(python).returncode == 1
