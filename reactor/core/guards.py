@@ -68,9 +68,9 @@ def facts_needed(rule: Rule) -> frozenset[str]:
     match rule:
         case Rule.DUMP | Rule.RESET:
             return frozenset({"status", "dump", "migrating"})
-        case Rule.RAW_RESET | Rule.RAW_CONT:
+        case Rule.RESUME | Rule.RAW_RESET | Rule.RAW_CONT:
             return frozenset({"status", "dump"})
-        case Rule.RESUME | Rule.PAUSE:
+        case Rule.PAUSE:
             return frozenset({"status"})
 
 
@@ -124,8 +124,8 @@ def _reset(state: GuestState) -> Ruling:
 def _resume(state: GuestState) -> Ruling:
     if state.status == "running":
         return Ruling(Answer.DONE, "the guest is running already")
-    if state.status in _SAVING:
-        return Ruling(Answer.WAIT, f"the guest is in {state.status}")
+    if saving := _not_saving(state):
+        return saving
     if state.status in _CONT_STATES or state.status == "suspended":
         return PASS
     return Ruling(Answer.REFUSE, f"a guest in {state.status} must not be resumed")

@@ -11,6 +11,7 @@ from reactor.core.catalog import DISCONNECTED, STORAGE_DAEMON
 from reactor.core.event import Event
 from reactor.core.guards import GuestState
 from reactor.core.inputs import Facts
+from reactor.core.matching import Candidate
 
 
 class Readiness(StrEnum):
@@ -23,14 +24,13 @@ class Readiness(StrEnum):
 
 @dataclass(slots=True)
 class Arming:
-    """The arm of one policy on one guest; ``until`` bounds the time it holds matches back."""
+    """The arm of one policy on one guest; ``held`` are the matches it holds back."""
 
     state: Readiness
     reason: str = ""
     run: str = ""
-    until: float = 0.0
-    retry_at: float | None = None
     told: bool = False
+    held: list[tuple[Candidate, Event, str]] = field(default_factory=list)
 
 
 class KeptGuest(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -70,7 +70,8 @@ class Guest:
     migrating: bool = False
     dump_ended: float | None = None
     shutdown_seen: bool = False
-    lost_at: float | None = None
+    lost_reason: str = ""
+    awaited_until: float | None = None
     hand: str = ""
     line: deque[str] = field(default_factory=deque)
     own: OwnActions = field(default_factory=OwnActions)

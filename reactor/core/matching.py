@@ -130,6 +130,11 @@ class Index:
         return selection
 
 
+def named(name: str, patterns: Iterable[str]) -> bool:
+    """Whether an event of this name is meant by any of these names or globs."""
+    return any(name == pattern or fnmatchcase(name, pattern) for pattern in patterns)
+
+
 def look_up(data: Mapping[str, object], path: tuple[str, ...]) -> object:
     """The member at a path of underscored names, or an object that equals nothing."""
     value: object = data

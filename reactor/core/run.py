@@ -81,6 +81,7 @@ class Cursor(msgspec.Struct, omit_defaults=True):
     armed: int | None = None
     caught: Event | None = None
     holding: bool = False
+    pause: float | None = None
     before: str = ""
     target: str = ""
     result: object = None
@@ -118,6 +119,10 @@ class Run(msgspec.Struct, omit_defaults=True):
     def next_wake(self) -> float | None:
         """The earliest time at which this run wants to be looked at, or None."""
         cursor = self.cursor
+        if cursor.sent:
+            # A command in flight is answered by the adapter before anything
+            # else is decided: its outcome would be unknown.
+            return cursor.wake
         times = [t for t in (cursor.wake, cursor.limit, cursor.deadline) if t is not None]
         if self.deadline is not None:
             times.append(self.deadline)

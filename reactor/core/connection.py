@@ -1,0 +1,127 @@
+"""A monitor comes and goes: facts, epochs, and the waits that stood still meanwhile."""
+
+from reactor.core.catalog import DISCONNECTED
+from reactor.core.effect import GuestChanged
+from reactor.core.event import Event
+from reactor.core.guards import FAULT_STATES
+from reactor.core.guest import Guest, OwnActions
+from reactor.core.inputs import Connected, Disconnected, GuestForgotten, GuestKnown
+from reactor.core.machine import outcome_unknown
+from reactor.core.matching import named
+from reactor.core.operations import listen
+from reactor.core.program import AwaitEvent, AwaitRule
+from reactor.core.readiness import arm_guest
+from reactor.core.run import Phase, Run
+from reactor.core.world import World
+
+LOST_AFTER = 5.0
+"""Seconds after which a monitor that closed without a SHUTDOWN counts as lost."""
+
+
+def known(world: World, input_: GuestKnown) -> None:
+    """The settings or the discovery name a guest; named again, its labels are new."""
+    guest = world.guests.get(input_.guest)
+    if guest is None:
+        guest = world.guests[input_.guest] = Guest(input_.guest, since=world.now)
+    guest.labels = dict(input_.labels)
+    world.selections[guest.name] = world.index.selection(guest.name, guest.labels)
+    world.tell_guest(guest)
+
+
+def forgotten(world: World, input_: GuestForgotten) -> None:
+    """Nobody names the guest any more; its runs end at their own deadlines."""
+    guest = world.guests.get(input_.guest)
+    if guest is None:
+        return
+    guest.connected = False
+    guest.status = DISCONNECTED
+    world.emit(GuestChanged(guest.name, DISCONNECTED, world.now, connected=False, gone=True))
+    world.keep("guest", guest.name, None)
+    world.timers.set(f"lost {guest.name}", None)
+    world.timers.set(f"arm {guest.name}", None)
+    if not any(run.guest == guest.name for run in world.runs.values()):
+        del world.guests[guest.name]
+        del world.selections[guest.name]
+
+
+def connected(world: World, input_: Connected) -> None:
+    """A monitor is ready."""
+    if input_.guest not in world.guests:
+        known(world, GuestKnown(input_.guest))
+    guest, facts = world.guests[input_.guest], input_.facts
+    same = guest.epoch == input_.epoch
+    first = not guest.epoch
+    if not same and not first and not guest.shutdown_seen:
+        lost(world, guest, "QEMU was restarted")
+    world.timers.set(f"lost {guest.name}", None)
+    if not same:
+        guest.own = OwnActions()
+        guest.dump_ended = None
+    guest.epoch, guest.facts, guest.connected = input_.epoch, facts, True
+    guest.dump, guest.migrating, guest.shutdown_seen = facts.dump, facts.migrating, False
+    guest.awaited_until = None
+    guest.refreshing, guest.refresh_again = "", False
+    if guest.status != facts.status:
+        guest.status, guest.since = facts.status, world.now
+    world.tell_guest(guest)
+    world.happen("REACTOR_GUEST_CONNECTED", guest.name, {"epoch": guest.epoch, "first": first})
+    arm_guest(world, guest)
+    for run in [run for run in world.runs.values() if run.guest == guest.name]:
+        if not first:
+            _recover_wait(world, run, guest, same=same)
+        world.wakeups.append(run.id)
+
+
+def disconnected(world: World, input_: Disconnected) -> None:
+    """A monitor went away."""
+    guest = world.guests.get(input_.guest)
+    if guest is None or not guest.connected:
+        return
+    guest.connected = False
+    guest.status, guest.since = DISCONNECTED, world.now
+    guest.refreshing, guest.refresh_again = "", False
+    for arming in guest.arming.values():
+        arming.reason = "the monitor is away"
+    world.tell_guest(guest)
+    if not guest.shutdown_seen:
+        guest.lost_reason = input_.reason
+        world.timers.set(f"lost {guest.name}", world.now + LOST_AFTER)
+    world.wakeups.extend(guest.watchers)
+
+
+def lost(world: World, guest: Guest, reason: str) -> None:
+    """The guest's QEMU is gone without having said so."""
+    world.happen("REACTOR_GUEST_LOST", guest.name, {"reason": reason})
+
+
+def _recover_wait(world: World, run: Run, guest: Guest, *, same: bool) -> None:
+    """Decide a wait across a reconnect by what the guest's state proves."""
+    if run.phase not in {Phase.RUNNING, Phase.HANDLING} or run.cursor.caught is not None:
+        return
+    op = world.program_of(run).ops[run.cursor.pc]
+    if not isinstance(op, AwaitEvent):
+        return
+    names = ", ".join(op.wait.events)
+    if not same:
+        outcome_unknown(world, run, f"QEMU was restarted while {names} was awaited")
+        return
+    event = _proved(guest, run, op)
+    if event is not None:
+        listen(world, run, event)
+    elif not _may_still_come(guest, op):
+        outcome_unknown(world, run, f"the monitor was away while {names} was awaited")
+
+
+def _proved(guest: Guest, run: Run, op: AwaitEvent) -> Event | None:
+    """The event that must have happened, as far as the queries at the connect prove it."""
+    if named("DUMP_COMPLETED", op.wait.events) and guest.dump in {"completed", "failed"}:
+        data = {"result": {"status": guest.dump}}
+        return Event("DUMP_COMPLETED", guest.name, data, synthetic=True)
+    stood = run.cursor.before in FAULT_STATES
+    if op.rule is AwaitRule.RESET and stood and guest.status == "prelaunch":
+        return Event("RESET", guest.name, {"guest": False}, synthetic=True)
+    return None
+
+
+def _may_still_come(guest: Guest, op: AwaitEvent) -> bool:
+    return named("DUMP_COMPLETED", op.wait.events) and guest.dump == "active"

@@ -1,0 +1,186 @@
+"""The engine: inputs in, effects out, and the same every time."""
+
+from collections.abc import Iterable, Mapping
+
+from reactor.core import connection, readiness
+from reactor.core.config import EngineConfig
+from reactor.core.effect import Effect, Keep, Trace
+from reactor.core.facts import take_fact
+from reactor.core.inputs import (
+    Answered,
+    Connected,
+    Disconnected,
+    GuestForgotten,
+    GuestKnown,
+    Happened,
+    Input,
+    Ticked,
+)
+from reactor.core.lifecycle import closed, wake
+from reactor.core.machine import answered
+from reactor.core.matching import Index
+from reactor.core.memory import adopt_policies, fold, restore
+from reactor.core.policy import Policy
+from reactor.core.reception import receive, refresh_status
+from reactor.core.run import Role
+from reactor.core.world import World
+
+_NOTHING: list[Effect] = []
+
+
+class Engine:
+    """Policies, guests and runs of one host; pure: time and identity are arguments.
+
+    Args:
+        config: what the settings decide.
+        identity: the journal's id; run ids begin with it.
+    """
+
+    def __init__(self, config: EngineConfig, identity: str) -> None:
+        self._world = World(config, identity)
+
+    @property
+    def world(self) -> World:
+        """The state, to be read only."""
+        return self._world
+
+    def handle(self, input_: Input, now: float) -> list[Effect]:
+        """What must be done about an input that came at ``now``.
+
+        ``now`` is seconds since the epoch and never goes back; an earlier time
+        counts as the latest one.
+        """
+        world = self._world
+        world.now = max(world.now, now)
+        if type(input_) is Happened:
+            receive(world, input_.event)
+            if not (world.effects or world.wakeups or world.changed_runs):
+                return _NOTHING
+        else:
+            self._take(input_)
+        return self._settle()
+
+    def load(self, policies: Iterable[Policy], now: float) -> list[Effect]:
+        """Replace the loaded policies; windows and cooldowns of the others survive.
+
+        Runs that are open keep the revision that started them.
+        """
+        world = self._world
+        world.now = max(world.now, now)
+        adopt_policies(world, Index(policies))
+        for guest in world.guests.values():
+            if guest.connected:
+                readiness.arm_guest(world, guest)
+        return self._settle()
+
+    def configure(self, config: EngineConfig) -> None:
+        """Take over new settings; what was counted stays counted."""
+        self._world.config = config
+        self._world.commands.clear()
+
+    def restore(
+        self, rows: Iterable[Keep], revisions: Mapping[str, Policy], now: float
+    ) -> list[Effect]:
+        """Take up what an earlier life kept; open runs go on or fail with a reason.
+
+        Call it after ``load``. ``revisions`` are the policies that started the
+        open runs, by revision, as far as they could be built again.
+        """
+        world = self._world
+        world.now = max(world.now, now)
+        restore(world, rows, revisions)
+        return self._settle()
+
+    def next_deadline(self) -> float | None:
+        """When the engine wants a ``Ticked`` at the latest, or None."""
+        return self._world.timers.next()
+
+    def snapshot(self) -> list[Keep]:
+        """All that must survive: what a restart's ``restore`` takes."""
+        return fold(self._world)
+
+    def near_misses(self, policy: str) -> list[Trace]:
+        """Why the latest refused matches of a policy did not become runs."""
+        return list(self._world.near.get(policy, ()))
+
+    def _take(self, input_: Input) -> None:
+        world = self._world
+        match input_:
+            case Happened(event):
+                receive(world, event)
+            case GuestKnown():
+                connection.known(world, input_)
+            case GuestForgotten():
+                connection.forgotten(world, input_)
+            case Connected():
+                connection.connected(world, input_)
+            case Disconnected():
+                connection.disconnected(world, input_)
+            case Answered():
+                self._answered(input_)
+            case Ticked():
+                for name in world.timers.due(world.now):
+                    self._due(name)
+
+    def _answered(self, answer: Answered) -> None:
+        world = self._world
+        owner = world.asked.pop(answer.id, None)
+        if owner is None:
+            return
+        run = world.runs.get(owner)
+        if run is None:
+            self._refreshed(owner, answer)
+            return
+        purpose = run.cursor.pending.get(answer.id, "")
+        if purpose in {"status", "dump", "migrating"}:
+            take_fact(world, world.guest_of(run), purpose, answer)
+        if answered(world, run, answer):
+            world.wakeups.append(run.id)
+
+    def _refreshed(self, name: str, answer: Answered) -> None:
+        world = self._world
+        guest = world.guests.get(name)
+        if guest is None or guest.refreshing != answer.id:
+            return
+        guest.refreshing = ""
+        take_fact(world, guest, "status", answer)
+        if guest.refresh_again:
+            guest.refresh_again = False
+            refresh_status(world, guest)
+
+    def _due(self, name: str) -> None:
+        world = self._world
+        kind, _, key = name.partition(" ")
+        if kind == "run":
+            world.wakeups.append(key)
+        elif kind == "marks":
+            for mark in world.marks.expired(world.now):
+                world.clear_mark(mark, "expired")
+        elif kind == "lost":
+            guest = world.guests[key]
+            connection.lost(world, guest, guest.lost_reason)
+        elif kind == "arm" and key in world.guests:
+            readiness.rearm(world, world.guests[key])
+
+    def _settle(self) -> list[Effect]:
+        """Let everything that follows from the input happen, then hand out the effects."""
+        world = self._world
+        world.derived_count = 0
+        while True:
+            if world.ended:
+                run = world.runs[world.ended.pop(0)]
+                closed(world, run)
+                if run.role is Role.ARM:
+                    readiness.armed(world, run)
+            elif world.wakeups:
+                waiting = world.runs.get(world.wakeups.popleft())
+                if waiting is not None:
+                    world.touch(waiting)
+                    wake(world, waiting)
+            elif world.derived:
+                receive(world, world.derived.popleft())
+            else:
+                break
+        world.changed_keeps()
+        effects, world.effects = world.effects, []
+        return effects

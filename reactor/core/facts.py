@@ -1,0 +1,81 @@
+"""Asking a guest afresh: its status, its dump, its migration."""
+
+from collections.abc import Mapping
+
+from reactor.core.catalog import DISCONNECTED
+from reactor.core.effect import Execute
+from reactor.core.guest import Guest
+from reactor.core.inputs import Answered
+from reactor.core.run import Run
+from reactor.core.world import World
+
+POLL = 0.25
+"""Seconds between two looks at a status that somebody waits on."""
+
+QUERY_LIMIT = 10.0
+"""Seconds QEMU has to answer a query."""
+
+SETTLE_AFTER_RESTART = 30.0
+"""Seconds a run that was open at a restart waits for its guest's monitor."""
+
+QUERIES = {"status": "query-status", "dump": "query-dump", "migrating": "query-migrate"}
+
+_MIGRATING = frozenset(
+    "setup cancelling active postcopy-active postcopy-paused postcopy-recover "
+    "postcopy-recover-setup pre-switchover device wait-unplug colo".split()
+)
+
+
+def fresh_facts(world: World, run: Run, needed: frozenset[str]) -> bool:
+    """Whether these facts were just asked; if not they are asked now, and the run waits.
+
+    A monitor that is away has nothing to answer: its guest is ``disconnected``,
+    which is a fact too. After a restart of the daemon it is given time to come.
+    """
+    cursor, guest = run.cursor, world.guest_of(run)
+    missing = needed - cursor.fresh
+    if not missing:
+        cursor.fresh = cursor.fresh - needed
+        return True
+    if any(purpose in QUERIES for purpose in cursor.pending.values()):
+        return False
+    if not guest.connected:
+        return _away(world, run, guest)
+    if guest.is_storage_daemon:
+        cursor.fresh = set()
+        return True
+    for fact in sorted(missing):
+        deadline = world.now + QUERY_LIMIT
+        query = Execute(
+            run.new_id(), run.guest, QUERIES[fact], {}, deadline, changes=False, run=run.id
+        )
+        world.ask(run, query, fact)
+    world.touch(run)
+    return False
+
+
+def _away(world: World, run: Run, guest: Guest) -> bool:
+    if guest.awaited_until is not None and world.now < guest.awaited_until:
+        run.cursor.wake = guest.awaited_until
+        return False
+    run.cursor.fresh = set()
+    return True
+
+
+def take_fact(world: World, guest: Guest, fact: str, answer: Answered) -> None:
+    """Write down what a query answered; an error means that this QEMU has no such fact."""
+    result = answer.result if isinstance(answer.result, Mapping) else {}
+    word = str(result.get("status", ""))
+    match fact:
+        case "status":
+            if answer.lost or answer.unsent:
+                world.set_status(guest, DISCONNECTED)
+            elif word:
+                world.set_status(guest, word)
+        case "dump":
+            guest.dump = word
+        case "migrating":
+            guest.migrating = word in _MIGRATING
+        case _:
+            message = f"nobody asks for the fact {fact!r}"
+            raise AssertionError(message)

@@ -1,0 +1,301 @@
+"""From a match to a run and to its end: admission, turns, slots, conditions."""
+
+from collections import deque
+
+import msgspec
+
+from reactor.core import scopes
+from reactor.core.admission import (
+    Decision,
+    LedgerRow,
+    PolicyState,
+    Verdict,
+    decide,
+    slot_refusal,
+    told_key,
+)
+from reactor.core.effect import Trace
+from reactor.core.event import Event
+from reactor.core.facts import fresh_facts
+from reactor.core.machine import advance, end_run, fail_before_steps, handler_limit
+from reactor.core.matching import Candidate
+from reactor.core.policy import Enforcement, Limit, LimitScope, Mode, Policy
+from reactor.core.program import Enter, Section
+from reactor.core.run import Cursor, Origin, Outcome, Phase, Role, Run
+from reactor.core.world import World
+
+
+def enforcement_of(world: World, policy: Policy) -> Enforcement:
+    """The policy's own, capped by the settings'."""
+    if world.config.enforcement is Enforcement.AUDIT:
+        return Enforcement.AUDIT
+    return policy.enforcement
+
+
+def admit(world: World, candidate: Candidate, event: Event, key: str) -> None:
+    """Let a match that is selected, ready and true through the order of admission."""
+    policy = candidate.policy
+    state = world.state_of(policy.name)
+    values = world.values_of(event.guest, key)
+    decision = decide(policy, state, key, values, world.now)
+    if decision.verdict is not Verdict.ADMITTED:
+        _refuse(world, candidate, event, key, decision)
+        return
+    origin = Origin(event, candidate.index)
+    run = new_run(world, policy, event.guest, key, origin, Role.RUN)
+    row = LedgerRow(run.id, policy.name, run.guest, key, world.now)
+    _prune(world, policy, state)
+    state.remember(row, values)
+    world.keep_ledger(row, run.id)
+    state.open.setdefault(key, deque()).append(run.id)
+    world.trace(run, candidate.trigger.path, Verdict.ADMITTED.value, event.name)
+    if len(state.open[key]) > 1:
+        world.trace(run, "mode", "waiting", f"run {state.open[key][0]} is open")
+        world.tell_run(run)
+    try_start(world, run)
+
+
+def _refuse(
+    world: World, candidate: Candidate, event: Event, key: str, decision: Decision
+) -> None:
+    policy = candidate.policy
+    record = refusal_trace(world, candidate, event, decision)
+    world.near_miss(record)
+    world.emit(record)
+    limit = decision.limit
+    if limit is None:
+        return
+    state = world.state_of(policy.name)
+    told = told_key(limit, world.values_of(event.guest, key))
+    if state.told.get(told, 0.0) > world.now:
+        return
+    until = world.now + (limit.window or 0.0)
+    state.told = {k: t for k, t in state.told.items() if t > world.now} | {told: until}
+    world.keep("told", f"{policy.name}|{told}", until)
+    data = {"policy": policy.name, "limit": limit.text, "scope": limit.scope.value}
+    world.happen("REACTOR_RUN_LIMITED", event.guest, data)
+    if enforcement_of(world, policy) is Enforcement.AUDIT or not policy.on_limit:
+        return
+    origin = Origin(event, candidate.index)
+    run = new_run(world, policy, event.guest, key, origin, Role.ON_LIMIT)
+    start_handler(world, run, Section.ON_LIMIT)
+
+
+def refusal_trace(
+    world: World, candidate: Candidate, event: Event, decision: Decision
+) -> Trace:
+    """Why this event did not start a run of this policy."""
+    values = {"event": event.name}
+    return Trace(
+        world.now,
+        candidate.policy.name,
+        event.guest,
+        candidate.trigger.path,
+        decision.verdict.value,
+        decision.reason,
+        "",
+        values,
+    )
+
+
+def new_run(  # noqa: PLR0913 - what makes a run
+    world: World, policy: Policy, guest: str, key: str, origin: Origin, role: Role
+) -> Run:
+    """A run with a number that no other run of this journal has or will have."""
+    world.number += 1
+    world.keep("number", "run", world.number)
+    world.add_program(policy)
+    run = Run(
+        id=f"{world.identity}-{world.number}",
+        policy=policy.name,
+        revision=policy.revision,
+        guest=guest,
+        key=key,
+        origin=origin,
+        admitted=world.now,
+        role=role,
+    )
+    world.runs[run.id] = run
+    world.touch(run)
+    return run
+
+
+def start_handler(world: World, run: Run, section: Section) -> None:
+    """Start a run that is nothing but a handler: no turn, no slot, no conditions."""
+    program = world.program_of(run)
+    run.section = section
+    run.phase = Phase.RUNNING
+    run.started = world.now
+    run.cursor = Cursor(pc=program.starts[section])
+    run.deadline = world.now + handler_limit(program, section)
+    advance(world, run)
+
+
+def wake(world: World, run: Run) -> None:
+    """Look at a run again: something came that it may wait for."""
+    match run.phase:
+        case Phase.WAITING_TURN | Phase.WAITING_SLOT:
+            try_start(world, run)
+        case Phase.CHECKING:
+            _check_conditions(world, run)
+        case Phase.RUNNING | Phase.HANDLING:
+            advance(world, run)
+        case Phase.ENDED:
+            pass
+
+
+def try_start(world: World, run: Run) -> None:
+    """Give the run its turn and its slot, if they are free."""
+    state = world.state_of(run.policy)
+    policy = world.program_of(run).policy
+    values = world.values_of(run.guest, run.key)
+    if policy.mode is not Mode.SINGLE and state.open[run.key][0] != run.id:
+        return
+    limit = _slot_taken(world, run, state, policy, values)
+    if limit is not None:
+        if run.id not in state.slot_line:
+            state.slot_line.append(run.id)
+            run.phase = Phase.WAITING_SLOT
+            world.trace(run, "limits", "waiting", limit.text)
+            world.tell_run(run)
+        return
+    if run.id in state.slot_line:
+        state.slot_line.remove(run.id)
+    state.slots[run.id] = values
+    run.phase = Phase.CHECKING
+    world.touch(run)
+    _check_conditions(world, run)
+
+
+def _slot_taken(
+    world: World,
+    run: Run,
+    state: PolicyState,
+    policy: Policy,
+    values: dict[LimitScope, str],
+) -> Limit | None:
+    full = slot_refusal(policy, state, values)
+    if full is not None:
+        return full
+    # Those who wait for the same slot longer go first.
+    for limit in policy.limits:
+        if limit.window is not None:
+            continue
+        for other_id in state.slot_line:
+            if other_id == run.id:
+                break
+            other = world.runs[other_id]
+            if world.values_of(other.guest, other.key)[limit.scope] == values[limit.scope]:
+                return limit
+    return None
+
+
+def _check_conditions(world: World, run: Run) -> None:
+    policy = world.program_of(run).policy
+    needed = frozenset[str]().union(*map(scopes.facts_of, policy.conditions))
+    world.touch(run)
+    run.cursor.wake = None
+    if not fresh_facts(world, run, needed):
+        return
+    for number, condition in enumerate(policy.conditions):
+        answer = scopes.holds(world, run, condition)
+        path = "if" if len(policy.conditions) == 1 else f"if/{number}"
+        if not answer.truth:
+            reason = f"`{condition.source}` is false: {answer.reason}"
+            world.trace(run, path, Verdict.CONDITION_FALSE.value, reason, answer.values)
+            run.outcome, run.error = Outcome.SKIPPED, reason
+            give_back(world, run)
+            end_run(world, run)
+            return
+        world.trace(run, path, "holds", condition.source)
+    _start(world, run)
+
+
+def give_back(world: World, run: Run) -> None:
+    """A run that ends before its first step no longer counts for the limits."""
+    state = world.state_of(run.policy)
+    state.counts.remove(run.id, world.values_of(run.guest, run.key))
+    if state.rows.pop(run.id, None) is not None:
+        world.keep_ledger(None, run.id)
+
+
+def _start(world: World, run: Run) -> None:
+    policy = world.program_of(run).policy
+    state = world.state_of(run.policy)
+    run.started = world.now
+    state.starts.add(run.key, world.now)
+    run.nth = state.starts.within_hour(run.key, world.now)
+    row = state.rows.get(run.id)
+    if row is not None:
+        row = state.rows[run.id] = msgspec.structs.replace(row, started=world.now)
+        world.keep_ledger(row, run.id)
+    if enforcement_of(world, policy) is Enforcement.AUDIT:
+        _would_run(world, run)
+        return
+    run.phase = Phase.RUNNING
+    run.deadline = world.now + policy.timeout
+    run.cursor = Cursor(pc=world.program_of(run).starts[Section.STEPS])
+    for name, tree in policy.vars:
+        try:
+            run.vars[name] = scopes.render(world, run, tree)
+        except scopes.RenderFailed as failure:
+            fail_before_steps(world, run, str(failure), f"vars/{name}")
+            return
+    world.tell_run(run)
+    advance(world, run)
+
+
+def _would_run(world: World, run: Run) -> None:
+    program = world.program_of(run)
+    enter = program.ops[program.starts[Section.STEPS]]
+    verb = enter.verb if isinstance(enter, Enter) else ""
+    step = scopes.describe(world, run, program.policy.steps[0])
+    world.trace(run, "steps/0", Verdict.WOULD_RUN.value, verb, {"step": step})
+    run.outcome = Outcome.WOULD_RUN
+    end_run(world, run)
+
+
+def closed(world: World, run: Run) -> None:
+    """After a run's end: tell the world, and let the next one have its turn."""
+    del world.runs[run.id]
+    world.touch(run)
+    if run.role is Role.ARM:
+        return
+    world.tell_run(run)
+    if run.outcome in {Outcome.FAILED, Outcome.TIMED_OUT, Outcome.UNKNOWN}:
+        data = {
+            "policy": run.policy,
+            "run": run.id,
+            "step": run.failed_step,
+            "error": run.error,
+            "outcome": run.outcome.value,
+        }
+        world.happen("REACTOR_RUN_FAILED", run.guest, data)
+    if run.role is Role.RUN:
+        _next_turn(world, run)
+
+
+def _next_turn(world: World, run: Run) -> None:
+    state = world.state_of(run.policy)
+    line = state.open.get(run.key)
+    if line is not None and run.id in line:
+        line.remove(run.id)
+        if line:
+            world.wakeups.append(line[0])
+        else:
+            del state.open[run.key]
+    if run.id in state.slot_line:
+        state.slot_line.remove(run.id)
+    if state.slots.pop(run.id, None) is not None:
+        # Each looks for itself whether its slot is free, in the order they came.
+        world.wakeups.extend(list(state.slot_line)[:16])
+
+
+def _prune(world: World, policy: Policy, state: PolicyState) -> None:
+    horizon = state.horizon(policy)
+    while state.rows:
+        run_id, row = next(iter(state.rows.items()))
+        if max(row.at, row.started or 0.0) + horizon > world.now or run_id in world.runs:
+            return
+        del state.rows[run_id]
+        world.keep_ledger(None, run_id)

@@ -1,0 +1,261 @@
+"""Driving a run through its program: steps, retries, sections, the end."""
+
+from reactor.core.flow import Ended, Failed, Jump, Simple, Skip
+from reactor.core.inputs import Answered
+from reactor.core.operations import perform
+from reactor.core.policy import OnError, StepOptions
+from reactor.core.program import Enter, Finish, Leave, Program, Section
+from reactor.core.run import Cursor, Outcome, Phase, Role, Run, Saved
+from reactor.core.text import render_duration
+from reactor.core.world import World
+
+HANDLER_LIMIT = 300.0
+"""Seconds a handler has, unless a step of it asks for more."""
+
+_BAD = frozenset({Outcome.FAILED, Outcome.TIMED_OUT, Outcome.UNKNOWN})
+
+
+def advance(world: World, run: Run) -> None:
+    """Perform operations until the run waits for something or has ended."""
+    program = world.program_of(run)
+    world.touch(run)
+    while run.is_open:
+        if _deadline_passed(world, run):
+            continue
+        op = program.ops[run.cursor.pc]
+        if isinstance(op, Finish):
+            _finish_section(world, run, op.section)
+            continue
+        run.cursor.wake = run.cursor.wake if run.cursor.sent else None
+        flow = perform(world, run, op)
+        match flow:
+            case Simple.BLOCK:
+                return
+            case Simple.NEXT:
+                if isinstance(op, Leave):
+                    _leave(world, run, op.options)
+                run.cursor.pc += 1
+            case Jump(to):
+                run.cursor.pc = to
+            case Skip(to, reason):
+                options = _options(program, run)
+                world.trace(run, options.path, "skipped", reason)
+                _save(run, options, Saved(ok=False, error=reason))
+                run.cursor = Cursor(pc=to)
+            case Failed(reason, unknown):
+                _step_failed(world, run, reason, unknown=unknown)
+            case Ended(outcome, reason):
+                _section_ended(world, run, outcome, reason)
+
+
+def _options(program: Program, run: Run) -> StepOptions:
+    options = program.steps[run.cursor.pc]
+    assert options is not None  # noqa: S101 - only Finish belongs to no step
+    return options
+
+
+def _deadline_passed(world: World, run: Run) -> bool:
+    """Whether a deadline was due; it is acted upon then."""
+    cursor = run.cursor
+    if cursor.sent and cursor.answer is None:
+        return False
+    if run.deadline is not None and world.now >= run.deadline:
+        _run_timed_out(world, run)
+        return True
+    if cursor.deadline is not None and world.now >= cursor.deadline:
+        options = _options(world.program_of(run), run)
+        limit = render_duration(options.timeout or 0)
+        _step_failed(world, run, f"the step did not end within {limit}", unknown=False)
+        return True
+    return False
+
+
+def _run_timed_out(world: World, run: Run) -> None:
+    program = world.program_of(run)
+    options = program.steps[run.cursor.pc]
+    path = options.path if options else run.section.value
+    abandon_step(world, run)
+    if run.section is Section.STEPS:
+        reason = f"the run did not end within {render_duration(program.policy.timeout)}"
+        world.trace(run, path, "timed out", reason)
+        _conclude(world, run, Outcome.TIMED_OUT, reason, path)
+    else:
+        world.trace(run, path, "timed out", "the handler did not end in its time")
+        run.error = run.error or "it did not end in its time"
+        _finish_section(world, run, run.section, failed=True)
+
+
+def _leave(world: World, run: Run, options: StepOptions) -> None:
+    world.trace(run, options.path, "done")
+    _save(run, options, Saved(ok=True, result=run.cursor.result))
+    pc = run.cursor.pc
+    release(world, run)
+    run.cursor = Cursor(pc=pc)
+
+
+def _save(run: Run, options: StepOptions, saved: Saved) -> None:
+    if options.save is not None:
+        run.saved[options.save] = saved
+
+
+def release(world: World, run: Run) -> None:
+    """Give the guest's hand to the next in line, and stop listening."""
+    guest = world.guest_of(run)
+    guest.listeners.discard(run.id)
+    guest.watchers.discard(run.id)
+    if run.id in guest.line:
+        guest.line.remove(run.id)
+    run.cursor.holding = False
+    if guest.hand != run.id:
+        return
+    guest.hand = ""
+    guest.own.holder_sent = False
+    guest.own.dumping = False
+    while guest.line and not guest.hand:
+        waiting = guest.line.popleft()
+        if waiting in world.runs:
+            guest.hand = waiting
+            world.wakeups.append(waiting)
+
+
+def abandon_step(world: World, run: Run) -> None:
+    """Leave a step that did not end well: what it holds and what it asked."""
+    cursor = run.cursor
+    for effect in cursor.pending:
+        world.asked.pop(effect, None)
+    pc, attempt = cursor.pc, cursor.attempt
+    release(world, run)
+    run.cursor = Cursor(pc=pc, attempt=attempt)
+
+
+def _step_failed(world: World, run: Run, reason: str, *, unknown: bool) -> None:
+    program = world.program_of(run)
+    options = _options(program, run)
+    abandon_step(world, run)
+    cursor = run.cursor
+    enter_pc = _enter_of(program, cursor.pc)
+    if not unknown and options.retry is not None and cursor.attempt <= options.retry.times:
+        backoff = options.retry.backoff or (0.0,)
+        pause = backoff[min(cursor.attempt, len(backoff)) - 1]
+        world.trace(run, options.path, "failed, tried again", reason, {"after": pause})
+        run.cursor = Cursor(pc=enter_pc, attempt=cursor.attempt + 1, pause=world.now + pause)
+        return
+    _save(run, options, Saved(ok=False, error=reason))
+    world.trace(run, options.path, "outcome unknown" if unknown else "failed", reason)
+    handler = run.section is not Section.STEPS and run.role is not Role.ARM
+    goes_on = options.on_error or (OnError.CONTINUE if handler else OnError.FAIL)
+    if goes_on is OnError.CONTINUE and not (unknown and not handler):
+        enter = program.ops[enter_pc]
+        assert isinstance(enter, Enter)  # noqa: S101 - every step begins with one
+        run.cursor = Cursor(pc=enter.end + 1)
+        return
+    if run.section is Section.STEPS:
+        outcome = Outcome.UNKNOWN if unknown else Outcome.FAILED
+        _conclude(world, run, outcome, reason, options.name or options.path)
+    else:
+        run.error = run.error or reason
+        run.failed_step = run.failed_step or options.path
+        _finish_section(world, run, run.section, failed=True)
+
+
+def _enter_of(program: Program, pc: int) -> int:
+    while not isinstance(program.ops[pc], Enter):
+        pc -= 1
+    return pc
+
+
+def _section_ended(world: World, run: Run, outcome: Outcome, reason: str) -> None:
+    options = _options(world.program_of(run), run)
+    world.trace(run, options.path, outcome.value, reason)
+    abandon_step(world, run)
+    if run.section is Section.STEPS:
+        _conclude(world, run, outcome, reason, options.name or options.path)
+    else:
+        _finish_section(world, run, run.section)
+
+
+def _conclude(world: World, run: Run, outcome: Outcome, reason: str, step: str) -> None:
+    """The steps are over, well or not: the handlers follow."""
+    run.outcome = outcome
+    if outcome is not Outcome.SUCCEEDED:
+        run.error = reason
+        run.failed_step = step if outcome in _BAD else ""
+    program = world.program_of(run)
+    if outcome in _BAD and program.has(Section.ON_FAILURE):
+        _enter_section(world, run, Section.ON_FAILURE)
+    else:
+        _enter_section(world, run, Section.FINALLY)
+
+
+def fail_before_steps(world: World, run: Run, reason: str, path: str) -> None:
+    """A run that started, and failed before its first step."""
+    world.trace(run, path, "failed", reason)
+    _conclude(world, run, Outcome.FAILED, reason, path)
+    advance(world, run)
+
+
+def _enter_section(world: World, run: Run, section: Section) -> None:
+    program = world.program_of(run)
+    start = program.starts[section]
+    run.section = section
+    run.phase = Phase.HANDLING
+    run.cursor = Cursor(pc=start)
+    run.deadline = world.now + handler_limit(program, section)
+
+
+def handler_limit(program: Program, section: Section) -> float:
+    """Seconds the handler may take: 5 min, or its longest step's timeout."""
+    limit = HANDLER_LIMIT
+    for pc in range(program.starts[section], len(program.ops)):
+        op = program.ops[pc]
+        if isinstance(op, Finish):
+            break
+        if isinstance(op, Enter):
+            limit = max(limit, op.options.timeout or 0.0)
+    return limit
+
+
+def _finish_section(world: World, run: Run, section: Section, *, failed: bool = False) -> None:
+    match section:
+        case Section.STEPS:
+            _conclude(world, run, Outcome.SUCCEEDED, "", "")
+        case Section.ON_FAILURE:
+            _enter_section(world, run, Section.FINALLY)
+        case Section.FINALLY:
+            end_run(world, run)
+        case Section.ON_LIMIT | Section.ARM:
+            run.outcome = Outcome.FAILED if failed or run.error else Outcome.SUCCEEDED
+            end_run(world, run)
+
+
+def end_run(world: World, run: Run) -> None:
+    """Close the run: its hand, its questions; the engine does the rest."""
+    for effect in run.cursor.pending:
+        world.asked.pop(effect, None)
+    release(world, run)
+    run.cursor = Cursor(pc=run.cursor.pc)
+    run.phase = Phase.ENDED
+    run.deadline = None
+    world.ended.append(run.id)
+    world.touch(run)
+
+
+def outcome_unknown(world: World, run: Run, reason: str) -> None:
+    """What the step waited for cannot be known any more."""
+    _step_failed(world, run, reason, unknown=True)
+
+
+def answered(world: World, run: Run, answer: Answered) -> bool:
+    """Hand an answer to the run; true when it must be woken."""
+    purpose = run.cursor.pending.pop(answer.id, None)
+    world.touch(run)
+    if purpose is None:
+        return False
+    if purpose in {"send", "path"}:
+        run.cursor.answer = answer
+        return True
+    run.cursor.fresh.add(purpose)
+    return not any(p not in {"send", "path"} for p in run.cursor.pending.values())
+
+
+__all__ = ["advance", "answered", "end_run", "fail_before_steps", "release"]

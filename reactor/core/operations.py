@@ -1,0 +1,269 @@
+"""Performing the operations of a program, one function for each.
+
+Every function may be called again after any wake-up: it looks at the cursor to
+see what has come in since. None of them keeps anything outside the cursor.
+"""
+
+from collections.abc import Mapping
+
+from reactor.core import acts, scopes, sending
+from reactor.core.catalog import DISCONNECTED
+from reactor.core.effect import Discard
+from reactor.core.event import Event
+from reactor.core.facts import POLL, fresh_facts
+from reactor.core.flow import BLOCK, NEXT, Failed, Flow, Jump, Skip
+from reactor.core.guards import Answer, Rule, facts_needed, rule_on
+from reactor.core.matching import named
+from reactor.core.program import (
+    Act,
+    AwaitCondition,
+    AwaitEvent,
+    AwaitRule,
+    AwaitStatus,
+    CheckTarget,
+    Enter,
+    Finish,
+    Guard,
+    Leave,
+    Op,
+    Send,
+    Sleep,
+    TakeHand,
+)
+from reactor.core.run import Run
+from reactor.core.text import render_duration
+from reactor.core.world import World
+
+GUARD_LIMIT = 600.0
+"""Seconds a guard waits at most, where the step's own timeout is not shorter."""
+
+_RAW_RULES = frozenset({Rule.RAW_RESET, Rule.RAW_CONT})
+
+
+def perform(world: World, run: Run, op: Op) -> Flow:  # noqa: PLR0911 - one line an operation
+    """Do what can be done of this operation now."""
+    match op:
+        case Enter():
+            return _enter(world, run, op)
+        case TakeHand():
+            return _take_hand(world, run)
+        case Guard():
+            return _guard(world, run, op)
+        case CheckTarget():
+            return sending.check_target(world, run, op)
+        case Send():
+            return sending.send(world, run, op)
+        case AwaitEvent():
+            return _await_event(world, run, op)
+        case AwaitCondition():
+            return _await_condition(world, run, op)
+        case AwaitStatus():
+            return _await_status(world, run, op)
+        case Sleep(seconds):
+            return _sleep(world, run, seconds)
+        case Act(step):
+            return acts.act(world, run, step)
+        case Leave() | Finish():
+            return NEXT
+
+
+def _enter(world: World, run: Run, op: Enter) -> Flow:
+    cursor, options = run.cursor, op.options
+    if cursor.entered is not None:
+        return NEXT
+    if cursor.pause is not None and world.now < cursor.pause:
+        cursor.wake = cursor.pause
+        return BLOCK
+    cursor.pause = None
+    if options.condition is not None and cursor.attempt == 1:
+        if not fresh_facts(world, run, scopes.facts_of(options.condition)):
+            return BLOCK
+        answer = scopes.holds(world, run, options.condition)
+        if not answer.truth:
+            return Skip(op.end + 1, f"`if` is false: {answer.reason}")
+    cursor.entered = world.now
+    if options.timeout is not None:
+        cursor.deadline = world.now + options.timeout
+    world.trace(run, options.path, "begun", op.verb, {"attempt": cursor.attempt})
+    world.tell_run(run, options.path)
+    return NEXT
+
+
+def _take_hand(world: World, run: Run) -> Flow:
+    guest = world.guest_of(run)
+    if not guest.hand or guest.hand == run.id:
+        guest.hand = run.id
+        run.cursor.holding = True
+        return NEXT
+    if run.id not in guest.line:
+        guest.line.append(run.id)
+        world.trace(run, _path(world, run), "waiting", f"run {guest.hand} has its hand on the guest")
+    return BLOCK
+
+
+def _guard(world: World, run: Run, op: Guard) -> Flow:
+    cursor, guest = run.cursor, world.guest_of(run)
+    if guest.is_storage_daemon and guest.connected:
+        if op.rule in _RAW_RULES:
+            return NEXT
+        return Failed(f"{op.rule.value}: {guest.name} is a storage daemon, it has no guest")
+    if cursor.pause is not None and world.now < cursor.pause:
+        cursor.wake = cursor.pause
+        return BLOCK
+    if not fresh_facts(world, run, facts_needed(op.rule)):
+        return BLOCK
+    ruling = rule_on(op.rule, guest.state(), world.now)
+    match ruling.answer:
+        case Answer.PASS:
+            cursor.before = guest.status
+            cursor.limit = None
+            guest.watchers.discard(run.id)
+            return NEXT
+        case Answer.DONE:
+            world.trace(run, _path(world, run), "nothing to do", ruling.reason)
+            return Jump(op.end)
+        case Answer.REFUSE:
+            return Failed(f"refused: {ruling.reason}")
+        case Answer.WAIT:
+            return _guard_waits(world, run, ruling.reason)
+
+
+def _guard_waits(world: World, run: Run, reason: str) -> Flow:
+    cursor = run.cursor
+    if cursor.limit is None:
+        cursor.limit = world.now + GUARD_LIMIT
+        world.trace(run, _path(world, run), "waiting", reason)
+    elif world.now >= cursor.limit:
+        return Failed(f"waited {render_duration(GUARD_LIMIT)} in vain: {reason}")
+    return _watch(world, run)
+
+
+def _watch(world: World, run: Run) -> Flow:
+    # At every input of the guest and every 250 ms, says the contract.
+    world.guest_of(run).watchers.add(run.id)
+    run.cursor.wake = world.now + POLL
+    return BLOCK
+
+
+def _await_event(world: World, run: Run, op: AwaitEvent) -> Flow:
+    cursor, guest = run.cursor, world.guest_of(run)
+    if cursor.armed is None:
+        cursor.armed = cursor.pc
+    if cursor.limit is None and op.wait.timeout is not None:
+        cursor.limit = world.now + op.wait.timeout
+    if cursor.caught is not None:
+        verdict = judge(world, run, op, cursor.caught)
+        if op.rule is AwaitRule.DUMP and verdict is not NEXT:
+            # QEMU leaves what it had written; nobody can read half a dump.
+            world.emit(Discard(cursor.target))
+        cursor.caught, cursor.armed, cursor.limit = None, None, None
+        guest.listeners.discard(run.id)
+        return verdict or Failed("the awaited event was taken back")
+    guest.listeners.add(run.id)
+    if cursor.limit is not None and world.now >= cursor.limit:
+        names = ", ".join(op.wait.events)
+        return Failed(f"{names} did not come within {render_duration(op.wait.timeout or 0)}")
+    return BLOCK
+
+
+def listen(world: World, run: Run, event: Event) -> bool:
+    """Offer an event of the guest to a run that listens; true when it must be woken."""
+    cursor = run.cursor
+    if cursor.armed is None or cursor.caught is not None:
+        return False
+    op = world.program_of(run).ops[cursor.armed]
+    if not isinstance(op, AwaitEvent) or not named(event.name, op.wait.events):
+        return False
+    if judge(world, run, op, event) is None:
+        return False
+    cursor.caught = event
+    world.touch(run)
+    return cursor.pc == cursor.armed
+
+
+def judge(world: World, run: Run, op: AwaitEvent, event: Event) -> Flow | None:
+    """Whether this is the awaited event: NEXT, a failure, or None to go on waiting."""
+    match op.rule:
+        case AwaitRule.DUMP:
+            return _judge_dump(event.data)
+        case AwaitRule.RESET:
+            return _judge_reset(event)
+        case AwaitRule.USER:
+            wait = op.wait
+            if wait.fail_when is not None and scopes.holds(world, run, wait.fail_when, event).truth:
+                return Failed(f"{event.name} came and `fail_when` holds: {wait.fail_when.source}")
+            if wait.where is not None and not scopes.holds(world, run, wait.where, event).truth:
+                return None
+            return NEXT
+
+
+def _judge_dump(data: Mapping[str, object]) -> Flow:
+    result = data.get("result")
+    status = result.get("status") if isinstance(result, Mapping) else None
+    if status == "completed" and "error" not in data:
+        return NEXT
+    return Failed(f"the dump failed: {data.get('error') or f'its status is {status}'}")
+
+
+def _judge_reset(event: Event) -> Flow | None:
+    if event.name == "SHUTDOWN":
+        if str(event.data.get("reason", "")).startswith("host-"):
+            return Failed("QEMU exits at a reset (-no-reboot): the guest must be started again")
+        return None
+    return None if event.data.get("guest") is True else NEXT
+
+
+def _await_condition(world: World, run: Run, op: AwaitCondition) -> Flow:
+    cursor, guest = run.cursor, world.guest_of(run)
+    if cursor.limit is None and op.limit is not None:
+        cursor.limit = world.now + op.limit
+    needed = scopes.facts_of(op.until)
+    if needed and guest.status == DISCONNECTED and not guest.connected:
+        answered = False
+    elif not fresh_facts(world, run, needed):
+        return BLOCK
+    else:
+        answered = scopes.holds(world, run, op.until).truth
+    if answered:
+        guest.watchers.discard(run.id)
+        return NEXT
+    if cursor.limit is not None and world.now >= cursor.limit:
+        limit = render_duration(op.limit or 0)
+        return Failed(f"`{op.until.source}` did not hold within {limit}")
+    return _watch(world, run)
+
+
+def _await_status(world: World, run: Run, op: AwaitStatus) -> Flow:
+    cursor, guest = run.cursor, world.guest_of(run)
+    if cursor.limit is None:
+        cursor.limit = world.now + op.limit
+    if guest.connected:
+        if not fresh_facts(world, run, frozenset({"status"})):
+            return BLOCK
+        if (guest.status in op.states) != op.leave:
+            cursor.limit = None
+            guest.watchers.discard(run.id)
+            return NEXT
+        if op.limit == 0:
+            return Failed(f"the guest {op.problem}: it is {guest.status}")
+    if world.now >= cursor.limit and op.limit > 0:
+        return Failed(f"the guest {op.problem} for {render_duration(op.limit)}")
+    return _watch(world, run)
+
+
+def _sleep(world: World, run: Run, seconds: float) -> Flow:
+    cursor = run.cursor
+    if cursor.limit is None:
+        cursor.limit = world.now + seconds
+    if world.now < cursor.limit:
+        return BLOCK
+    cursor.limit = None
+    return NEXT
+
+
+def _path(world: World, run: Run) -> str:
+    options = world.program_of(run).steps[run.cursor.pc]
+    return options.path if options else run.section.value
+
+
+__all__ = ["judge", "listen", "perform"]

@@ -1,0 +1,98 @@
+"""What an event does: to those who listen, to those who watch, and to the policies."""
+
+import msgspec
+
+from reactor.core import scopes
+from reactor.core.admission import Decision, Verdict
+from reactor.core.effect import EventSeen, Execute
+from reactor.core.event import Event
+from reactor.core.facts import QUERY_LIMIT
+from reactor.core.guest import Guest, is_own
+from reactor.core.lifecycle import admit, refusal_trace
+from reactor.core.matching import Candidate
+from reactor.core.operations import listen
+from reactor.core.readiness import ready, rearm
+from reactor.core.world import World
+
+_STATUS_EVENTS = frozenset(
+    "STOP RESUME RESET SHUTDOWN SUSPEND SUSPEND_DISK WAKEUP GUEST_PANICKED WATCHDOG "
+    "DUMP_COMPLETED BLOCK_IO_ERROR MIGRATION".split()
+)
+"""Events after which a guest's status may be another; it is asked, not inferred."""
+
+_MIGRATION_OVER = frozenset({"completed", "failed", "cancelled"})
+
+
+def receive(world: World, event: Event) -> None:
+    """Take in one event of a guest."""
+    guest = world.guests.get(event.guest)
+    if guest is None:
+        return
+    if is_own(event, guest, world.now):
+        event = msgspec.structs.replace(event, own=True)
+        world.emit(EventSeen(event))
+    if event.name in _STATUS_EVENTS:
+        _note(world, guest, event)
+    for run_id in tuple(guest.listeners):
+        if listen(world, world.runs[run_id], event):
+            world.wakeups.append(run_id)
+    world.wakeups.extend(guest.watchers)
+    plan = world.selections[guest.name].plan(event.name)
+    if plan is not None:
+        scope = scopes.LazyEventScope(world, event)
+        for candidate in plan.candidates(event):
+            _offer(world, candidate, event, scope)
+
+
+def _note(world: World, guest: Guest, event: Event) -> None:
+    if event.name == "DUMP_COMPLETED":
+        guest.dump_ended = world.now
+    if event.name == "SHUTDOWN":
+        guest.shutdown_seen = True
+    if event.name == "MIGRATION" and event.data.get("status") in _MIGRATION_OVER:
+        rearm(world, guest)
+    refresh_status(world, guest)
+
+
+def refresh_status(world: World, guest: Guest) -> None:
+    """Ask for the status, one question at a time, for those who only read the last one."""
+    if guest.is_storage_daemon or not guest.connected:
+        return
+    if guest.refreshing:
+        guest.refresh_again = True
+        return
+    world.questions += 1
+    query = f"q-{world.questions}"
+    guest.refreshing = query
+    deadline = world.now + QUERY_LIMIT
+    world.asked[query] = guest.name
+    world.emit(Execute(query, guest.name, "query-status", {}, deadline, changes=False))
+
+
+def _offer(
+    world: World, candidate: Candidate, event: Event, scope: scopes.LazyEventScope
+) -> None:
+    policy = candidate.policy
+    if event.name.startswith("REACTOR_RUN_") and event.data.get("policy") == policy.name:
+        return
+    if event.own:
+        _miss(world, candidate, event, Decision(Verdict.OWN, event.name))
+        return
+    if candidate.residue is not None:
+        answer = candidate.residue.holds(scope.get())
+        if not answer.truth:
+            _miss(world, candidate, event, Decision(Verdict.WHERE_FALSE, answer.reason))
+            return
+    key = event.guest
+    if candidate.trigger.by is not None:
+        value, problem = scope.key_value(candidate.trigger.by)
+        if problem:
+            _miss(world, candidate, event, Decision(Verdict.KEY_FAILED, problem))
+            return
+        key = f"{event.guest}/{value}"
+    if ready(world, candidate, event, key):
+        admit(world, candidate, event, key)
+
+
+def _miss(world: World, candidate: Candidate, event: Event, decision: Decision) -> None:
+    world.near_miss(refusal_trace(world, candidate, event, decision))

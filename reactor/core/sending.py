@@ -1,0 +1,266 @@
+"""Sending commands that change a guest: permission, limits, replies, the lost ones."""
+
+import posixpath
+from collections.abc import Mapping
+
+from reactor.core import catalog, scopes
+from reactor.core.effect import AskPath, Execute
+from reactor.core.flow import BLOCK, NEXT, Failed, Flow, Jump
+from reactor.core.inputs import Answered
+from reactor.core.policy import LimitScope
+from reactor.core.program import AwaitEvent, AwaitRule, CheckTarget, Enter, Send
+from reactor.core.run import Run
+from reactor.core.scopes import RenderFailed
+from reactor.core.windows import WindowCounts
+from reactor.core.world import CommandRow, World
+
+COMMAND_LIMIT = 60.0
+"""Seconds QEMU has to answer a command, where the step says nothing shorter."""
+
+ANSWER_GRACE = 5.0
+"""Seconds after a command's deadline in which the adapter says what became of it."""
+
+BUSY_PAUSE = 0.25
+
+_FILE = "file:"
+
+
+def check_target(world: World, run: Run, op: CheckTarget) -> Flow:
+    """Resolve where a dump goes; refuse what leaves the dumps folder or exists."""
+    cursor = run.cursor
+    if cursor.answer is not None:
+        answer, cursor.answer = cursor.answer, None
+        if answer.error is not None:
+            return Failed(answer.error.description)
+        return NEXT
+    if "path" in cursor.pending.values():
+        return BLOCK
+    try:
+        path = _target_path(world, run, op)
+    except RenderFailed as failure:
+        return Failed(str(failure))
+    if path is None:  # not a file: the allow list was asked before it went out
+        return NEXT
+    if isinstance(path, Failed):
+        return path
+    cursor.target = path
+    world.ask(run, AskPath(run.new_id(), path), "path")
+    world.touch(run)
+    return BLOCK
+
+
+def _target_path(world: World, run: Run, op: CheckTarget) -> str | Failed | None:
+    config = world.config
+    if op.raw:
+        protocol = str(scopes.render(world, run, op.to))
+        if not protocol.startswith(_FILE):
+            allowed = "dump-guest-memory" in config.allow
+            return None if allowed else Failed(f"a dump to {protocol!r} needs qmp.allow")
+        text = protocol.removeprefix(_FILE)
+        if not text.startswith("/"):
+            return Failed(f"the dump path {text!r} must be absolute in a raw command")
+    else:
+        text = str(scopes.render_slugged(world, run, op.to))
+    path = posixpath.normpath(posixpath.join(config.dumps_folder, text))
+    folder = posixpath.normpath(config.dumps_folder)
+    inside = path.startswith(folder.rstrip("/") + "/")
+    if not inside and path not in config.dumps_allow:
+        return Failed(f"the dump path {path} is outside dumps.folder ({folder}) and dumps.allow")
+    return path
+
+
+def send(world: World, run: Run, op: Send) -> Flow:
+    """Send the command once, and say what its answer means."""
+    cursor, guest = run.cursor, world.guest_of(run)
+    if op.only_after is not None and cursor.before not in op.only_after:
+        return NEXT
+    if cursor.answer is not None:
+        answer, cursor.answer = cursor.answer, None
+        return _answered(world, run, op, answer)
+    if cursor.sent:
+        if cursor.wake is not None and world.now >= cursor.wake:
+            lost = Answered(cursor.sent, lost="no answer came within its deadline")
+            return _answered(world, run, op, lost)
+        return BLOCK
+    if not guest.connected:
+        guest.watchers.add(run.id)
+        return BLOCK
+    return _send_now(world, run, op)
+
+
+def _send_now(world: World, run: Run, op: Send) -> Flow:
+    cursor, guest = run.cursor, world.guest_of(run)
+    if cursor.pause is not None and world.now < cursor.pause:
+        cursor.wake = cursor.pause
+        return BLOCK
+    command = op.command
+    if op.wakes_suspended and guest.status == "suspended":
+        command = "system_wakeup"
+    try:
+        rendered = scopes.render(world, run, op.arguments)
+    except RenderFailed as failure:
+        return Failed(str(failure))
+    arguments = dict(rendered) if isinstance(rendered, Mapping) else {}
+    if command == "dump-guest-memory" and arguments.get("protocol") is None:
+        arguments["protocol"] = _FILE + cursor.target
+    if refusal := _refusal(world, run, command, arguments):
+        return Failed(refusal)
+    if catalog.changes(command):
+        if waits := _slot_of_command(world, run, command):
+            return waits
+        _note_own(world, run, command, arguments)
+    limits = [t for t in (cursor.deadline, run.deadline) if t is not None]
+    if not _is_synchronous_dump(command, arguments):
+        limits.append(world.now + COMMAND_LIMIT)
+    execute = Execute(
+        run.new_id(), run.guest, command, arguments, min(limits), catalog.changes(command), run.id
+    )
+    cursor.sent = execute.id
+    cursor.wake = execute.deadline + ANSWER_GRACE
+    if op.await_pc is not None:
+        cursor.armed = op.await_pc
+        guest.listeners.add(run.id)
+    world.ask(run, execute, "send")
+    world.touch(run)
+    return BLOCK
+
+
+def _is_synchronous_dump(command: str, arguments: Mapping[str, object]) -> bool:
+    return command == "dump-guest-memory" and arguments.get("detach") is not True
+
+
+def _refusal(
+    world: World, run: Run, command: str, arguments: Mapping[str, object]
+) -> str | None:
+    if catalog.needs_allow(command, arguments) and command not in world.config.allow:
+        return f"refused: {command} is not in the settings' qmp.allow"
+    if deadly := catalog.deadly_arguments(command, arguments):
+        return f"refused: {deadly}"
+    return None
+
+
+def _slot_of_command(world: World, run: Run, command: str) -> Flow | None:
+    """What the settings' limits over all policies say; None when the command may go."""
+    kind = catalog.limited_as(command)
+    limits = world.config.limits.get(kind or "", ())
+    if kind is None or not limits:
+        return None
+    values = world.values_of(run.guest, run.key)
+    counts = world.commands.setdefault(kind, WindowCounts(limits))
+    full = counts.full(values, world.now)
+    if full is not None:
+        return Failed(f"refused: the settings' limit for {kind} is reached ({full.text})")
+    for limit in limits:
+        if limit.window is None and _at_once(world, run, kind, limit.scope) >= limit.count:
+            # Not a failure: dumps that fight for one disk shall take turns.
+            run.cursor.wake = world.now + BUSY_PAUSE
+            return BLOCK
+    name = f"{run.id}.{run.effects + 1}"
+    counts.add(name, values, world.now)
+    row = CommandRow(kind, run.guest, world.now)
+    world.command_rows[name] = row
+    world.keep("command", name, row)
+    return None
+
+
+def _at_once(world: World, run: Run, kind: str, scope: LimitScope) -> int:
+    """How many steps of other runs are at such a command now, in the same scope."""
+    count = 0
+    for other in world.runs.values():
+        if other.id == run.id or not other.is_open:
+            continue
+        if scope is not LimitScope.HOST and other.guest != run.guest:
+            continue
+        count += kind in at_commands(world, other)
+    return count
+
+
+def at_commands(world: World, run: Run) -> set[str]:
+    """Which limited commands the run's present step has sent: reset, dump, destroy."""
+    program, cursor = world.program_of(run), run.cursor
+    options = program.steps[cursor.pc]
+    if options is None:
+        return set()
+    kinds = set()
+    for pc in range(cursor.pc, -1, -1):
+        op = program.ops[pc]
+        if isinstance(op, Enter):
+            break
+        if isinstance(op, Send) and (pc < cursor.pc or cursor.sent):
+            kinds.add(catalog.limited_as(op.command) or "")
+    return kinds
+
+
+def _note_own(world: World, run: Run, command: str, arguments: Mapping[str, object]) -> None:
+    own = world.guest_of(run).own
+    own.holder_sent = True
+    if command == "system_reset":
+        own.reset_sent = world.now
+    if command == "dump-guest-memory":
+        own.dumping = True
+    if command == "device_del":
+        own.deleted.append(str(arguments.get("id")))
+    job = arguments.get("job-id")
+    if isinstance(job, str):
+        own.jobs.append(job)
+
+
+def _answered(world: World, run: Run, op: Send, answer: Answered) -> Flow:
+    cursor = run.cursor
+    cursor.sent = ""
+    cursor.wake = None
+    world.touch(run)
+    if answer.error is not None:
+        return _refused_by_qemu(world, run, op, answer)
+    if answer.unsent or (answer.lost and catalog.is_idempotent(op.command)):
+        # Back to the start of the step: its guards are asked again.
+        _disarm(world, run)
+        world.guest_of(run).watchers.add(run.id)
+        cursor.pause = world.now + BUSY_PAUSE
+        why = answer.unsent or answer.lost
+        world.trace(run, _path(world, run), "again", f"{op.command}: {why}")
+        return Jump(_first_op(world, run))
+    if answer.lost:
+        return Failed(
+            f"{op.command}: outcome unknown, it was sent and {answer.lost}", unknown=True
+        )
+    cursor.result = answer.result
+    world.trace(run, _path(world, run), "answered", op.command)
+    return NEXT
+
+
+def _refused_by_qemu(world: World, run: Run, op: Send, answer: Answered) -> Flow:
+    cursor = run.cursor
+    error = answer.error
+    assert error is not None  # noqa: S101 - the caller looked
+    _disarm(world, run)
+    if op.busy_pc is not None and "dump in process" in error.description:
+        cursor.pause = world.now + BUSY_PAUSE
+        return Jump(op.busy_pc)
+    return Failed(f"{op.command}: {error.error_class}: {error.description}")
+
+
+def _disarm(world: World, run: Run) -> None:
+    cursor = run.cursor
+    cursor.armed = None
+    cursor.caught = None
+    world.guest_of(run).listeners.discard(run.id)
+
+
+def _first_op(world: World, run: Run) -> int:
+    ops = world.program_of(run).ops
+    pc = run.cursor.pc
+    while not isinstance(ops[pc], Enter):
+        pc -= 1
+    return pc + 1
+
+
+def _path(world: World, run: Run) -> str:
+    options = world.program_of(run).steps[run.cursor.pc]
+    return options.path if options else run.section.value
+
+
+def dump_was_sent(world: World, run: Run) -> bool:
+    """Whether the run waits for the end of a dump that QEMU accepted from it."""
+    op = world.program_of(run).ops[run.cursor.pc]
+    return isinstance(op, AwaitEvent) and op.rule is AwaitRule.DUMP

@@ -1,0 +1,48 @@
+"""Deadlines by name, the earliest first."""
+
+import heapq
+
+
+class Timers:
+    """One deadline per name; setting it again moves it, None takes it away."""
+
+    __slots__ = ("_heap", "_times")
+
+    def __init__(self) -> None:
+        self._times: dict[str, float] = {}
+        self._heap: list[tuple[float, str]] = []
+
+    def set(self, name: str, at: float | None) -> None:
+        """Let ``name`` be due at ``at`` (engine's clock), or never."""
+        if at is None:
+            self._times.pop(name, None)
+            return
+        if self._times.get(name) != at:
+            self._times[name] = at
+            heapq.heappush(self._heap, (at, name))
+            self._shrink()
+
+    def next(self) -> float | None:
+        """The earliest deadline, or None."""
+        while self._heap:
+            at, name = self._heap[0]
+            if self._times.get(name) == at:
+                return at
+            heapq.heappop(self._heap)
+        return None
+
+    def due(self, now: float) -> list[str]:
+        """The names that are due, earliest first; they are taken away."""
+        names = []
+        while (at := self.next()) is not None and at <= now:
+            name = heapq.heappop(self._heap)[1]
+            del self._times[name]
+            names.append(name)
+        return names
+
+    def _shrink(self) -> None:
+        # Moved deadlines leave dead entries behind; without this a timer that
+        # moves for ever would fill memory.
+        if len(self._heap) > 64 and len(self._heap) > 4 * len(self._times):
+            self._heap = [(at, name) for name, at in self._times.items()]
+            heapq.heapify(self._heap)

@@ -1,0 +1,234 @@
+"""The engine's state, and the one place through which effects leave."""
+
+import dataclasses
+from collections import OrderedDict, deque
+from collections.abc import Mapping
+
+import msgspec
+
+from reactor.core.admission import LedgerRow, PolicyState, scope_values
+from reactor.core.config import EngineConfig
+from reactor.core.effect import (
+    AskPath,
+    Effect,
+    EventSeen,
+    Execute,
+    GuestChanged,
+    Keep,
+    MarkCleared,
+    MarkSet,
+    RunChanged,
+    Trace,
+)
+from reactor.core.event import Event
+from reactor.core.guest import Guest, KeptGuest
+from reactor.core.marks import Mark, MarkBook
+from reactor.core.matching import Index, Selection
+from reactor.core.policy import LimitScope, Policy
+from reactor.core.program import Program, compile_program
+from reactor.core.run import Run
+from reactor.core.timers import Timers
+from reactor.core.windows import WindowCounts
+
+NEAR_MISSES_KEPT = 50
+"""Refused matches remembered per policy, for "why did it not run"."""
+
+DERIVED_MAX = 10_000
+"""Engine's own events that may follow from one input: policies in a loop end here."""
+
+
+class CommandRow(msgspec.Struct, frozen=True):
+    """A command that counts for the settings' limits; ``kind`` is reset, dump, destroy."""
+
+    kind: str
+    guest: str
+    at: float
+
+
+@dataclasses.dataclass(slots=True)
+class World:
+    """All that the engine knows. ``now`` is the time of the input at hand."""
+
+    config: EngineConfig
+    identity: str
+    now: float = 0.0
+    number: int = 0
+    questions: int = 0
+    guests: dict[str, Guest] = dataclasses.field(default_factory=dict)
+    selections: dict[str, Selection] = dataclasses.field(default_factory=dict)
+    runs: dict[str, Run] = dataclasses.field(default_factory=dict)
+    programs: dict[str, Program] = dataclasses.field(default_factory=dict)
+    index: Index = dataclasses.field(default_factory=Index)
+    states: dict[str, PolicyState] = dataclasses.field(default_factory=dict)
+    marks: MarkBook = dataclasses.field(default_factory=MarkBook)
+    timers: Timers = dataclasses.field(default_factory=Timers)
+    commands: dict[str, WindowCounts] = dataclasses.field(default_factory=dict)
+    command_rows: OrderedDict[str, CommandRow] = dataclasses.field(default_factory=OrderedDict)
+    near: dict[str, deque[Trace]] = dataclasses.field(default_factory=dict)
+    effects: list[Effect] = dataclasses.field(default_factory=list)
+    derived: deque[Event] = dataclasses.field(default_factory=deque)
+    derived_count: int = 0
+    derived_dropped: int = 0
+    changed_runs: dict[str, None] = dataclasses.field(default_factory=dict)
+    asked: dict[str, str] = dataclasses.field(default_factory=dict)
+    ended: list[str] = dataclasses.field(default_factory=list)
+    wakeups: deque[str] = dataclasses.field(default_factory=deque)
+
+    def emit(self, effect: Effect) -> None:
+        """Let an effect leave with the present input."""
+        self.effects.append(effect)
+
+    def keep(self, kind: str, key: str, value: object) -> None:
+        """Let state survive; None takes it away."""
+        body = None if value is None else msgspec.json.encode(value)
+        self.effects.append(Keep(kind, key, body))
+
+    def trace(  # noqa: PLR0913 - the columns of a trace
+        self,
+        run: Run,
+        path: str,
+        verdict: str,
+        reason: str = "",
+        values: Mapping[str, object] | None = None,
+    ) -> None:
+        """Record why a run did what it did."""
+        record = Trace(
+            self.now, run.policy, run.guest, path, verdict, reason, run.id, values or {}
+        )
+        self.effects.append(record)
+
+    def near_miss(self, trace: Trace) -> None:
+        """Remember why a match did not become a run."""
+        ring = self.near.setdefault(trace.policy, deque(maxlen=NEAR_MISSES_KEPT))
+        ring.append(trace)
+
+    def happen(self, name: str, guest: str, data: Mapping[str, object]) -> None:
+        """Let an event of the engine's own happen, after what is being handled."""
+        if self.derived_count >= DERIVED_MAX:
+            self.derived_dropped += 1
+            return
+        self.derived_count += 1
+        event = Event(name, guest, data, self.now, self.now)
+        self.derived.append(event)
+        self.effects.append(EventSeen(event))
+
+    def ask(self, run: Run, effect: Execute | AskPath, purpose: str) -> None:
+        """Let a question or command of a run leave; its answer finds the run again."""
+        self.asked[effect.id] = run.id
+        run.cursor.pending[effect.id] = purpose
+        self.effects.append(effect)
+
+    def guest_of(self, run: Run) -> Guest:
+        """The run's guest; one that the settings no longer name counts as away."""
+        guest = self.guests.get(run.guest)
+        if guest is None:
+            guest = self.guests[run.guest] = Guest(run.guest)
+        return guest
+
+    def program_of(self, run: Run) -> Program:
+        """The program of the revision that started the run."""
+        return self.programs[run.revision]
+
+    def add_program(self, policy: Policy) -> Program:
+        """The policy's program, compiled once per revision."""
+        program = self.programs.get(policy.revision)
+        if program is None:
+            program = self.programs[policy.revision] = compile_program(policy)
+        return program
+
+    def state_of(self, policy: str) -> PolicyState:
+        """What the policy remembers; made for a policy that is gone but has open runs."""
+        state = self.states.get(policy)
+        if state is None:
+            state = self.states[policy] = PolicyState(WindowCounts(()))
+        return state
+
+    def values_of(self, guest: str, key: str) -> dict[LimitScope, str]:
+        """The scope values of one run on this host."""
+        return scope_values(guest, key, self.config.host)
+
+    def touch(self, run: Run) -> None:
+        """The run changed: it is kept and its timer set when the input has been handled."""
+        self.changed_runs[run.id] = None
+
+    def tell_run(self, run: Run, step: str = "") -> None:
+        """Let the world know how a run stands."""
+        ended = None if run.is_open else self.now
+        outcome = run.outcome.value if run.outcome else ""
+        self.emit(
+            RunChanged(
+                run=run.id,
+                policy=run.policy,
+                guest=run.guest,
+                state=run.phase.value,
+                step=step,
+                outcome=outcome,
+                error=run.error,
+                started=run.started,
+                ended=ended,
+            )
+        )
+
+    def tell_guest(self, guest: Guest) -> None:
+        """Let the world know how a guest stands, and keep it for a restart."""
+        self.emit(
+            GuestChanged(
+                guest=guest.name,
+                status=guest.status,
+                since=guest.since,
+                connected=guest.connected,
+                uuid=guest.facts.uuid,
+                kind=guest.facts.kind,
+                qemu_version=guest.facts.qemu_version,
+                labels=guest.labels,
+            )
+        )
+        if guest.epoch:
+            facts = msgspec.structs.replace(guest.facts, status=guest.status, dump=guest.dump)
+            self.keep("guest", guest.name, KeptGuest(guest.epoch, facts, guest.since))
+
+    def set_status(self, guest: Guest, status: str) -> None:
+        """What ``query-status`` answered, or that the monitor is away."""
+        if guest.status != status:
+            guest.status = status
+            guest.since = self.now
+            self.tell_guest(guest)
+
+    def set_mark(self, mark: Mark) -> None:
+        """Set or renew a mark; only a new one is an event."""
+        mark, new = self.marks.set(mark)
+        self.keep("mark", mark.key, mark)
+        self.emit(MarkSet(mark))
+        self.timers.set("marks", self.marks.next_expiry())
+        if new:
+            self.happen("REACTOR_MARK_SET", mark.guest, _mark_data(mark))
+
+    def clear_mark(self, mark: Mark, reason: str) -> None:
+        """Take a mark away."""
+        self.marks.remove(mark)
+        self.keep("mark", mark.key, None)
+        self.emit(MarkCleared(mark))
+        self.timers.set("marks", self.marks.next_expiry())
+        data = _mark_data(mark) | {"reason": reason}
+        self.happen("REACTOR_MARK_CLEARED", mark.guest, data)
+
+    def keep_ledger(self, row: LedgerRow | None, run: str) -> None:
+        """Keep or drop a run's place in the windows."""
+        self.keep("ledger", run, row)
+
+    def changed_keeps(self) -> None:
+        """Keep every run that the present input changed, and set its timer."""
+        for run_id in self.changed_runs:
+            run = self.runs.get(run_id)
+            if run is None:
+                self.keep("run", run_id, None)
+                self.timers.set(f"run {run_id}", None)
+                continue
+            self.timers.set(f"run {run_id}", run.next_wake())
+            if run.role != "arm":
+                self.keep("run", run_id, run)
+        self.changed_runs.clear()
+
+
+def _mark_data(mark: Mark) -> dict[str, object]:
+    return {"kind": mark.kind.value, "id": mark.id, "as": mark.word, "reason": mark.reason}
