@@ -1,0 +1,41 @@
+"""The journal: everything that must survive a crash, in one SQLite file.
+
+One thread writes (``writer``), all that waits for it becomes one transaction
+(``intake``), each process reads with its own connection (``reader``).
+"""
+
+from reactor.adapters.journal.intake import Limits
+from reactor.adapters.journal.outbox import Outbox
+from reactor.adapters.journal.reader import Reader
+from reactor.adapters.journal.rows import (
+    Batch,
+    HistoryRow,
+    InputRow,
+    IntentRow,
+    OutboxMessage,
+    OutboxRow,
+    OutcomeRow,
+    Revision,
+    RunRow,
+    Statistics,
+    TraceRow,
+)
+from reactor.adapters.journal.store import Journal
+
+__all__ = [
+    "Batch",
+    "HistoryRow",
+    "InputRow",
+    "IntentRow",
+    "Journal",
+    "Limits",
+    "Outbox",
+    "OutboxMessage",
+    "OutboxRow",
+    "OutcomeRow",
+    "Reader",
+    "Revision",
+    "RunRow",
+    "Statistics",
+    "TraceRow",
+]

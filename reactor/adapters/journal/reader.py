@@ -1,0 +1,189 @@
+"""What the journal holds, for the daemon and for other processes beside it."""
+
+import sqlite3
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from reactor.adapters.journal.rows import (
+    HistoryRow,
+    IntentRow,
+    OutboxMessage,
+    Revision,
+    RunRow,
+    TraceRow,
+)
+from reactor.adapters.journal.schema import closed, explain, open_for_reading
+from reactor.adapters.journal.tables import RUN_COLUMNS
+from reactor.core.effect import Trace
+
+_RUN = f"id, {', '.join(RUN_COLUMNS)}"
+
+# One row in one step, however many messages: each step gives up the interpreter
+# lock, and beside a busy loop (a storm) winning it back takes milliseconds.
+# 17 digits give back the same float.
+_PENDING = """
+SELECT json_group_array(json_array(
+    seq, printf('%!.17g', at), topic, hex(payload), qos, retain,
+    printf('%!.17g', expires), expires IS NULL, content_type, properties))
+FROM (SELECT * FROM outbox WHERE seq > ? ORDER BY seq LIMIT ?)
+"""
+
+
+class Reader:
+    """A read-only connection of its own; its methods block, and may be called by any thread.
+
+    Every method raises ``JournalError`` when the disk fails or the file is damaged.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Open the journal at ``path``.
+
+        Raises:
+            JournalError: no journal there, another program's or version's file.
+        """
+        self._path = path
+        self._lock = threading.Lock()
+        self._closed = False
+        self._connection = open_for_reading(path)
+
+    def close(self) -> None:
+        """The connection is gone; a second call does nothing."""
+        # A long query would keep the lock; it ends with an error instead.
+        if not self._closed:
+            self._closed = True
+            self._connection.interrupt()
+            with self._lock:
+                self._connection.close()
+
+    def identity(self) -> str:
+        """The journal's six letters and digits, given at its creation."""
+        ((identity,),) = self._ask("SELECT value FROM meta WHERE key = 'identity'")
+        return str(identity)
+
+    def state(self) -> list[tuple[str, str, bytes]]:
+        """Everything that was kept, as (kind, key, value), sorted by kind and key."""
+        return self._ask("SELECT kind, key, value FROM state ORDER BY kind, key")
+
+    def last(self) -> int:
+        """The number of the newest row of the history, 0 when it is empty."""
+        ((last,),) = self._ask("SELECT max(seq) FROM history")
+        return int(last or 0)
+
+    def history(
+        self, after: int, limit: int, *, guest: str | None = None, name: str | None = None
+    ) -> list[HistoryRow]:
+        """At most ``limit`` inputs with a number beyond ``after``, in their order.
+
+        A follower asks ``last`` first and goes on from there when nothing
+        matched, so that rows of others are not read again and again.
+        """
+        where = "seq > ?"
+        values: list[object] = [after]
+        for column, value in (("guest", guest), ("name", name)):
+            if value is not None:
+                where += f" AND {column} = ?"
+                values.append(value)
+        rows = self._ask(
+            f"SELECT seq, at, guest, kind, name, body FROM history WHERE {where} "  # noqa: S608
+            "ORDER BY seq LIMIT ?",
+            *values,
+            limit,
+        )
+        return [HistoryRow(*row) for row in rows]
+
+    def open_intents(self) -> list[IntentRow]:
+        """Commands of which nobody knows how they ended, the oldest first."""
+        rows = self._ask(
+            "SELECT id, at, guest, command, arguments, run FROM intent "
+            "WHERE outcome IS NULL ORDER BY at, id"
+        )
+        return [IntentRow(*row) for row in rows]
+
+    def outcome(self, intent: str) -> tuple[str, bytes] | None:
+        """How an intent ended, and the detail; None while it is open or unknown."""
+        rows = self._ask(
+            "SELECT outcome, detail FROM intent WHERE id = ? AND outcome IS NOT NULL", intent
+        )
+        return (rows[0][0], rows[0][1]) if rows else None
+
+    def traces(self, run: str) -> list[TraceRow]:
+        """Why the run did what it did, in order."""
+        rows = self._ask(
+            'SELECT seq, at, policy, guest, path, verdict, reason, run, "values" FROM trace '
+            "WHERE run = ? AND run <> '' ORDER BY seq",
+            run,
+        )
+        return [
+            TraceRow(seq, Trace(*(*fields, msgspec.json.decode(values))))
+            for seq, *fields, values in rows
+        ]
+
+    def runs(self, limit: int) -> list[RunRow]:
+        """The runs that were journaled last, the newest first."""
+        rows = self._ask(f"SELECT {_RUN} FROM run ORDER BY seq DESC LIMIT ?", limit)  # noqa: S608
+        return [RunRow(*row) for row in rows]
+
+    def run(self, run: str) -> RunRow | None:
+        """One run, None when it is unknown."""
+        rows = self._ask(f"SELECT {_RUN} FROM run WHERE id = ?", run)  # noqa: S608
+        return RunRow(*rows[0]) if rows else None
+
+    def revision(self, revision: str) -> Revision | None:
+        """The policy's text of that revision, None when it is unknown."""
+        rows = self._ask(
+            "SELECT revision, policy, source FROM revision WHERE revision = ?", revision
+        )
+        return Revision(*rows[0]) if rows else None
+
+    def outbox(self, after: int, limit: int) -> list[OutboxMessage]:
+        """At most ``limit`` messages with a number beyond ``after``, in their order."""
+        ((text,),) = self._ask(_PENDING, after, limit)
+        return [_message(row) for row in msgspec.json.decode(text)]
+
+    def counters(self) -> dict[str, int]:
+        """What was dropped in all lives of the daemon, such as ``outbox.refused``."""
+        return dict(self._ask("SELECT name, value FROM counter ORDER BY name"))
+
+    def counts(self) -> dict[str, int]:
+        """How many rows there are of each kind; ``intents_open`` are those without an outcome.
+
+        History and traces are reckoned from their first and last number: rows
+        only ever go from the front, and counting millions would take seconds.
+        """
+        ((history, traces, runs, *rest),) = self._ask(
+            "SELECT (SELECT ifnull(max(seq) - min(seq) + 1, 0) FROM history), "
+            "(SELECT ifnull(max(seq) - min(seq) + 1, 0) FROM trace), "
+            "(SELECT count(*) FROM run), (SELECT count(*) FROM state), "
+            "(SELECT count(*) FROM intent WHERE outcome IS NULL), "
+            "(SELECT count(*) FROM outbox), (SELECT count(*) FROM revision)"
+        )
+        names = ("history", "traces", "runs", "state", "intents_open", "outbox", "revisions")
+        return dict(zip(names, (history, traces, runs, *rest), strict=True))
+
+    def _ask(self, query: str, *values: object) -> list[Any]:
+        with self._lock:
+            try:
+                return self._connection.execute(query, values).fetchall()
+            except sqlite3.ProgrammingError as error:
+                raise closed(self._path) from error
+            except sqlite3.Error as error:
+                raise explain(error, self._path) from error
+
+
+def _message(row: Sequence[Any]) -> OutboxMessage:
+    seq, at, topic, payload, qos, retain, expires, for_ever, content_type, properties = row
+    return OutboxMessage(
+        seq=seq,
+        at=float(at),
+        topic=topic,
+        payload=bytes.fromhex(payload),
+        qos=qos,
+        retain=bool(retain),
+        expires=None if for_ever else float(expires),
+        content_type=content_type,
+        properties=msgspec.json.decode(properties),
+    )

@@ -1,0 +1,303 @@
+"""A connection to a sound journal of this version, or an error that says what to do."""
+
+import secrets
+import sqlite3
+import string
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+from reactor.adapters.journal.files import OTHER_PATH, refuse_other_files
+from reactor.errors import JournalError
+
+APPLICATION_ID = 0x52454143
+"""``REAC``: how `file` and this module tell a journal from another program's SQLite file."""
+
+LOCK_WAIT_S = 2.0
+"""Seconds to wait for another program, such as the sqlite3 shell, that holds the file locked."""
+
+IDENTITY_LETTERS = string.ascii_lowercase + string.digits
+
+
+class Migration(NamedTuple):
+    """The statements that bring a journal of the version before to ``version``."""
+
+    version: int
+    statements: tuple[str, ...]
+
+
+# AUTOINCREMENT, because a number must never come back: the readers of history
+# and outbox remember how far they got, also when all rows before were deleted.
+MIGRATIONS: tuple[Migration, ...] = (
+    Migration(
+        1,
+        (
+            "CREATE TABLE meta(key TEXT PRIMARY KEY, value NOT NULL) WITHOUT ROWID",
+            "CREATE TABLE counter(name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID",
+            """CREATE TABLE history(
+                seq INTEGER PRIMARY KEY AUTOINCREMENT, at REAL NOT NULL, guest TEXT NOT NULL,
+                kind TEXT NOT NULL, name TEXT NOT NULL, body BLOB NOT NULL)""",
+            """CREATE TABLE state(
+                kind TEXT NOT NULL, key TEXT NOT NULL, value BLOB NOT NULL,
+                PRIMARY KEY(kind, key)) WITHOUT ROWID""",
+            """CREATE TABLE trace(
+                seq INTEGER PRIMARY KEY AUTOINCREMENT, at REAL NOT NULL, run TEXT NOT NULL,
+                policy TEXT NOT NULL, guest TEXT NOT NULL, path TEXT NOT NULL,
+                verdict TEXT NOT NULL, reason TEXT NOT NULL, "values" TEXT NOT NULL)""",
+            "CREATE INDEX trace_run ON trace(run) WHERE run <> ''",
+            """CREATE TABLE intent(
+                id TEXT PRIMARY KEY, at REAL NOT NULL, guest TEXT NOT NULL,
+                command TEXT NOT NULL, arguments BLOB NOT NULL, run TEXT NOT NULL,
+                outcome TEXT, detail BLOB, ended REAL)""",
+            "CREATE INDEX intent_open ON intent(at) WHERE outcome IS NULL",
+            """CREATE TABLE outbox(
+                seq INTEGER PRIMARY KEY AUTOINCREMENT, at REAL NOT NULL, topic TEXT NOT NULL,
+                payload BLOB NOT NULL, qos INTEGER NOT NULL, retain INTEGER NOT NULL,
+                expires REAL, content_type TEXT NOT NULL, properties TEXT NOT NULL,
+                passing INTEGER NOT NULL)""",
+            "CREATE INDEX outbox_passing ON outbox(expires) WHERE passing = 1",
+            "CREATE INDEX outbox_retained ON outbox(topic) WHERE retain = 1",
+            """CREATE TABLE run(
+                seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE,
+                policy TEXT NOT NULL, guest TEXT NOT NULL, state TEXT NOT NULL,
+                outcome TEXT NOT NULL, error TEXT NOT NULL, started REAL, ended REAL,
+                admitted REAL, body BLOB NOT NULL)""",
+            """CREATE TABLE revision(
+                revision TEXT PRIMARY KEY, policy TEXT NOT NULL, source TEXT NOT NULL)""",
+        ),
+    ),
+)
+
+VERSION = MIGRATIONS[-1].version
+
+
+class Opened(NamedTuple):
+    """A connection that may write, and what the journal says of itself.
+
+    ``checked`` is False when the check of a large file was stopped at its
+    deadline; what it saw until then was sound.
+    """
+
+    connection: sqlite3.Connection
+    identity: str
+    created: float
+    checked: bool
+
+
+def open_for_writing(path: Path, *, now: float, check_s: float) -> Opened:
+    """The journal at ``path``, made or migrated where necessary.
+
+    Args:
+        path: an existing file, empty when the journal is new.
+        now: seconds since the epoch, kept as the time of creation.
+        check_s: how long the check of the whole file may take.
+
+    Raises:
+        JournalError: another program's file, a damaged one, a newer schema, a
+            file system that cannot do WAL, a file that another program locks.
+    """
+    connection = sqlite3.connect(
+        path,
+        timeout=LOCK_WAIT_S,
+        isolation_level=None,
+        check_same_thread=False,
+        cached_statements=256,
+    )
+    try:
+        refuse_other_versions(connection, path)
+        checked = _check(connection, path, check_s)
+        prepare(connection, path, now=now)
+        meta = dict(connection.execute("SELECT key, value FROM meta").fetchall())
+    except sqlite3.Error as error:
+        connection.close()
+        raise explain(error, path) from error
+    except JournalError:
+        connection.close()
+        raise
+    return Opened(connection, str(meta["identity"]), float(meta["created"]), checked)
+
+
+def refuse_other_versions(connection: sqlite3.Connection, path: Path) -> int:
+    """The schema version of the file, 0 when it holds no table yet.
+
+    Raises:
+        JournalError: the file is another program's, or a newer reactor's.
+    """
+    (application,) = connection.execute("PRAGMA application_id").fetchone()
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    if application != APPLICATION_ID and (application or tables):
+        raise JournalError(
+            path,
+            f"this SQLite file belongs to another program (application id {application})",
+            OTHER_PATH,
+        )
+    if version > VERSION:
+        raise JournalError(
+            path,
+            f"a newer reactor wrote this journal: its schema version is {version}, "
+            f"this reactor knows {VERSION}",
+            "start the newer reactor, or set another 'journal.path'",
+        )
+    return int(version)
+
+
+def _check(connection: sqlite3.Connection, path: Path, check_s: float) -> bool:
+    end = time.monotonic() + check_s
+    connection.set_progress_handler(lambda: time.monotonic() > end, 10_000)
+    try:
+        (finding,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode != sqlite3.SQLITE_INTERRUPT:
+            raise
+        return False
+    finally:
+        connection.set_progress_handler(None, 0)
+    if finding != "ok":
+        # SQLite answers with a heading line and one line for each finding.
+        raise _damaged(path, str(finding).strip().splitlines()[-1])
+    return True
+
+
+def prepare(connection: sqlite3.Connection, path: Path, *, now: float) -> None:
+    """The file in WAL mode with the tables of ``VERSION``, durable.
+
+    Raises:
+        JournalError: the file system cannot do WAL.
+        sqlite3.Error: for the caller to explain.
+    """
+    # Only possible before the first table: retention can then give room back
+    # without copying the whole file.
+    connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
+    (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
+    if mode != "wal":
+        raise JournalError(
+            path,
+            f"its file system cannot do write-ahead logging (SQLite stayed in mode '{mode}')",
+            "set 'journal.path' to a file on a local disk",
+        )
+    connection.execute("PRAGMA synchronous = FULL")
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    for migration in MIGRATIONS:
+        if migration.version > version:
+            _migrate(connection, migration, now)
+
+
+def _migrate(connection: sqlite3.Connection, migration: Migration, now: float) -> None:
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        for statement in migration.statements:
+            connection.execute(statement)
+        if migration.version == 1:
+            identity = "".join(secrets.choice(IDENTITY_LETTERS) for _ in range(6))
+            connection.execute(
+                "INSERT INTO meta VALUES ('identity', ?), ('created', ?)", (identity, now)
+            )
+            connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        connection.execute(
+            "INSERT INTO meta VALUES ('version', ?) "
+            "ON CONFLICT(key) DO UPDATE SET value = excluded.value",
+            (migration.version,),
+        )
+        connection.execute(f"PRAGMA user_version = {migration.version}")
+        connection.execute("COMMIT")
+    except sqlite3.Error:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+
+
+def open_for_reading(path: Path) -> sqlite3.Connection:
+    """A read-only connection to a journal that may be in use by a daemon.
+
+    Raises:
+        JournalError: no journal there, not one of ours, a newer or older one.
+    """
+    if not path.exists():
+        raise JournalError(
+            path,
+            "there is no journal here",
+            "start the daemon first ('reactor run'), or name its journal",
+        )
+    refuse_other_files(path)
+    connection = sqlite3.connect(
+        f"{path.resolve().as_uri()}?mode=ro",
+        uri=True,
+        timeout=LOCK_WAIT_S,
+        isolation_level=None,
+        check_same_thread=False,
+    )
+    try:
+        version = refuse_other_versions(connection, path)
+    except sqlite3.Error as error:
+        connection.close()
+        raise explain(error, path) from error
+    except JournalError:
+        connection.close()
+        raise
+    if version < VERSION:
+        connection.close()
+        raise JournalError(
+            path,
+            f"the journal has the older schema version {version}, this reactor reads {VERSION}",
+            "start the daemon once ('reactor run'): it brings the journal up to date",
+        )
+    return connection
+
+
+def explain(error: sqlite3.Error, path: Path) -> JournalError:
+    """SQLite's error as an operator can act on it."""
+    # Errors that Python's own checks raise, such as a closed connection, have no code.
+    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
+    name = getattr(error, "sqlite_errorname", type(error).__name__)
+    match code & 0xFF:  # the low byte is the family, the rest the details
+        case sqlite3.SQLITE_FULL:
+            return JournalError(
+                path,
+                "the disk is full",
+                "make room on the disk that holds it; reactor goes on by itself",
+            )
+        case sqlite3.SQLITE_CORRUPT | sqlite3.SQLITE_NOTADB:
+            return _damaged(path, str(error))
+        case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
+            return JournalError(
+                path,
+                "another program holds the journal locked",
+                "end that program ('fuser' on the file names it)",
+            )
+        case sqlite3.SQLITE_INTERRUPT:
+            return closed(path)
+        case sqlite3.SQLITE_READONLY | sqlite3.SQLITE_CANTOPEN | sqlite3.SQLITE_PERM:
+            return JournalError(
+                path,
+                f"the journal cannot be opened as needed ({name}: {error})",
+                "give the user that runs reactor the right to read and write the file "
+                "and its folder",
+            )
+        case sqlite3.SQLITE_IOERR:
+            return JournalError(
+                path,
+                f"the disk failed ({name}: {error})",
+                "look for disk errors in the kernel's log ('dmesg'); reactor tries again by itself",
+            )
+        case _:
+            return JournalError(
+                path,
+                f"SQLite refused ({name}: {error})",
+                "this is a fault of reactor: report it with this text",
+            )
+
+
+def closed(path: Path) -> JournalError:
+    """The error of whoever still uses a journal that was closed."""
+    return JournalError(path, "the journal is closed", "start the daemon again to use it")
+
+
+def _damaged(path: Path, finding: str) -> JournalError:
+    return JournalError(
+        path,
+        f"the journal is damaged ({finding})",
+        "restore a backup, or move the file and its '-wal' and '-shm' away and start with a "
+        "new one: open runs and marks are lost then ('sqlite3 FILE .recover' saves what can "
+        "still be read)",
+    )
