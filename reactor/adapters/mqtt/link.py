@@ -1,0 +1,275 @@
+"""One connection to the broker, from the CONNECT to its end."""
+
+import asyncio
+import contextlib
+import logging
+import ssl
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import aiomqtt
+from paho.mqtt.properties import Properties
+
+from reactor.adapters.mqtt import faults, packet
+from reactor.adapters.mqtt.backlog import Job
+from reactor.adapters.mqtt.faults import Lost
+from reactor.adapters.mqtt.messages import Limits
+from reactor.adapters.mqtt.options import MqttOptions
+from reactor.adapters.mqtt.wire import Wire
+from reactor.errors import BrokerError
+
+# paho logs what on_trouble tells the operator, in words for its own developers.
+WIRE_LOG = logging.getLogger(f"{__name__}.wire")
+WIRE_LOG.setLevel(logging.CRITICAL)
+
+V5 = aiomqtt.ProtocolVersion.V5
+V311 = aiomqtt.ProtocolVersion.V311
+
+
+@dataclass(frozen=True, slots=True)
+class Secrets:
+    """What was read from files for one connect."""
+
+    password: str | None
+    tls: ssl.SSLContext | None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The broker's answer to one message; ``code`` is MQTT 5's reason code."""
+
+    job: Job
+    code: int
+    name: str
+
+    @property
+    def refused(self) -> bool:
+        """Whether the broker did not take the message."""
+        return self.code >= 128
+
+
+class OldBrokerError(BrokerError):
+    """The broker does not know MQTT 5."""
+
+
+class Link:
+    """A connection: ``open`` it once, ``publish``, then ``close`` or ``abort`` it.
+
+    Answers gather in ``answers``, what has none yet is ``in_flight`` with the
+    time when it was sent, and the end of the connection shows in ``ended``.
+    ``changed`` is called whenever ``answers`` or ``ended`` did change.
+    """
+
+    def __init__(
+        self,
+        options: MqttOptions,
+        secrets: Secrets,
+        version: aiomqtt.ProtocolVersion,
+        limits: Limits,
+        changed: Callable[[], None],
+    ) -> None:
+        self.version = version
+        self.answers: deque[Answer] = deque()
+        self.in_flight: dict[int, tuple[Job, float]] = {}
+        self.ended: Lost | None = None
+        self.receive_maximum = 65535
+        self._most_bytes: int | None = None
+        self._highest_qos = 2
+        self._options = options
+        self._limits = limits
+        self._changed = changed
+        self._loop = asyncio.get_running_loop()
+        self._refused: tuple[int, str] | None = None
+        self._over = asyncio.Event()
+        self._stack = contextlib.AsyncExitStack()
+        self._wire = Wire(
+            options.address.host,
+            options.address.port,
+            username=options.username,
+            password=secrets.password,
+            identifier=options.client_id,
+            protocol=version,
+            will=aiomqtt.Will(options.availability, b"offline", qos=1, retain=True),
+            # The outbox is our session: the broker shall keep none for us. A fresh
+            # MQTT 5 client begins clean anyway, and paho refuses the word there.
+            clean_session=None if version is V5 else True,
+            keepalive=options.keepalive,
+            timeout=limits.connect_s,
+            # Nothing is subscribed; a broker that sends all the same cannot fill us.
+            max_queued_incoming_messages=100,
+            # The window is ours, see Publisher.
+            max_inflight_messages=0,
+            tls_context=secrets.tls,
+            logger=WIRE_LOG,
+        )
+        self._wire.prepare(self, limits.connect_s)
+
+    # ------------------------------------------------------------ life
+
+    async def open(self) -> None:
+        """Returns when the broker has accepted us.
+
+        Raises:
+            OldBrokerError: it does not know MQTT 5.
+            NoAnswerError: it closed the connection without a CONNACK.
+            BrokerError: any other reason.
+        """
+        entering = asyncio.create_task(self._stack.enter_async_context(self._wire))
+        over = asyncio.create_task(self._over.wait())
+        try:
+            await asyncio.wait(
+                {entering, over},
+                timeout=2 * self._limits.connect_s,
+                return_when=asyncio.FIRST_COMPLETED,
+            )
+            self._judge(entering)
+        except BaseException:
+            self.abort()
+            raise
+        finally:
+            over.cancel()
+            entering.cancel()
+            await asyncio.gather(entering, over, return_exceptions=True)
+
+    def _judge(self, entering: asyncio.Task[Wire]) -> None:
+        """Pass when we are connected, or raise why we are not."""
+        if self._refused is not None:
+            code, name = self._refused
+            error = faults.refused(self._options, code, name)
+            if code == faults.UNSUPPORTED_VERSION and self.version is V5:
+                raise OldBrokerError(error.place, error.problem, error.fix)
+            raise error
+        if entering.done():
+            try:
+                entering.result()
+            except aiomqtt.MqttError as error:
+                # aiomqtt keeps only the text of the cause, and hides the rest.
+                raise faults.unreachable(self._options, error.__context__) from None
+            except ValueError as error:
+                raise faults.unreachable(self._options, error) from None
+        elif self.ended is not None:
+            raise faults.no_answer(self._options, self.ended)
+        else:
+            raise faults.unreachable(self._options, TimeoutError())
+
+    async def close(self, within_s: float) -> None:
+        """Say goodbye, so that the broker does not publish the last will."""
+        try:
+            async with asyncio.timeout(within_s):
+                await self._stack.aclose()
+        except (TimeoutError, aiomqtt.MqttError):
+            WIRE_LOG.debug("no orderly end, hanging up")
+        finally:
+            self.abort()
+
+    def abort(self) -> None:
+        """Hang up: the broker then publishes the last will. Safe at any time, and again."""
+        self._wire.hang_up()
+
+    # --------------------------------------------------------- sending
+
+    def publish(self, job: Job, remaining_s: float | None) -> None:
+        """Hand a message over; an ``Answer`` will name its job.
+
+        Args:
+            remaining_s: seconds until the message expires, None for never.
+
+        Raises:
+            Unsendable: this connection can never carry it.
+        """
+        message = job.message
+        packet.check(message)
+        packed = packet.properties(message, remaining_s) if self.version is V5 else None
+        packet.check_size(message, packed, self._most_bytes)
+        info = self._wire.send(message, min(message.qos, self._highest_qos), packed)
+        # Whatever info.rc says: a message that could not be written stays in
+        # flight, and is taken back when the end of the connection is noticed.
+        self.in_flight[info.mid] = (job, self._loop.time())
+
+    @property
+    def waits_since(self) -> float | None:
+        """When the oldest message in flight was sent, on the loop's clock."""
+        for _, sent in self.in_flight.values():
+            return sent
+        return None
+
+    # ------------------------------------------------ from the wire
+
+    def on_accepted(self, granted: Properties | None) -> None:
+        """Keep the broker's limits; it ends the connection of who exceeds them."""
+        self.receive_maximum = getattr(granted, "ReceiveMaximum", self.receive_maximum)
+        self._most_bytes = getattr(granted, "MaximumPacketSize", None)
+        self._highest_qos = getattr(granted, "MaximumQoS", 2)
+
+    def on_refused(self, code: int, name: str) -> None:
+        """We are not let in."""
+        self._refused = (code, name)
+        self._over.set()
+
+    def on_ended(self, how: Lost) -> None:
+        """The connection is gone; the first reason counts."""
+        if self.ended is None:
+            self.ended = how
+            self._over.set()
+            self._changed()
+
+    def on_answer(self, packet_id: int, code: int, name: str) -> None:
+        """A message is through, or refused."""
+        job, _ = self.in_flight.pop(packet_id)
+        self.answers.append(Answer(job, code, name))
+        self._changed()
+
+
+def read_secrets(options: MqttOptions) -> Secrets:
+    """The password and the TLS context, from the files as they are now.
+
+    Raises:
+        BrokerError: a file cannot be read.
+    """
+    password = None
+    if options.password_file is not None:
+        try:
+            password = options.password_file.read_text(encoding="utf-8").rstrip("\r\n")
+        except (OSError, ValueError) as error:
+            raise faults.unreadable("password_file", options.password_file, error) from None
+    return Secrets(password, _tls(options) if options.address.tls else None)
+
+
+def _tls(options: MqttOptions) -> ssl.SSLContext:
+    try:
+        context = ssl.create_default_context(cafile=options.ca_file)
+    except OSError as error:
+        raise faults.unreadable("ca_file", options.ca_file, error) from None
+    if options.cert_file is not None:
+        try:
+            context.load_cert_chain(options.cert_file, options.key_file)
+        except OSError as error:
+            raise faults.unreadable("cert_file", options.cert_file, error) from None
+    return context
+
+
+async def connect(
+    options: MqttOptions,
+    limits: Limits,
+    changed: Callable[[], None],
+    version: aiomqtt.ProtocolVersion = V5,
+) -> Link:
+    """A link that the broker has accepted; 3.1.1 where it refuses MQTT 5.
+
+    Raises:
+        NoAnswerError: the broker closed the connection without an answer.
+        BrokerError: any other reason why there is none.
+    """
+    try:
+        async with asyncio.timeout(limits.connect_s):
+            secrets = await asyncio.to_thread(read_secrets, options)
+    except TimeoutError:
+        raise faults.slow_files(options) from None
+    link = Link(options, secrets, version, limits, changed)
+    try:
+        await link.open()
+    except OldBrokerError:
+        link = Link(options, secrets, V311, limits, changed)
+        await link.open()
+    return link

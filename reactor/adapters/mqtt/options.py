@@ -1,0 +1,231 @@
+"""Where the broker is and who we are there, checked before anything connects."""
+
+import ipaddress
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+from urllib.parse import SplitResult, unquote, urlsplit
+
+from reactor.errors import SettingsError
+
+_PORTS = {"mqtt": 1883, "mqtts": 8883}
+_NOT_IN_A_TOPIC = re.compile(r"[+#\x00-\x1f\x7f-\x9f]")
+
+
+@dataclass(frozen=True, slots=True)
+class BrokerAddress:
+    """Host, port and whether TLS is spoken there."""
+
+    host: str
+    port: int
+    tls: bool
+
+    def __str__(self) -> str:
+        """The address as a URL, without the user."""
+        scheme = "mqtts" if self.tls else "mqtt"
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{scheme}://{host}:{self.port}"
+
+    @property
+    def loopback(self) -> bool:
+        """Whether what is sent there never leaves this machine."""
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return self.host == "localhost"
+
+
+@dataclass(frozen=True, slots=True)
+class MqttOptions:
+    """Everything the publisher has to know of the broker; ``parse`` makes and checks it.
+
+    The password itself is not kept: its file is read at every connect, so
+    that a changed one needs no restart.
+    """
+
+    address: BrokerAddress
+    host: str
+    prefix: str
+    client_id: str
+    username: str | None = None
+    password_file: Path | None = None
+    ca_file: Path | None = None
+    cert_file: Path | None = None
+    key_file: Path | None = None
+    keepalive: int = 30
+
+    @property
+    def base(self) -> str:
+        """``<prefix>/<host>``: what all our topics begin with."""
+        return f"{self.prefix}/{self.host}"
+
+    @property
+    def availability(self) -> str:
+        """The topic of ``online`` and ``offline``."""
+        return f"{self.base}/availability"
+
+    @classmethod
+    def parse(  # noqa: PLR0913 - one argument for each setting, by keyword
+        cls,
+        url: str,
+        *,
+        host: str,
+        place: object = "mqtt",
+        prefix: str = "reactor",
+        client_id: str | None = None,
+        username: str | None = None,
+        password_file: Path | None = None,
+        ca_file: Path | None = None,
+        cert_file: Path | None = None,
+        key_file: Path | None = None,
+        keepalive: int = 30,
+    ) -> Self:
+        """The options, when every setting is right.
+
+        Args:
+            url: ``mqtt://[user@]host[:port]``, or ``mqtts://`` for TLS.
+            host: this host's name, one level of a topic.
+            place: where the settings stand, for the error.
+            client_id: ``reactor-<host>`` when None; unique at the broker.
+            keepalive: seconds between pings, 1 to 65535.
+
+        Raises:
+            SettingsError: the first setting that is wrong, with its fix.
+        """
+        _check_level(place, "host name", host, several=False)
+        _check_level(place, "prefix", prefix, several=True)
+        if not 1 <= keepalive <= 65535:
+            raise SettingsError(
+                place,
+                f"keepalive is {keepalive}",
+                "write a number of seconds from 1 to 65535",
+            )
+        parts = _split(place, url)
+        files = {"password_file": password_file}
+        tls_files = {"ca_file": ca_file, "cert_file": cert_file, "key_file": key_file}
+        user = _user(place, parts, username, password_file)
+        address = _address(place, parts, url)
+        _check_tls_files(place, address, tls_files)
+        _check_readable(place, files | tls_files)
+        return cls(
+            address=address,
+            host=host,
+            prefix=prefix,
+            client_id=f"reactor-{host}" if client_id is None else client_id,
+            username=user,
+            password_file=password_file,
+            ca_file=ca_file,
+            cert_file=cert_file,
+            key_file=key_file,
+            keepalive=keepalive,
+        )
+
+
+def _check_level(place: object, name: str, text: str, *, several: bool) -> None:
+    """Refuse what cannot stand in a topic."""
+    problem = ""
+    if not text:
+        problem = f"the {name} is empty"
+    elif _NOT_IN_A_TOPIC.search(text):
+        problem = f"the {name} {text!r} has a wildcard or a control character"
+    elif text.startswith("$"):
+        problem = f"the {name} {text!r} begins with '$', which belongs to the broker"
+    elif several and "" in text.split("/"):
+        problem = f"the {name} {text!r} has a slash too many"
+    elif not several and "/" in text:
+        problem = f"the {name} {text!r} has a slash"
+    if problem:
+        fix = "write words, with single slashes between them" if several else "write one word"
+        raise SettingsError(place, problem, fix)
+
+
+def _split(place: object, url: str) -> SplitResult:
+    """The URL in its parts; what it may not have is refused here."""
+    form = "write mqtt://host:port, or mqtts://host:port for TLS"
+    try:
+        parts = urlsplit(url)
+        password = parts.password
+    except ValueError:
+        raise SettingsError(place, f"url {url!r} is not an address", form) from None
+    if password is not None:
+        # Never print it: the text goes into logs and onto terminals.
+        raise SettingsError(
+            place,
+            "the url holds a password, which everybody who lists processes or settings can read",
+            "put the password into a file of its own and name it as password_file",
+        )
+    if parts.scheme not in _PORTS or not parts.hostname:
+        raise SettingsError(place, f"url {url!r} is not an address", form)
+    if parts.path not in {"", "/"} or parts.query or parts.fragment:
+        raise SettingsError(place, f"url {url!r} has more than host and port", form)
+    return parts
+
+
+def _address(place: object, parts: SplitResult, url: str) -> BrokerAddress:
+    """Host and port, with the scheme's own port where none is given."""
+    try:
+        port = parts.port
+    except ValueError:
+        port = 0
+    if port == 0:
+        raise SettingsError(
+            place, f"url {url!r} has a wrong port", "write a port from 1 to 65535, or none"
+        )
+    name = parts.hostname or ""
+    return BrokerAddress(name, port or _PORTS[parts.scheme], parts.scheme == "mqtts")
+
+
+def _user(
+    place: object, parts: SplitResult, username: str | None, password_file: Path | None
+) -> str | None:
+    """The user's name, from wherever it is given."""
+    in_url = None if parts.username is None else unquote(parts.username)
+    if in_url and username and in_url != username:
+        raise SettingsError(
+            place,
+            f"the url names the user {in_url!r}, and username is {username!r}",
+            "keep one of them",
+        )
+    user = username or in_url or None
+    if user is None and password_file is not None:
+        raise SettingsError(
+            place, "password_file is given without a user", "write username as well"
+        )
+    return user
+
+
+def _check_tls_files(
+    place: object, address: BrokerAddress, files: Mapping[str, Path | None]
+) -> None:
+    """Files for TLS make sense with TLS only, and a key only with its certificate."""
+    given = [name for name, path in files.items() if path is not None]
+    if given and not address.tls:
+        raise SettingsError(
+            place,
+            f"{given[0]} is given, and the url does not use TLS",
+            "write mqtts:// in the url, or leave the file out",
+        )
+    if "key_file" in given and "cert_file" not in given:
+        raise SettingsError(
+            place,
+            "key_file is given without cert_file",
+            "write cert_file as well: the certificate that belongs to the key",
+        )
+
+
+def _check_readable(place: object, files: Mapping[str, Path | None]) -> None:
+    """Every file that is named can be opened now."""
+    for name, path in files.items():
+        if path is None:
+            continue
+        try:
+            with path.open("rb"):
+                pass
+        except OSError as error:
+            raise SettingsError(
+                place,
+                f"{name} {path} cannot be read: {error.strerror}",
+                f"create the file and let reactor's user read it, or correct {name}",
+            ) from None

@@ -1,0 +1,72 @@
+"""From a message to what paho publishes, or why that cannot be."""
+
+import math
+import re
+
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+
+from reactor.adapters.mqtt.faults import Unsendable
+from reactor.adapters.mqtt.messages import Message
+
+# Fixed header (1), remaining length (4), length of the topic (2), packet id (2).
+_OVERHEAD_BYTES = 9
+_MOST_BYTES = 268_435_455
+_LONGEST_TEXT_BYTES = 65_535
+# Mosquitto takes control characters and surrogates for a malformed packet and
+# hangs up: such a message would be sent again for ever.
+_BAD_TEXT = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]")
+_WILDCARD = re.compile("[+#]")
+
+
+def check(message: Message) -> None:
+    """Pass what every broker can take.
+
+    Raises:
+        Unsendable: MQTT has no form for this message.
+    """
+    topic = message.topic
+    if not topic or _BAD_TEXT.search(topic) or _WILDCARD.search(topic):
+        raise Unsendable("this is not a topic", "write a topic without wildcards")
+    texts = [topic, message.content_type or "", *message.properties, *message.properties.values()]
+    if any(_BAD_TEXT.search(text) for text in texts):
+        raise Unsendable(
+            "its content type or a property has a control character", "leave the character out"
+        )
+    if any(len(text.encode()) > _LONGEST_TEXT_BYTES for text in texts):
+        raise Unsendable("its topic or a property is longer than 65535 bytes", "shorten it")
+    if message.qos not in {0, 1, 2}:
+        raise Unsendable(f"qos is {message.qos}", "write 0, 1 or 2")
+
+
+def properties(message: Message, remaining_s: float | None) -> Properties | None:
+    """The MQTT 5 properties of a message; None where it has none.
+
+    Args:
+        remaining_s: what is left of its expiry; None means that it never
+            expires. Rounded up: 0 would be "at once".
+    """
+    result = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call] # paho has none
+    if remaining_s is not None:
+        result.MessageExpiryInterval = min(max(1, math.ceil(remaining_s)), 0xFFFFFFFF)
+    if message.content_type:
+        result.ContentType = message.content_type
+    if message.properties:
+        result.UserProperty = list(message.properties.items())
+    return None if result.isEmpty() else result  # type: ignore[no-untyped-call]
+
+
+def check_size(message: Message, packed: Properties | None, most_bytes: int | None) -> None:
+    """Pass what fits into one packet of at most ``most_bytes``.
+
+    Raises:
+        Unsendable: the broker announced that it takes no packet as large.
+    """
+    size = len(message.payload) + len(message.topic.encode()) + _OVERHEAD_BYTES
+    size += 0 if packed is None else len(packed.pack())  # type: ignore[no-untyped-call]
+    limit = _MOST_BYTES if most_bytes is None else most_bytes
+    if size > limit:
+        raise Unsendable(
+            f"it needs {size} bytes, and the broker takes {limit}",
+            "raise the broker's limit, or publish less",
+        )
