@@ -1,0 +1,1 @@
+"""The wiring: settings, the daemon, who delivers effects."""

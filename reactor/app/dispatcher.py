@@ -1,0 +1,373 @@
+"""The one loop: inputs to the engine, its effects to the journal, then to the world.
+
+Nothing acts before the input that caused it, and its own intent, are durable.
+"""
+
+import asyncio
+import contextlib
+from collections import deque
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Protocol
+
+import msgspec
+import structlog
+
+from reactor.adapters.journal import (
+    Batch,
+    InputRow,
+    IntentRow,
+    OutboxRow,
+    OutcomeRow,
+    RunRow,
+)
+from reactor.app.clock import Clock
+from reactor.app.dumps import Dumps
+from reactor.app.projection import Outgoing, Projection
+from reactor.core.effect import (
+    AskPath,
+    Discard,
+    Effect,
+    EventSeen,
+    Execute,
+    GuestChanged,
+    Keep,
+    Log,
+    MarkCleared,
+    MarkSet,
+    Publish,
+    RunChanged,
+    Trace,
+)
+from reactor.core.engine import Engine
+from reactor.core.inputs import Answered, Connected, Disconnected, Happened, Input, Refusal, Ticked
+from reactor.errors import GuestError, JournalError, LostReply, ReactorError
+
+INPUTS_MAX = 200_000
+"""Inputs that may wait; beyond it events are dropped and counted, answers never."""
+
+BATCH_MAX = 1000
+RETRY_JOURNAL_S = 1.0
+
+log = structlog.get_logger("reactor")
+
+
+class Commands(Protocol):
+    """Who sends QMP commands."""
+
+    async def execute(
+        self, guest: str, command: str, arguments: Mapping[str, object], *, timeout: float
+    ) -> object:
+        """The command's return value."""
+        ...
+
+
+class JournalPort(Protocol):
+    """Where inputs and intents become durable."""
+
+    async def commit(self, batch: Batch) -> None:
+        """Return when the batch is on disk."""
+        ...
+
+    def lazily(self, rows: list[InputRow]) -> None:
+        """Write these some time soon."""
+        ...
+
+
+class Dispatcher:
+    """Delivers inputs in their order and carries out effects.
+
+    Args:
+        nudge: called after messages were put into the outbox; None without a
+            broker: then no message is made at all.
+    """
+
+    def __init__(  # noqa: PLR0913 - the ports of the loop, by keyword
+        self,
+        *,
+        engine: Engine,
+        journal: JournalPort,
+        commands: Commands,
+        projection: Projection,
+        dumps: Dumps,
+        clock: Clock,
+        nudge: Callable[[], None] | None,
+    ) -> None:
+        self._engine = engine
+        self._journal = journal
+        self._commands = commands
+        self._projection = projection
+        self._dumps = dumps
+        self._clock = clock
+        self._nudge = nudge
+        self._inputs: deque[tuple[float, Input]] = deque()
+        self._wake = asyncio.Event()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._in_flight: set[str] = set()
+        self.dropped = 0
+        self.journal_trouble = ""
+        self.stopping = False
+
+    def submit(self, input_: Input) -> None:
+        """Let an input in; it is handled in the order of arrival."""
+        if len(self._inputs) >= INPUTS_MAX and isinstance(input_, Happened):
+            if not self.dropped:
+                log.error("events dropped", reason="too many inputs wait", bound=INPUTS_MAX)
+            self.dropped += 1
+            return
+        self._inputs.append((self._clock.now(), input_))
+        self._wake.set()
+
+    @property
+    def waiting(self) -> int:
+        """Inputs that are not handled yet."""
+        return len(self._inputs)
+
+    async def run(self) -> None:
+        """Handle inputs until ``stop`` has seen the last answer."""
+        while not (self.stopping and not self._in_flight and not self._inputs):
+            await self._wait()
+            batch, effects = Batch(), list[Effect]()
+            deadline = self._engine.next_deadline()
+            if deadline is not None and deadline <= self._clock.now():
+                self._take(self._clock.now(), Ticked(), batch, effects)
+            for _ in range(min(BATCH_MAX, len(self._inputs))):
+                at, input_ = self._inputs.popleft()
+                self._take(at, input_, batch, effects)
+            await self.carry_out(batch, effects)
+
+    async def carry_out(self, batch: Batch, effects: list[Effect]) -> None:
+        """Make a batch durable, then act."""
+        if effects:
+            self._fill(batch, effects)
+        if _must_be_durable(batch):
+            await self._commit(batch)
+            if batch.messages and self._nudge is not None:
+                self._nudge()
+        elif batch.inputs:
+            self._journal.lazily(batch.inputs)
+        for effect in effects:
+            self._act(effect)
+
+    def stop(self) -> None:
+        """Send no more commands; ``run`` returns when those in flight are answered.
+
+        Their runs then stand before the next command, and go on from there at
+        the next start.
+        """
+        self.stopping = True
+        self._wake.set()
+
+    async def abandon(self) -> None:
+        """Give up what is still in flight: it will be found in doubt."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _wait(self) -> None:
+        if self._inputs:
+            # Let adapters read and write between two batches.
+            await asyncio.sleep(0)
+            return
+        self._wake.clear()
+        if self.stopping and not self._in_flight:
+            return
+        deadline = self._engine.next_deadline()
+        timeout = None if deadline is None else max(0.0, deadline - self._clock.now())
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(timeout):
+                await self._wake.wait()
+
+    def _take(self, at: float, input_: Input, batch: Batch, effects: list[Effect]) -> None:
+        follow = self._engine.handle(input_, at)
+        effects += follow
+        row = _input_row(at, input_)
+        if row is not None:
+            batch.inputs.append(row)
+        if isinstance(input_, Answered):
+            batch.outcomes.append(_outcome(at, input_))
+        if isinstance(input_, Happened) and self._nudge is not None:
+            seen = any(isinstance(e, EventSeen) and e.event.own for e in follow)
+            if not seen:
+                batch.messages.append(_outbox_row(self._projection.event(input_.event)))
+
+    def _fill(self, batch: Batch, effects: list[Effect]) -> None:
+        now = self._clock.now()
+        for effect in effects:
+            match effect:
+                case Keep():
+                    batch.keeps.append(effect)
+                case Trace():
+                    batch.traces.append(effect)
+                case Execute() if effect.changes:
+                    batch.intents.append(_intent(now, effect))
+                case RunChanged():
+                    batch.runs.append(_run_row(effect))
+                case _:
+                    pass
+            messages = self._projection.messages(effect)
+            if self._nudge is not None:
+                batch.messages += map(_outbox_row, messages)
+
+    async def _commit(self, batch: Batch) -> None:
+        """Commit, again and again while the disk refuses: nothing acts before it."""
+        while True:
+            try:
+                await self._journal.commit(batch)
+            except JournalError as error:
+                if self.journal_trouble != error.problem:
+                    self.journal_trouble = error.problem
+                    log.error("journal cannot be written", problem=error.problem, fix=error.fix)
+                await asyncio.sleep(RETRY_JOURNAL_S)
+            else:
+                if self.journal_trouble:
+                    log.warning("journal is written again", after=self.journal_trouble)
+                    self.journal_trouble = ""
+                return
+
+    def _act(self, effect: Effect) -> None:
+        match effect:
+            case Execute():
+                self._start(self._execute(effect))
+            case AskPath():
+                self._start(self._ask_path(effect))
+            case Discard(path):
+                self._start(self._dumps.discard(path))
+            case Log():
+                _log_line(effect)
+            case Trace():
+                _log_trace(effect)
+            case RunChanged():
+                _log_run(effect)
+            case MarkSet(mark):
+                log.info("mark set", guest=mark.guest, mark=mark.key, reason=mark.reason)
+            case MarkCleared(mark):
+                log.info("mark cleared", guest=mark.guest, mark=mark.key)
+            case Keep() | Publish() | EventSeen() | GuestChanged():
+                pass  # durable already, and on their way
+
+    def _start(self, work: Awaitable[None]) -> None:
+        task = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._finished)
+
+    def _finished(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("internal error", error=repr(error))
+
+    async def _execute(self, effect: Execute) -> None:
+        if self.stopping:
+            # A question without an answer is asked again at the next start; a
+            # command is certain not to have been sent.
+            if effect.changes:
+                self.submit(Answered(effect.id, unsent="the daemon is stopping"))
+            return
+        if effect.changes:
+            self._in_flight.add(effect.id)
+        try:
+            self.submit(await self._outcome_of(effect))
+        finally:
+            self._in_flight.discard(effect.id)
+            self._wake.set()
+
+    async def _outcome_of(self, effect: Execute) -> Answered:
+        timeout = max(0.05, effect.deadline - self._clock.now())
+        try:
+            result = await self._commands.execute(
+                effect.guest, effect.command, effect.arguments, timeout=timeout
+            )
+        except GuestError as error:
+            return Answered(effect.id, error=Refusal(error.error_class, error.description))
+        except LostReply as error:
+            return Answered(effect.id, lost=error.problem)
+        except ReactorError as error:
+            return Answered(effect.id, unsent=error.problem)
+        return Answered(effect.id, result=result)
+
+    async def _ask_path(self, effect: AskPath) -> None:
+        problem = await self._dumps.problem(effect.path)
+        error = Refusal("Target", problem) if problem else None
+        self.submit(Answered(effect.id, error=error))
+
+
+def _must_be_durable(batch: Batch) -> bool:
+    return bool(batch.keeps or batch.intents or batch.messages or batch.runs or batch.traces)
+
+
+def _input_row(at: float, input_: Input) -> InputRow | None:
+    match input_:
+        case Happened(event):
+            body = msgspec.json.encode(input_)
+            return InputRow(at, event.guest, "event", event.name, body)
+        case Answered():
+            return InputRow(at, "", "answered", "", msgspec.json.encode(input_))
+        case Connected(guest) | Disconnected(guest):
+            kind = "connected" if isinstance(input_, Connected) else "disconnected"
+            return InputRow(at, guest, kind, "", msgspec.json.encode(input_))
+        case Ticked():
+            return InputRow(at, "", "tick", "", b"")
+        case _:
+            return InputRow(at, input_.guest, "guest", "", msgspec.json.encode(input_))
+
+
+def _outcome(at: float, answer: Answered) -> OutcomeRow:
+    if answer.error is not None:
+        return OutcomeRow(answer.id, at, "refused", answer.error.description.encode())
+    if answer.lost:
+        return OutcomeRow(answer.id, at, "unknown", answer.lost.encode())
+    if answer.unsent:
+        return OutcomeRow(answer.id, at, "not sent", answer.unsent.encode())
+    return OutcomeRow(answer.id, at, "done")
+
+
+def _intent(now: float, effect: Execute) -> IntentRow:
+    arguments = msgspec.json.encode(effect.arguments)
+    return IntentRow(effect.id, now, effect.guest, effect.command, arguments, effect.run)
+
+
+def _run_row(effect: RunChanged) -> RunRow:
+    return RunRow(
+        effect.run,
+        effect.policy,
+        effect.guest,
+        effect.state,
+        effect.outcome,
+        effect.error,
+        effect.started,
+        effect.ended,
+    )
+
+
+def _outbox_row(message: Outgoing) -> OutboxRow:
+    return OutboxRow(
+        message.topic,
+        message.payload,
+        message.qos,
+        message.retain,
+        message.expiry_s,
+        message.content_type,
+        message.properties,
+    )
+
+
+def _log_line(effect: Log) -> None:
+    say = log.warning if effect.level == "warning" else log.info
+    say("policy says", text=effect.text, policy=effect.policy, guest=effect.guest, run=effect.run)
+
+
+def _log_trace(trace: Trace) -> None:
+    fields = {"policy": trace.policy, "guest": trace.guest, "path": trace.path}
+    if trace.run:
+        fields["run"] = trace.run
+    if trace.reason:
+        fields["reason"] = trace.reason
+    log.info(f"trace: {trace.verdict}", **fields)
+
+
+def _log_run(run: RunChanged) -> None:
+    fields = {"run": run.run, "policy": run.policy, "guest": run.guest}
+    if run.outcome:
+        say = log.info if run.outcome in {"succeeded", "skipped", "stopped"} else log.warning
+        say(f"run {run.outcome}", **fields, **({"reason": run.error} if run.error else {}))
+    elif run.step:
+        log.info("run at step", **fields, step=run.step)

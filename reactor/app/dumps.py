@@ -1,0 +1,71 @@
+"""The folder of memory dumps: whether one may be written there, and what a failed one left."""
+
+import asyncio
+import os
+import stat
+from pathlib import Path
+
+import structlog
+
+log = structlog.get_logger("reactor")
+
+
+class Dumps:
+    """Answers for the folder ``settings.dumps.folder`` and the paths of ``dumps.allow``."""
+
+    def __init__(self, folder: Path, allow: frozenset[str]) -> None:
+        self._folder = folder
+        self._allow = allow
+
+    async def problem(self, path: str) -> str:
+        """Why a dump must not be written to ``path``, or an empty string.
+
+        The folder is made, 0700, where it is missing.
+        """
+        return await asyncio.to_thread(self._problem, Path(path))
+
+    async def discard(self, path: str) -> None:
+        """Remove what a failed dump left; only a plain file below the folder."""
+        await asyncio.to_thread(self._discard, Path(path))
+
+    def _problem(self, path: Path) -> str:
+        try:
+            if self._inside(path):
+                self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            mode = os.lstat(path).st_mode
+        except FileNotFoundError:
+            return self._parent_problem(path)
+        except OSError as error:
+            return f"the dump path {path} cannot be used: {error.strerror}"
+        if stat.S_ISREG(mode) or not self._allowed(path):
+            return f"the dump target {path} exists already"
+        return ""
+
+    def _parent_problem(self, path: Path) -> str:
+        parent = path.parent
+        if not parent.is_dir():
+            return f"the folder {parent} of the dump does not exist"
+        real = parent.resolve()
+        if self._inside(path) and not _below(real, self._folder.resolve()):
+            return f"the folder {parent} of the dump leads out of {self._folder}"
+        return ""
+
+    def _discard(self, path: Path) -> None:
+        try:
+            if self._inside(path) and stat.S_ISREG(os.lstat(path).st_mode):
+                path.unlink()
+                log.info("partial dump removed", path=str(path))
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            log.warning("partial dump cannot be removed", path=str(path), reason=error.strerror)
+
+    def _inside(self, path: Path) -> bool:
+        return _below(path, self._folder)
+
+    def _allowed(self, path: Path) -> bool:
+        return str(path) in self._allow
+
+
+def _below(path: Path, folder: Path) -> bool:
+    return path == folder or folder in path.parents

@@ -1,0 +1,264 @@
+"""What the world reads on MQTT: effects and events as topics and payloads.
+
+Shapes and retention are those of the reference page "MQTT topics".
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+import msgspec
+
+from reactor.core.effect import (
+    Effect,
+    EventSeen,
+    GuestChanged,
+    MarkCleared,
+    MarkSet,
+    Publish,
+    RunChanged,
+)
+from reactor.core.event import Event
+from reactor.core.marks import Mark
+from reactor.core.text import slug
+
+JSON = "application/json"
+CLOUDEVENT = "application/cloudevents+json"
+TEXT = "text/plain; charset=utf-8"
+
+EVENT_EXPIRY = 3600.0
+RUN_EXPIRY = 86_400.0
+
+_SAFE_INTEGER = 2**53
+_DEPTH_MAX = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """One MQTT message; ``expiry_s`` in seconds, None for never."""
+
+    topic: str
+    payload: bytes
+    qos: int = 1
+    retain: bool = False
+    expiry_s: float | None = None
+    content_type: str = JSON
+    properties: Mapping[str, str] = field(default_factory=dict)
+
+
+class Projection:
+    """Turns what happened into messages, and remembers what must stay retained.
+
+    Args:
+        prefix: first level of every topic.
+        host: second level; the host's name.
+        version: of this program.
+    """
+
+    def __init__(self, prefix: str, host: str, version: str) -> None:
+        self._base = f"{prefix}/{slug(host)}"
+        self._host = host
+        self._version = version
+        self._guests: dict[str, GuestChanged] = {}
+        self._marks: dict[str, Mark] = {}
+        self._info: Mapping[str, object] = {}
+        self._sequence = 0
+
+    def messages(self, effect: Effect) -> list[Outgoing]:
+        """What the world is told of one effect."""
+        match effect:
+            case Publish():
+                return [self._published(effect)]
+            case MarkSet(mark):
+                self._marks[mark.key] = mark
+                return [self._mark(mark), *self._state_again(mark.guest)]
+            case MarkCleared(mark):
+                self._marks.pop(mark.key, None)
+                gone = Outgoing(self._mark_topic(mark), b"", retain=True, content_type="")
+                return [gone, *self._state_again(mark.guest)]
+            case RunChanged():
+                return self._run(effect)
+            case GuestChanged():
+                return self._guest(effect)
+            case EventSeen(event):
+                return [self.event(event)]
+            case _:
+                return []
+
+    def event(self, event: Event, uuid: str = "") -> Outgoing:
+        """An event as a CloudEvents 1.0 structured message."""
+        self._sequence += 1
+        known = self._guests.get(event.guest)
+        body = {
+            "specversion": "1.0",
+            "id": f"{self._host}/{event.received:.6f}/{self._sequence}",
+            "source": f"/{self._host}/{event.guest}",
+            "type": f"org.qemu.qmp.{event.name}",
+            "time": instant(event.time),
+            "datacontenttype": JSON,
+            "received": instant(event.received),
+            "synthetic": event.synthetic,
+            "own": event.own,
+            "uuid": uuid or (known.uuid if known else ""),
+            "data": with_hex(event.data),
+        }
+        topic = f"{self._guest_base(event.guest)}/event/{slug(event.name)}"
+        return Outgoing(
+            topic, encode(body), expiry_s=EVENT_EXPIRY, content_type=CLOUDEVENT
+        )
+
+    def info(self, policies: int, revision: str) -> Outgoing:
+        """Version, number of policies and their common revision."""
+        self._info = {"version": self._version, "policies": policies, "revision": revision}
+        return self._info_message()
+
+    def retained(self) -> list[Outgoing]:
+        """All that must stand retained on a broker that may have forgotten it."""
+        messages = [self._info_message()] if self._info else []
+        for guest in self._guests.values():
+            messages += [self._availability(guest), self._state(guest)]
+        return messages + [self._mark(mark) for mark in self._marks.values()]
+
+    def adopt(self, marks: list[Mark]) -> None:
+        """Marks that an earlier life of the daemon set."""
+        self._marks.update({mark.key: mark for mark in marks})
+
+    def _guest_base(self, guest: str) -> str:
+        return f"{self._base}/guest/{slug(guest)}"
+
+    def _info_message(self) -> Outgoing:
+        return Outgoing(f"{self._base}/info", encode(self._info), retain=True)
+
+    def _published(self, effect: Publish) -> Outgoing:
+        topic = effect.topic if effect.absolute else f"{self._base}/{effect.topic}"
+        payload, kind = payload_of(effect.payload)
+        return Outgoing(
+            topic,
+            payload,
+            qos=effect.qos,
+            retain=effect.retain,
+            content_type=kind,
+            properties=effect.properties,
+        )
+
+    def _run(self, effect: RunChanged) -> list[Outgoing]:
+        body = {
+            "run": effect.run,
+            "policy": effect.policy,
+            "guest": effect.guest,
+            "state": effect.state,
+            "step": effect.step,
+            "outcome": effect.outcome or None,
+            "error": effect.error or None,
+            "started": instant(effect.started),
+            "ended": instant(effect.ended),
+        }
+        message = Outgoing(f"{self._base}/run/{effect.run}", encode(body), expiry_s=RUN_EXPIRY)
+        if effect.ended is None:
+            return [message]
+        last = f"{self._base}/policy/{effect.policy}/last"
+        return [message, Outgoing(last, encode(body), retain=True)]
+
+    def _guest(self, effect: GuestChanged) -> list[Outgoing]:
+        if effect.gone:
+            self._guests.pop(effect.guest, None)
+            base = self._guest_base(effect.guest)
+            return [
+                Outgoing(f"{base}/{leaf}", b"", retain=True, content_type="")
+                for leaf in ("availability", "state")
+            ]
+        before = self._guests.get(effect.guest)
+        self._guests[effect.guest] = effect
+        state = self._state(effect)
+        if before is not None and before.connected == effect.connected:
+            return [state]
+        return [self._availability(effect), state]
+
+    def _availability(self, guest: GuestChanged) -> Outgoing:
+        word = b"online" if guest.connected else b"offline"
+        topic = f"{self._guest_base(guest.guest)}/availability"
+        return Outgoing(topic, word, retain=True, content_type=TEXT)
+
+    def _state(self, guest: GuestChanged) -> Outgoing:
+        marks = [
+            {"kind": mark.kind.value, "id": mark.id, "as": mark.word, "reason": mark.reason}
+            for mark in self._marks.values()
+            if mark.guest == guest.guest
+        ]
+        body = {
+            "name": guest.guest,
+            "uuid": guest.uuid,
+            "kind": guest.kind,
+            "status": guest.status,
+            "since": instant(guest.since),
+            "qemu_version": guest.qemu_version,
+            "labels": dict(guest.labels),
+            "marks": marks,
+        }
+        return Outgoing(f"{self._guest_base(guest.guest)}/state", encode(body), retain=True)
+
+    def _state_again(self, name: str) -> list[Outgoing]:
+        guest = self._guests.get(name)
+        return [] if guest is None else [self._state(guest)]
+
+    def _mark_topic(self, mark: Mark) -> str:
+        parts = "/".join((mark.kind.value, slug(mark.id), slug(mark.word)))
+        return f"{self._guest_base(mark.guest)}/mark/{parts}"
+
+    def _mark(self, mark: Mark) -> Outgoing:
+        body = {
+            "guest": mark.guest,
+            "kind": mark.kind.value,
+            "id": mark.id,
+            "as": mark.word,
+            "reason": mark.reason,
+            "since": instant(mark.since),
+            "expires": instant(mark.expires),
+            "by": {"policy": mark.policy, "run": mark.run},
+        }
+        return Outgoing(self._mark_topic(mark), encode(body), retain=True)
+
+
+def payload_of(value: object) -> tuple[bytes, str]:
+    """A publish step's payload as bytes with its content type.
+
+    Text goes as it stands, so that ``payload: ON`` is what a switch expects;
+    null is an empty payload; everything else is JSON.
+    """
+    if value is None:
+        return b"", ""
+    if isinstance(value, str):
+        return value.encode(errors="replace"), TEXT
+    return encode(with_hex(value)), JSON
+
+
+def encode(value: object) -> bytes:
+    """Compact JSON."""
+    return msgspec.json.encode(value)
+
+
+def instant(at: float | None) -> str | None:
+    """A time as RFC 3339 in UTC, or None."""
+    if at is None:
+        return None
+    return datetime.fromtimestamp(at, UTC).isoformat().replace("+00:00", "Z")
+
+
+def with_hex(value: object, depth: int = 0) -> object:
+    """The value with ``NAME_hex`` beside every integer that JavaScript would round."""
+    if depth > _DEPTH_MAX:
+        return value
+    if isinstance(value, Mapping):
+        result: dict[str, object] = {}
+        for name, member in value.items():
+            result[str(name)] = with_hex(member, depth + 1)
+            if _is_unsafe(member):
+                result[f"{name}_hex"] = f"{member:#x}"
+        return result
+    if isinstance(value, list | tuple):
+        return [with_hex(member, depth + 1) for member in value]
+    return value
+
+
+def _is_unsafe(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and abs(value) > _SAFE_INTEGER
