@@ -28,7 +28,7 @@ _CRASH_LOADED: Final = 2
 # CMOS byte 0x60 counts the panics: it survives a reset, but not the end of QEMU.
 # The counter stops at 254, so that 255 wanted panics are never reached.
 # Vector 2 is the NMI: inject-nmi makes any guest panic at once, once it is up.
-_GUEST: Final = """
+GUEST_LISTING: Final = """
 7c00 | fa                | start: | cli                     |
 7c01 | 31 c0             |        | xor ax, ax              |
 7c03 | 8e d8             |        | mov ds, ax              |
@@ -134,7 +134,7 @@ _GUEST: Final = """
 # Parameter: 7df0 byte, 1 to give the memory back, 0 to refuse.
 # ACPI memory hotplug, ports from 0xa00: +0 slot, +4 event and +8 status of _OST,
 # +0x14 flags (read bit 2: removal is asked for; write bit 2: seen, bit 3: eject).
-_UNPLUG: Final = """
+UNPLUG_LISTING: Final = """
 7c00 | 31 c0             | start: | xor ax, ax              |
 7c02 | 8e d8             |        | mov ds, ax              |
 7c04 | 8e d0             |        | mov ss, ax              |
@@ -166,7 +166,7 @@ _UNPLUG: Final = """
 7c40 | eb d3             |        | jmp poll                |
 """
 
-_DIRTY: Final = """
+DIRTYING_LISTING: Final = """
 7c00 | fa                | start: | cli                     |
 7c01 | b0 55             |        | mov al, 'U'             |
 7c03 | e6 e9             |        | out 0xe9, al            |
@@ -214,17 +214,17 @@ def guest_code(
     except struct.error as error:
         message = f"panics must be 0 to 255, ticks 0 to 65535: {error}"
         raise ValueError(message) from None
-    return _sector(_GUEST, parameters)
+    return _sector(GUEST_LISTING, parameters)
 
 
 def unplug_code(*, ejects: bool) -> bytes:
     """The boot sector of a guest that gives its first memory device back, or refuses to."""
-    return _sector(_UNPLUG, bytes([ejects]))
+    return _sector(UNPLUG_LISTING, bytes([ejects]))
 
 
 def dirtying_code() -> bytes:
     """The boot sector of a guest that writes to 512 KiB of its memory without a pause."""
-    return _sector(_DIRTY, b"")
+    return _sector(DIRTYING_LISTING, b"")
 
 
 def _sector(listing: str, parameters: bytes) -> bytes:

@@ -135,11 +135,15 @@ class Guest(Emulator):
         """How many reads of its disk it saw fail since QEMU started."""
         return self.console.count("!")
 
-    async def up(self, boots: int = 1, within: float = 10.0) -> None:
-        """Return when it came up so many times and works now."""
+    async def booted(self, boots: int = 1, within: float = 10.0) -> None:
+        """Return when it has come up so many times since QEMU started."""
         await until(
             f"guest {self.name} comes up {boots} times", lambda: self.boots >= boots, within
         )
+
+    async def up(self, boots: int = 1, within: float = 10.0) -> None:
+        """Return when it has come up so many times, and works now."""
+        await self.booted(boots, within)
         await self.alive(within)
 
     async def alive(self, within: float = 10.0) -> None:

@@ -15,6 +15,7 @@ from reactor.errors import ReactorError
 DEBIAN_PACKAGES: Final = {
     "qemu-system-x86_64": "qemu-system-x86",
     "qemu-storage-daemon": "qemu-system-common",
+    "mosquitto": "mosquitto",
     "setpriv": "util-linux",
 }
 """The programs that the lab needs, and the Debian 12 package of each."""
@@ -30,7 +31,8 @@ def find_program(name: str) -> str:
     Raises:
         DemoError: it is not on PATH; the fix names the package.
     """
-    path = shutil.which(name)
+    # Debian keeps brokers in /usr/sbin, which is not on every user's PATH.
+    path = shutil.which(name) or shutil.which(name, path="/usr/sbin")
     if path is None:
         raise DemoError(
             name,

@@ -17,6 +17,7 @@ from reactor.errors import MonitorError
 HOST_RESET: Final = "host-qmp-system-reset"
 """The ``reason`` of the RESET that a ``system_reset`` makes; the firmware adds its own."""
 
+
 class Audit:
     """What happened to one guest from now on, told by a monitor that the daemon cannot touch.
 
