@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
+from random import Random
 
 from reactor.adapters.qmp import troubles
 from reactor.adapters.qmp.address import Address, UnixAddress
@@ -9,12 +10,22 @@ from reactor.adapters.qmp.commands import Commands
 from reactor.adapters.qmp.connect import connect
 from reactor.adapters.qmp.facts import peer_of
 from reactor.adapters.qmp.session import Ready, Session
-from reactor.adapters.qmp.shared import Shared
+from reactor.adapters.qmp.shared import Limits, Shared
 from reactor.errors import MonitorError
 
 # How long a connect may keep its place among those under way: a monitor that
 # is held by somebody else, and makes us wait for its greeting, holds up nobody.
 _PLACE_S = 0.25
+
+
+def pause_s(failures: int, limits: Limits, rng: Random) -> float:
+    """Seconds until the next connect, after so many failures before the last one.
+
+    It doubles up to the limit; half of it is chance: 5,000 monitors that died
+    together must not come back together.
+    """
+    doubled = limits.first_delay_s * 2.0 ** min(failures, 30)
+    return min(doubled, limits.last_delay_s) * rng.uniform(0.5, 1.0)
 
 
 class Monitor:
@@ -64,10 +75,8 @@ class Monitor:
         try:
             while True:
                 await self._connection()
-                delay = min(limits.first_delay_s * 2**self._failures, limits.last_delay_s)
-                # 5,000 monitors that died together must not come back together.
-                await asyncio.sleep(delay * self._shared.rng.uniform(0.5, 1.0))
-                self._failures = min(self._failures + 1, 30)
+                await asyncio.sleep(pause_s(self._failures, limits, self._shared.rng))
+                self._failures += 1
         finally:
             self.stop("reactor stops")
 

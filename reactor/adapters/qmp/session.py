@@ -1,7 +1,6 @@
 """One connection of one monitor, from the connect over the handshake to its end."""
 
 import asyncio
-from collections import deque
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -73,7 +72,7 @@ class Session:
         self._version: Version | None = None
         self._asked: tuple[str, ...] = ()
         self._answers: dict[str, Message] = {}
-        self._held: deque[tuple[str, str, dict[str, object], float]] = deque()
+        self._held: list[tuple[str, str, dict[str, object], float]] = []
         self._timer: asyncio.TimerHandle | None = None
 
     def go_live(self) -> None:
@@ -81,8 +80,9 @@ class Session:
         on_event = self._shared.listener.on_event
         # A connection that died meanwhile has events to tell all the same; one
         # that the listener closes on the way has none any more.
-        while self._held:
-            on_event(*self._held.popleft())
+        for event in self._held:
+            on_event(*event)
+        self._held.clear()
         self.wire.sink = on_event
 
     def close(self, reason: str) -> None:

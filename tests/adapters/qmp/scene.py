@@ -1,0 +1,166 @@
+"""What the tests of monitors share: a listener that writes down, waiting with a limit."""
+
+import asyncio
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+from typing import NamedTuple
+
+from reactor.adapters.qmp import Limits, Monitors
+from reactor.core.inputs import Facts
+from reactor.errors import ReactorError
+from tests.fakes.qmp_server import GREETING, VM, Answer, FakeMonitor
+
+
+class Connected(NamedTuple):
+    """``on_connected`` was called."""
+
+    guest: str
+    epoch: str
+    facts: Facts
+
+
+class Disconnected(NamedTuple):
+    """``on_disconnected`` was called."""
+
+    guest: str
+    reason: str
+
+
+class Happened(NamedTuple):
+    """``on_event`` was called."""
+
+    guest: str
+    name: str
+    data: Mapping[str, object]
+    time: float
+
+
+class Trouble(NamedTuple):
+    """``on_trouble`` was called, with an error of this text."""
+
+    guest: str
+    text: str
+
+
+Entry = Connected | Disconnected | Happened | Trouble
+
+
+@dataclass
+class Recorder:
+    """A listener that keeps all it was told, in order."""
+
+    entries: list[Entry] = field(default_factory=list)
+
+    def on_connected(self, guest: str, epoch: str, facts: Facts) -> None:
+        """Write it down."""
+        self.entries.append(Connected(guest, epoch, facts))
+
+    def on_disconnected(self, guest: str, reason: str) -> None:
+        """Write it down."""
+        self.entries.append(Disconnected(guest, reason))
+
+    def on_event(self, guest: str, name: str, data: dict[str, object], qemu_time: float) -> None:
+        """Write it down."""
+        self.entries.append(Happened(guest, name, data, qemu_time))
+
+    def on_trouble(self, guest: str, error: ReactorError) -> None:
+        """Write it down."""
+        self.entries.append(Trouble(guest, str(error)))
+
+    @property
+    def names(self) -> list[str]:
+        """The names of the events, in order."""
+        return [entry.name for entry in self.entries if isinstance(entry, Happened)]
+
+    @property
+    def troubles(self) -> list[str]:
+        """The texts of the troubles, in order."""
+        return [entry.text for entry in self.entries if isinstance(entry, Trouble)]
+
+    @property
+    def story(self) -> list[str]:
+        """What kinds of calls came, in order, events by their name."""
+        return [
+            entry.name if isinstance(entry, Happened) else type(entry).__name__.lower()
+            for entry in self.entries
+        ]
+
+    def connected(self, number: int = 0) -> Connected:
+        """The n-th connect."""
+        return [entry for entry in self.entries if isinstance(entry, Connected)][number]
+
+
+async def eventually(condition: Callable[[], object], limit_s: float = 5.0) -> None:
+    """Wait until it holds; TimeoutError when it does not within the limit."""
+    async with asyncio.timeout(limit_s):
+        while not condition():  # noqa: ASYNC110 - what is waited for has no event of its own
+            await asyncio.sleep(0.002)
+
+
+def chance() -> Random:
+    """The same chance in every test."""
+    return Random(1)  # noqa: S311
+
+
+@contextmanager
+def nobody() -> Iterator[None]:
+    """Be a user without rights, where the tests run as root."""
+    if os.geteuid() != 0:
+        yield
+        return
+    os.seteuid(65534)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+
+
+@dataclass
+class Scene:
+    """Monitors under test, their listener, and the fakes they talk to."""
+
+    folder: Path
+    monitors: Monitors
+    recorder: Recorder
+    fakes: list[FakeMonitor] = field(default_factory=list)
+    others: list[Monitors] = field(default_factory=list)
+
+    async def fake(
+        self,
+        guest: str = "web-1",
+        answers: Mapping[str, Answer] = VM,
+        *,
+        greeting: bytes | None = GREETING,
+    ) -> FakeMonitor:
+        """A fake monitor that listens on ``<folder>/<guest>.sock``."""
+        fake = FakeMonitor(answers, greeting=greeting)
+        await fake.listen(str(self.path(guest)))
+        self.fakes.append(fake)
+        return fake
+
+    async def connected(self, guest: str = "web-1") -> FakeMonitor:
+        """A fake monitor of a guest that is watched and connected."""
+        fake = await self.fake(guest)
+        self.monitors.add(guest, str(self.path(guest)))
+        await eventually(lambda: guest in self.monitors.connected())
+        return fake
+
+    def with_limits(self, limits: Limits) -> None:
+        """Go on with monitors of other limits."""
+        self.others.append(self.monitors)
+        self.monitors = Monitors(self.recorder, limits=limits, rng=chance())
+
+    def path(self, guest: str) -> Path:
+        """Where a guest's monitor listens."""
+        return self.folder / f"{guest}.sock"
+
+    async def close(self) -> None:
+        """Stop everything."""
+        for monitors in (*self.others, self.monitors):
+            await monitors.close()
+        for fake in self.fakes:
+            await fake.close()

@@ -1,0 +1,212 @@
+"""From the greeting to the facts, and the events that come in between."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+from msgspec.structs import replace
+
+from reactor.adapters.qmp import Limits
+from reactor.core.inputs import Facts
+from tests.adapters.qmp.scene import Connected, Disconnected, Happened, Scene, eventually
+from tests.fakes.qmp_server import (
+    CUT,
+    SILENT,
+    STORAGE_DAEMON,
+    VM,
+    Answer,
+    FakeMonitor,
+    Refuse,
+    event_line,
+)
+
+pytestmark = pytest.mark.asyncio
+
+RUNNING = Facts(
+    kind="vm",
+    status="running",
+    uuid="11111111-2222-3333-4444-555555555555",
+    qemu_version="7.2.22",
+    memory_bytes=(1 << 30) + (1 << 20),
+    migrating=False,
+    dump="none",
+)
+NO = Refuse("no")
+
+
+def start_of_this_process() -> str:
+    """In clock ticks since the host's start: the 22nd field, the second is in brackets."""
+    return Path("/proc/self/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[19]
+
+
+@pytest.mark.parametrize(
+    ("answers", "facts"),
+    [
+        pytest.param(VM, RUNNING, id="a guest that runs"),
+        pytest.param(
+            STORAGE_DAEMON,
+            Facts(kind="storage-daemon", status="none", qemu_version="7.2.22"),
+            id="a storage daemon knows none of the questions",
+        ),
+        pytest.param(
+            {**VM, "query-uuid": {"UUID": "00000000-0000-0000-0000-000000000000"}},
+            replace(RUNNING, uuid=""),
+            id="no UUID was given to QEMU",
+        ),
+        pytest.param(
+            {**VM, "query-uuid": NO, "query-dump": NO, "query-memory-size-summary": NO},
+            replace(RUNNING, uuid="", dump="", memory_bytes=0),
+            id="a refused question leaves its fact unknown",
+        ),
+        pytest.param(
+            {**VM, "query-status": {"status": "save-vm"}, "query-dump": {"status": "active"}},
+            replace(RUNNING, status="save-vm", dump="active"),
+            id="a dump is under way",
+        ),
+        pytest.param(
+            {**VM, "query-memory-size-summary": {"base-memory": 4096}},
+            replace(RUNNING, memory_bytes=4096),
+            id="a machine that takes no memory later",
+        ),
+    ],
+)
+async def test_facts(scene: Scene, answers: Mapping[str, Answer], facts: Facts) -> None:
+    """The answers to the first questions are the facts of the guest."""
+    await scene.fake(answers=answers)
+    scene.monitors.add("web-1", str(scene.path("web-1")))
+    await eventually(lambda: scene.recorder.entries)
+    assert scene.recorder.connected().facts == facts
+
+
+@pytest.mark.parametrize(
+    ("status", "migrating"),
+    [
+        *[(word, False) for word in ("none", "completed", "failed", "cancelled")],
+        *[(word, True) for word in ("setup", "active", "postcopy-paused", "cancelling", "newer")],
+    ],
+)
+async def test_migrating(scene: Scene, status: str, migrating: bool) -> None:
+    """Every state but the four in which none runs is a migration, unknown ones too."""
+    await scene.fake(answers={**VM, "query-migrate": {"status": status}})
+    scene.monitors.add("web-1", str(scene.path("web-1")))
+    await eventually(lambda: scene.recorder.entries)
+    assert scene.recorder.connected().facts == replace(RUNNING, migrating=migrating)
+
+
+async def test_the_epoch_of_a_unix_socket_is_the_process_behind_it(scene: Scene) -> None:
+    """Its process id and start time: here this very process."""
+    await scene.connected()
+    assert scene.recorder.connected().epoch == f"{os.getpid()}-{start_of_this_process()}"
+
+
+@pytest.mark.parametrize(
+    ("answers", "epoch"),
+    [
+        pytest.param(VM, "11111111-2222-3333-4444-555555555555/4711", id="the first vCPU's thread"),
+        pytest.param({**VM, "query-uuid": NO}, "no-uuid/4711", id="without a UUID"),
+        pytest.param(
+            {**VM, "query-cpus-fast": []},
+            "11111111-2222-3333-4444-555555555555/no-vcpu",
+            id="a machine without a vCPU",
+        ),
+        pytest.param(STORAGE_DAEMON, "no-uuid/no-vcpu", id="a storage daemon"),
+    ],
+)
+async def test_the_epoch_over_tcp(scene: Scene, answers: Mapping[str, Answer], epoch: str) -> None:
+    """What QEMU's answers tell of its process, as far as they do."""
+    fake = FakeMonitor(answers)
+    scene.fakes.append(fake)
+    scene.monitors.add("web-1", await fake.listen_tcp())
+    await eventually(lambda: scene.recorder.entries)
+    assert scene.recorder.connected().epoch == epoch
+
+
+async def test_questions_go_out_at_once_after_the_greeting(scene: Scene) -> None:
+    """One round trip: no question waits for the answer to another."""
+    names: list[str] = []
+    fake = await scene.fake(answers={"qmp_capabilities": SILENT})
+    fake.on_command = names.append
+    scene.monitors.add("web-1", str(scene.path("web-1")))
+    await eventually(lambda: len(names) >= 6)
+    assert names[:6] == [
+        "qmp_capabilities",
+        "query-status",
+        "query-uuid",
+        "query-memory-size-summary",
+        "query-migrate",
+        "query-dump",
+    ]
+
+
+def events_before(fake: FakeMonitor, number: int) -> Mapping[str, Answer]:
+    """Answers of a guest that sends events just before the last question is answered."""
+
+    def dump(_arguments: Mapping[str, object]) -> Answer:
+        for count in range(number):
+            fake.event("RESET", {"count": count}, 1.5)
+        return VM["query-dump"]
+
+    return {**VM, "query-dump": dump}
+
+
+async def test_events_of_the_handshake_come_after_on_connected(scene: Scene) -> None:
+    """They are held until the facts are in, and told in order, before later ones."""
+    fake = await scene.fake()
+    fake.answers.update(events_before(fake, 2))
+    scene.monitors.add("web-1", str(scene.path("web-1")))
+    await eventually(scene.monitors.connected)
+    fake.event("STOP", time=2.25)
+    await eventually(lambda: len(scene.recorder.entries) == 4)
+    assert isinstance(scene.recorder.entries[0], Connected)
+    assert scene.recorder.entries[1:] == [
+        Happened("web-1", "RESET", {"count": 0}, 1.5),
+        Happened("web-1", "RESET", {"count": 1}, 1.5),
+        Happened("web-1", "STOP", {}, 2.25),
+    ]
+
+
+async def test_events_held_are_bounded(scene: Scene) -> None:
+    """The first that fit are told, the others are counted as dropped."""
+    scene.with_limits(Limits(events_held=3))
+    fake = await scene.fake()
+    fake.answers.update(events_before(fake, 5))
+    scene.monitors.add("web-1", str(scene.path("web-1")))
+    await eventually(lambda: len(scene.recorder.entries) == 4)
+    assert [entry.data for entry in scene.recorder.entries if isinstance(entry, Happened)] == [
+        {"count": 0},
+        {"count": 1},
+        {"count": 2},
+    ]
+    assert (scene.monitors.counters.events, scene.monitors.counters.dropped) == (5, 2)
+
+
+async def test_a_guest_that_dies_right_after_its_facts_has_told_its_events(scene: Scene) -> None:
+    """What it said before its end arrives, between connected and disconnected."""
+    fake = await scene.fake()
+
+    def last_words(_arguments: Mapping[str, object]) -> Answer:
+        fake.event("GUEST_PANICKED", {"action": "poweroff"})
+        fake.raw(b'{"return": {"status": "none"}, "id": "query-dump"}\r\n')
+        fake.cut()
+        return SILENT
+
+    fake.answers["query-dump"] = last_words
+    scene.monitors.add("web-1", str(scene.path("web-1")))
+    await eventually(lambda: len(scene.recorder.entries) >= 3)
+    assert scene.recorder.story[:3] == ["connected", "GUEST_PANICKED", "disconnected"]
+    assert scene.recorder.entries[2] == Disconnected("web-1", "QEMU closed the monitor")
+
+
+async def test_events_of_a_handshake_that_fails_are_counted(scene: Scene) -> None:
+    """Without facts nobody can judge them: they are dropped, and that is seen."""
+    fake = await scene.fake()
+
+    def last_words(_arguments: Mapping[str, object]) -> Answer:
+        fake.raw(event_line("STOP") * 3)
+        return CUT
+
+    fake.answers["query-dump"] = last_words
+    scene.monitors.add("web-1", str(scene.path("web-1")))
+    await eventually(lambda: scene.monitors.counters.dropped == 3)
+    assert scene.recorder.names == []

@@ -1,0 +1,158 @@
+"""Lines out of chunks: what is taken from a stream does not depend on how it arrives."""
+
+import itertools
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reactor.adapters.qmp import Limits
+from reactor.adapters.qmp.messages import Message
+from reactor.adapters.qmp.shared import Shared
+from reactor.adapters.qmp.wire import Wire
+from tests.adapters.qmp.scene import Recorder, chance
+from tests.fakes.qmp_server import event_line
+
+PANIC = event_line("GUEST_PANICKED", {"action": "pause"}, 3.25)
+REPLY = b'{"return": {"status": "running"}, "id": 7}\r\n'
+
+
+class Notes:
+    """An owner that writes down what it is told, and stops the wire at a fault."""
+
+    def __init__(self, limit: int = 1000) -> None:
+        self.told: list[object] = []
+        shared = Shared(Recorder(), Limits(line_bytes=limit), chance())
+        self.wire = Wire("web-1", self, shared, self.event)
+        self.counters = shared.counters
+
+    def event(self, guest: str, name: str, data: dict[str, object], when: float) -> None:
+        """Note an event."""
+        self.told.append((guest, name, data, when))
+
+    def made(self) -> None:
+        """Note the connect."""
+        self.told.append("made")
+
+    def answered(self, message: Message, line: bytes | bytearray) -> None:
+        """Note what is not an event."""
+        self.told.append((message.id, message.result, bytes(line).strip()))
+
+    def unreadable(self, line: bytes | bytearray, why: Exception) -> None:
+        """Note it, and stop."""
+        self.told.append(("unreadable", bytes(line).strip(), type(why)))
+        self.wire.stop()
+
+    def too_long(self) -> None:
+        """Note it, and stop."""
+        self.told.append("too long")
+        self.wire.stop()
+
+    def lost(self, error: Exception | None) -> None:
+        """Note the end."""
+        self.told.append(("lost", error))
+
+
+def told(chunks: list[bytes], limit: int = 1000) -> list[object]:
+    """What comes out when these chunks go in."""
+    notes = Notes(limit)
+    for chunk in chunks:
+        notes.wire.data_received(chunk)
+    return notes.told
+
+
+EVENT = ("web-1", "GUEST_PANICKED", {"action": "pause"}, 3.25)
+ANSWER = (7, {"status": "running"}, REPLY.strip())
+
+
+@pytest.mark.parametrize(
+    ("stream", "expected"),
+    [
+        pytest.param(PANIC, [EVENT], id="an event"),
+        pytest.param(REPLY, [ANSWER], id="a reply"),
+        pytest.param(PANIC + REPLY + PANIC, [EVENT, ANSWER, EVENT], id="several, in order"),
+        pytest.param(b"\r\n\n" + PANIC + b"\r\n", [EVENT], id="empty lines say nothing"),
+        pytest.param(PANIC.replace(b"\r", b""), [EVENT], id="without a carriage return"),
+        pytest.param(PANIC + REPLY[:-1], [EVENT], id="half a line is not taken"),
+        pytest.param(
+            b'{"event": "STOP"}\n', [("web-1", "STOP", {}, 0.0)], id="an event without a stamp"
+        ),
+        pytest.param(
+            PANIC + b"oops\n" + PANIC,
+            [EVENT, ("unreadable", b"oops")],
+            id="nothing is taken after garbage",
+        ),
+        pytest.param(b'{"event": 7}\n', [("unreadable", b'{"event": 7}')], id="a wrong type"),
+        pytest.param(
+            b'{"event": "\xff"}\n', [("unreadable", b'{"event": "\xff"}')], id="not UTF-8"
+        ),
+        pytest.param(
+            b"[" * 999 + b"\n", [("unreadable", b"[" * 999)], id="brackets without an end"
+        ),
+        pytest.param(
+            PANIC + b'{"return": "' + b"x" * 1100, [EVENT, "too long"], id="a line without an end"
+        ),
+        pytest.param(b"x" * 1001 + b"\n" + PANIC, ["too long"], id="one byte more than the limit"),
+        pytest.param(
+            b'{"event": "' + b"x" * 987 + b'"}\n',
+            [("web-1", "x" * 987, {}, 0.0)],
+            id="as long as the limit",
+        ),
+    ],
+)
+@pytest.mark.parametrize("size", [1, 7, 100_000])
+def test_what_a_stream_says(stream: bytes, expected: list[object], size: int) -> None:
+    """Messages come out whole and in order, until something is wrong."""
+    chunks = [stream[start : start + size] for start in range(0, len(stream), size)]
+    said = [
+        entry[:2] if isinstance(entry, tuple) and entry[0] == "unreadable" else entry
+        for entry in told(chunks)
+    ]
+    assert said == expected
+
+
+LINES = st.sampled_from([PANIC, REPLY, b"\n", b"oops\r\n", b"y" * 300 + b"\n", b'{"id": "\xc3'])
+
+
+@given(st.lists(LINES, max_size=12), st.lists(st.integers(0, 1500)))
+def test_chunks_make_no_difference(lines: list[bytes], cuts: list[int]) -> None:
+    """However the same bytes are cut, the same is taken from them."""
+    stream = b"".join(lines)
+    edges = sorted({0, len(stream), *(cut for cut in cuts if cut < len(stream))})
+    chunks = [stream[start:end] for start, end in itertools.pairwise(edges)]
+    assert told(chunks, limit=250) == told([stream], limit=250)
+
+
+def test_every_event_is_counted() -> None:
+    """The counter has the events, and nothing else."""
+    notes = Notes()
+    notes.wire.data_received(PANIC + REPLY + PANIC)
+    notes.wire.data_received(PANIC)
+    assert notes.counters.events == 3
+
+
+def test_a_long_line_costs_linear_time() -> None:
+    """16 MiB in pieces of 4 KiB: what is there already is not looked at or copied again."""
+    line = b'{"return": "' + b"x" * (16 << 20) + b'", "id": 1}\r\n'
+    notes = Notes(limit=64 << 20)
+    began = time.process_time()
+    for start in range(0, len(line), 4096):
+        notes.wire.data_received(line[start : start + 4096])
+    assert time.process_time() - began < 2
+    assert [entry[0] for entry in notes.told if isinstance(entry, tuple)] == [1]
+
+
+def test_a_sink_may_stop_the_wire() -> None:
+    """A listener that lets a guest go gets none of its events any more."""
+    notes = Notes()
+    names: list[str] = []
+
+    def once(_guest: str, name: str, _data: dict[str, object], _time: float) -> None:
+        names.append(name)
+        notes.wire.stop()
+
+    notes.wire.sink = once
+    notes.wire.data_received(PANIC + PANIC)
+    notes.wire.data_received(PANIC)
+    assert names == ["GUEST_PANICKED"]
