@@ -6,7 +6,7 @@ Nothing acts before the input that caused it, and its own intent, are durable.
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Protocol
 
 import msgspec
@@ -135,10 +135,14 @@ class Dispatcher:
                 self._take(at, input_, batch, effects)
             await self.carry_out(batch, effects)
 
-    async def carry_out(self, batch: Batch, effects: list[Effect]) -> None:
+    async def carry_out(
+        self, batch: Batch, effects: list[Effect], messages: Sequence[Outgoing] = ()
+    ) -> None:
         """Make a batch durable, then act."""
         if effects:
             self._fill(batch, effects)
+        if self._nudge is not None:
+            batch.messages += map(_outbox_row, messages)
         if _must_be_durable(batch):
             await self._commit(batch)
             if batch.messages and self._nudge is not None:
@@ -291,7 +295,7 @@ class Dispatcher:
 
 
 def _must_be_durable(batch: Batch) -> bool:
-    return bool(batch.keeps or batch.intents or batch.messages or batch.runs or batch.traces)
+    return bool(batch.keeps or batch.intents or batch.messages or batch.runs or batch.traces or batch.revisions)
 
 
 def _input_row(at: float, input_: Input) -> InputRow | None:

@@ -1,0 +1,221 @@
+"""The daemon: everything wired together, started in order and stopped in order."""
+
+import asyncio
+import contextlib
+import hashlib
+import random
+import signal
+from collections.abc import Iterable, Sequence
+
+import msgspec
+import structlog
+
+from reactor import __version__
+from reactor.adapters.journal import Batch, Journal
+from reactor.adapters.mqtt import OutMessage, Publisher
+from reactor.adapters.qmp.discovery import Discovery
+from reactor.app.clock import Clock
+from reactor.app.dispatcher import Dispatcher
+from reactor.app.dumps import Dumps
+from reactor.app.guests import Guests
+from reactor.app.outbox import OutboxPort
+from reactor.app.projection import Projection
+from reactor.app.rules import Rules
+from reactor.app.settings import Settings
+from reactor.core.effect import Effect, Keep
+from reactor.core.engine import Engine
+from reactor.core.marks import Mark
+from reactor.core.policy import Policy
+from reactor.core.run import Run
+from reactor.errors import BrokerError, PolicyError
+from reactor.policyfile.check import build_policy
+
+STOP_S = 5.0
+"""Seconds for the commands in flight to be answered when the daemon stops."""
+
+log = structlog.get_logger("reactor")
+
+
+async def serve(settings: Settings) -> int:
+    """Run until SIGTERM or SIGINT; SIGHUP reloads the rules.
+
+    Raises:
+        ReactorError: the journal or the settings cannot be used at all; a
+            monitor, broker or policy that cannot is told in the log instead.
+    """
+    daemon = Daemon(settings)
+    await daemon.run()
+    return 0
+
+
+class Daemon:
+    """One host's reactor."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        config = settings.engine_config()
+        options = settings.mqtt_options()
+        prefix = options.prefix if options else "reactor"
+        self.journal = Journal.open(settings.journal.path, now=Clock().now)
+        self.clock = Clock(_last_time(self.journal))
+        self.engine = Engine(config, self.journal.identity)
+        self.projection = Projection(prefix, config.host, __version__)
+        self.publisher = None
+        if options is not None:
+            self.publisher = Publisher(
+                options,
+                OutboxPort(self.journal.outbox),
+                announce=self._announce,
+                listener=_BrokerLog(),
+                now=self.clock.now,
+                rng=random.Random(),  # noqa: S311 - jitter
+            )
+        self.dispatcher = Dispatcher(
+            engine=self.engine,
+            journal=self.journal,
+            commands=self,
+            projection=self.projection,
+            dumps=Dumps(settings.dumps.folder, config.dumps_allow),
+            clock=self.clock,
+            nudge=self.publisher.nudge if self.publisher else None,
+        )
+        self.rules = Rules(settings.rules, self._adopt)
+        self._stop = asyncio.Event()
+
+    async def execute(
+        self,
+        guest: str,
+        command: str,
+        arguments: "msgspec.Raw | dict[str, object]",
+        *,
+        timeout: float,  # noqa: ASYNC109 - the reply's own deadline
+    ) -> object:
+        """Send a command to a guest's monitor."""
+        return await self.guests.monitors.execute(guest, command, arguments, timeout=timeout)
+
+    def stop(self) -> None:
+        """Let ``run`` come to its end; runs are left resumable."""
+        self._stop.set()
+
+    async def run(self) -> None:
+        """Serve until stopped."""
+        labels = {found.discover: found.labels for found in self._settings.discoveries}
+        self.guests = Guests(self.dispatcher.submit, self.clock.now, labels)
+        self._install_signals()
+        await self._take_up()
+        async with asyncio.TaskGroup() as tasks:
+            loop_task = tasks.create_task(self.dispatcher.run(), name="dispatcher")
+            others = [tasks.create_task(self.rules.watch(), name="rules")]
+            if self._settings.discoveries:
+                patterns = [found.discover for found in self._settings.discoveries]
+                discovery = Discovery(patterns, self.guests)
+                others.append(tasks.create_task(discovery.run(), name="discovery"))
+            if self.publisher is not None:
+                tasks.create_task(self.publisher.run(), name="publisher")
+            for guest in self._settings.guests:
+                self.guests.add(guest.name, guest.qmp, guest.labels)
+            log.info("ready", host=self._settings.host.name, journal=str(self.journal.path))
+            await self._stop.wait()
+            await self._shut_down(loop_task, others)
+
+    async def _take_up(self) -> None:
+        """Load the policies, restore what an earlier life kept, and make both durable."""
+        policies = await self.rules.start()
+        now = self.clock.now()
+        effects = self.engine.load(policies, now)
+        rows = [Keep(*row) for row in await asyncio.to_thread(self.journal.reader.state)]
+        self.projection.adopt(
+            [msgspec.json.decode(r.value, type=Mark) for r in rows if r.kind == "mark" and r.value]
+        )
+        effects += self.engine.restore(rows, self._revisions(rows, policies), now)
+        await self._carry_out(effects, policies)
+        log.info("policies loaded", policies=len(policies))
+
+    def _revisions(
+        self, rows: Iterable[Keep], policies: Sequence[Policy]
+    ) -> dict[str, Policy]:
+        """The policies of the open runs, today's or as the journal kept their text."""
+        known = {policy.revision: policy for policy in policies}
+        for row in rows:
+            if row.kind != "run" or row.value is None:
+                continue
+            revision = msgspec.json.decode(row.value, type=Run).revision
+            if revision in known:
+                continue
+            stored = self.journal.reader.revision(revision)
+            if stored is None:
+                continue
+            try:
+                known[revision] = build_policy(stored.source, f"journal:{revision}")
+            except PolicyError as error:
+                log.error("a policy of an open run cannot be read any more", problem=str(error))
+        return known
+
+    def _adopt(self, policies: Sequence[Policy]) -> None:
+        effects = self.engine.load(policies, self.clock.now())
+        task = asyncio.ensure_future(self._carry_out(effects, policies))
+        self._adopting = task  # held, or the loop may drop it
+
+    async def _carry_out(self, effects: list[Effect], policies: Sequence[Policy]) -> None:
+        batch = Batch()
+        batch.revisions = [(p.revision, p.name, p.source) for p in policies]
+        revision = hashlib.sha256("".join(sorted(p.revision for p in policies)).encode())
+        info = self.projection.info(len(policies), revision.hexdigest()[:12])
+        await self.dispatcher.carry_out(batch, effects, [info])
+
+    def _announce(self) -> list[OutMessage]:
+        return [
+            OutMessage(m.topic, m.payload, m.qos, content_type=m.content_type)
+            for m in self.projection.retained()
+        ]
+
+    def _install_signals(self) -> None:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self.stop)
+        loop.add_signal_handler(signal.SIGHUP, self._reload_soon)
+
+    def _reload_soon(self) -> None:
+        self._reloading = asyncio.ensure_future(self.rules.reload())
+
+    async def _shut_down(
+        self, loop_task: asyncio.Task[None], others: list[asyncio.Task[None]]
+    ) -> None:
+        """Stop in order: no new guests, no new commands, then the broker, then the journal."""
+        log.info("stopping")
+        for task in others:
+            task.cancel()
+        self.guests.close()
+        self.dispatcher.stop()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(STOP_S):
+                await asyncio.shield(loop_task)
+        loop_task.cancel()
+        await self.dispatcher.abandon()
+        await self.guests.monitors.close()
+        if self.publisher is not None:
+            await self.publisher.close()
+        await self.journal.close()
+        log.info("stopped")
+
+
+class _BrokerLog:
+    """Tells the operator how the link to the broker is."""
+
+    def on_connected(self) -> None:
+        log.info("broker connected")
+
+    def on_disconnected(self) -> None:
+        log.warning("broker disconnected: messages wait in the outbox")
+
+    def on_trouble(self, error: BrokerError) -> None:
+        log.warning(
+            "broker trouble", place=str(error.place), problem=error.problem, fix=error.fix
+        )
+
+
+def _last_time(journal: Journal) -> float:
+    """When the journal's newest input came: the clock must not start before it."""
+    reader = journal.reader
+    last = reader.history(reader.last() - 1, 1)
+    return last[0].at if last else 0.0

@@ -1,0 +1,115 @@
+"""Guests of the settings and of the discovery: their monitors, and the engine's view of them."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+
+import structlog
+
+from reactor.adapters.qmp import Monitors
+from reactor.adapters.qmp.survey import Found
+from reactor.core.event import Event
+from reactor.core.inputs import (
+    Connected,
+    Disconnected,
+    Facts,
+    GuestForgotten,
+    GuestKnown,
+    Happened,
+    Input,
+)
+from reactor.errors import ReactorError, SettingsError
+
+FORGET_AFTER_S = 60.0
+"""Seconds a guest whose socket vanished is remembered: QEMU may be starting again."""
+
+log = structlog.get_logger("reactor")
+
+
+class Guests:
+    """Tells the engine what the monitors tell, and keeps the set of guests.
+
+    Args:
+        submit: takes the engine's inputs.
+        now: the engine's clock.
+        labels: labels by discovery pattern.
+    """
+
+    def __init__(
+        self,
+        submit: Callable[[Input], None],
+        now: Callable[[], float],
+        labels: Mapping[str, Mapping[str, str]],
+    ) -> None:
+        self._submit = submit
+        self._now = now
+        self._labels = labels
+        self._forgetting: dict[str, asyncio.TimerHandle] = {}
+        self.monitors = Monitors(self)
+
+    def add(self, guest: str, address: str, labels: Mapping[str, str]) -> None:
+        """Watch a guest; what is wrong with it is told, and the others go on."""
+        timer = self._forgetting.pop(guest, None)
+        if timer is not None:
+            timer.cancel()
+        try:
+            self.monitors.add(guest, address)
+        except SettingsError as error:
+            self._tell(guest, error)
+            return
+        self._submit(GuestKnown(guest, labels))
+
+    # ------------------------------------------------ what discovery tells
+
+    def on_found(self, found: Found) -> None:
+        """A socket appeared."""
+        log.info("guest found", guest=found.guest, monitor=found.path)
+        self.add(found.guest, found.path, self._labels.get(found.pattern, {}))
+
+    def on_vanished(self, guest: str) -> None:
+        """A socket is gone: its monitor is watched no more, the guest is remembered a while."""
+        log.info("guest's socket vanished", guest=guest)
+        self.monitors.remove(guest)
+        loop = asyncio.get_running_loop()
+        self._forgetting[guest] = loop.call_later(FORGET_AFTER_S, self._forget, guest)
+
+    def on_problem(self, error: SettingsError) -> None:
+        """Something keeps sockets from being found."""
+        log.warning("discovery", place=str(error.place), problem=error.problem, fix=error.fix)
+
+    # ------------------------------------------------- what monitors tell
+
+    def on_connected(self, guest: str, epoch: str, facts: Facts) -> None:
+        """A monitor is ready."""
+        log.info("monitor connected", guest=guest, status=facts.status, qemu=facts.qemu_version)
+        self._submit(Connected(guest, epoch, facts))
+
+    def on_disconnected(self, guest: str, reason: str) -> None:
+        """A monitor went away."""
+        log.warning("monitor lost", guest=guest, reason=reason)
+        self._submit(Disconnected(guest, reason))
+
+    def on_event(self, guest: str, name: str, data: dict[str, object], qemu_time: float) -> None:
+        """QEMU sent an event."""
+        self._submit(Happened(Event(name, guest, data, qemu_time, self._now())))
+
+    def on_trouble(self, guest: str, error: ReactorError) -> None:
+        """A monitor cannot be used; told once for each change of the reason."""
+        self._tell(guest, error)
+
+    def close(self) -> None:
+        """Forget nothing more: the daemon stops."""
+        for timer in self._forgetting.values():
+            timer.cancel()
+
+    def _forget(self, guest: str) -> None:
+        self._forgetting.pop(guest, None)
+        self._submit(GuestForgotten(guest))
+
+    def _tell(self, guest: str, error: ReactorError) -> None:
+        log.warning(
+            "monitor cannot be used",
+            guest=guest,
+            place=str(error.place),
+            problem=error.problem,
+            fix=error.fix,
+        )
