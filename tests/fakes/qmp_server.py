@@ -109,6 +109,11 @@ class FakeMonitor:
         return f"127.0.0.1:{self.port}"
 
     @property
+    def occupied(self) -> bool:
+        """Whether a client is connected."""
+        return self._client is not None
+
+    @property
     def ready(self) -> bool:
         """Whether a client has negotiated: it gets events."""
         return self._client is not None and self._client.negotiated

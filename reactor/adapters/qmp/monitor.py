@@ -120,8 +120,9 @@ class Monitor:
         self._use(session, ready)
         ended = await session.ended
         self._session = None
-        self._announced = False
-        self._shared.call(self._shared.listener.on_disconnected, self._guest, ended.reason)
+        if self._announced:
+            self._announced = False
+            self._shared.call(self._shared.listener.on_disconnected, self._guest, ended.reason)
         if ended.error is not None:
             self._tell(ended.error)
         # One that answers and dies at once is not tried ten times a second.

@@ -49,27 +49,41 @@ class Trouble(NamedTuple):
 Entry = Connected | Disconnected | Happened | Trouble
 
 
+def story_of(entry: Entry) -> str:
+    """The name of an event, the kind of any other call."""
+    return entry.name if isinstance(entry, Happened) else type(entry).__name__.lower()
+
+
 @dataclass
 class Recorder:
-    """A listener that keeps all it was told, in order."""
+    """A listener that keeps all it was told, in order.
+
+    ``fail_on`` is the kind of call, or the event, that raises instead.
+    """
 
     entries: list[Entry] = field(default_factory=list)
+    fail_on: str = ""
+
+    def _keep(self, entry: Entry) -> None:
+        if self.fail_on and self.fail_on == story_of(entry):
+            raise RuntimeError("planted")
+        self.entries.append(entry)
 
     def on_connected(self, guest: str, epoch: str, facts: Facts) -> None:
         """Write it down."""
-        self.entries.append(Connected(guest, epoch, facts))
+        self._keep(Connected(guest, epoch, facts))
 
     def on_disconnected(self, guest: str, reason: str) -> None:
         """Write it down."""
-        self.entries.append(Disconnected(guest, reason))
+        self._keep(Disconnected(guest, reason))
 
     def on_event(self, guest: str, name: str, data: dict[str, object], qemu_time: float) -> None:
         """Write it down."""
-        self.entries.append(Happened(guest, name, data, qemu_time))
+        self._keep(Happened(guest, name, data, qemu_time))
 
     def on_trouble(self, guest: str, error: ReactorError) -> None:
         """Write it down."""
-        self.entries.append(Trouble(guest, str(error)))
+        self._keep(Trouble(guest, str(error)))
 
     @property
     def names(self) -> list[str]:
@@ -84,10 +98,7 @@ class Recorder:
     @property
     def story(self) -> list[str]:
         """What kinds of calls came, in order, events by their name."""
-        return [
-            entry.name if isinstance(entry, Happened) else type(entry).__name__.lower()
-            for entry in self.entries
-        ]
+        return [story_of(entry) for entry in self.entries]
 
     def connected(self, number: int = 0) -> Connected:
         """The n-th connect."""
@@ -128,6 +139,7 @@ class Scene:
     recorder: Recorder
     fakes: list[FakeMonitor] = field(default_factory=list)
     others: list[Monitors] = field(default_factory=list)
+    limits: Limits = field(default_factory=Limits)
 
     async def fake(
         self,
@@ -151,6 +163,7 @@ class Scene:
 
     def with_limits(self, limits: Limits) -> None:
         """Go on with monitors of other limits."""
+        self.limits = limits
         self.others.append(self.monitors)
         self.monitors = Monitors(self.recorder, limits=limits, rng=chance())
 
