@@ -178,7 +178,7 @@ class Writer:
                     self._connection.execute("ROLLBACK")
             if isinstance(error, sqlite3.Error) and not isinstance(error, _BAD_ROWS):
                 self.problem = explain(error, self._path)
-                self._full = error.sqlite_errorcode == sqlite3.SQLITE_FULL
+                self._full = getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_FULL
             return error
         self.problem = None
         self._full = False

@@ -1,0 +1,229 @@
+"""A disk that is full, damaged or silent: refused with a reason, mended by itself."""
+
+import asyncio
+import contextlib
+import os
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from reactor.adapters.journal import Batch, IntentRow, Journal, Limits, OutboxRow
+from reactor.core.effect import Keep
+from reactor.errors import JournalError
+from tests.adapters.journal.support import batch, locked, now, numbers, opened, row, stuck, until
+
+pytestmark = pytest.mark.asyncio
+
+QUICK = Limits(retry_s=0.05)
+FULL = (
+    "{path}: the disk is full\n"
+    "  fix: make room on the disk that holds it; reactor goes on by itself"
+)
+
+
+class Disk:
+    """A disk of 2 MiB that can be filled to the brim."""
+
+    def __init__(self, folder: Path, *, mounted: bool) -> None:
+        self.path = folder / "journal.db"
+        self._ballast = folder / "ballast"
+        self._mounted = mounted
+
+    def fill(self, journal: Journal) -> None:
+        """Not a byte more fits."""
+        if not self._mounted:
+            self._bound(journal, 1)
+            return
+        with self._ballast.open("wb", buffering=0) as file, contextlib.suppress(OSError):
+            while True:
+                file.write(b"x" * 4096)
+
+    def empty(self, journal: Journal) -> None:
+        """There is room again."""
+        if self._mounted:
+            self._ballast.unlink()
+        else:
+            self._bound(journal, 1_000_000)
+
+    def bound(self, journal: Journal) -> None:
+        """Not more than 2 MiB fit, also where nothing could be mounted."""
+        if not self._mounted:
+            self._bound(journal, 512)
+
+    def _bound(self, journal: Journal, pages: int) -> None:
+        connection = journal._writer._connection  # noqa: SLF001 - SQLite's own bound, for who may not mount
+        connection.execute(f"PRAGMA max_page_count = {pages}").fetchone()
+
+
+@pytest.fixture
+def disk() -> Iterator[Disk]:
+    """A small file system for root; for others SQLite's bound on the number of pages."""
+    with tempfile.TemporaryDirectory() as name:
+        mounted = (
+            os.geteuid() == 0
+            and not subprocess.run(
+                ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", name],
+                check=False,
+                capture_output=True,
+            ).returncode
+        )
+        yield Disk(Path(name), mounted=mounted)
+        if mounted:
+            subprocess.run(["umount", name], check=True)
+
+
+async def test_a_full_disk_refuses_and_recovers_by_itself(disk: Disk) -> None:
+    """Nothing of a refused batch is there; after room is made the same batch is taken."""
+    intent = Batch(inputs=[row(2, size=100_000)], intents=[IntentRow("i", 1.0, "g", "cont", b"")])
+    async with opened(disk.path, QUICK) as journal:
+        await journal.commit(batch(1))
+        disk.fill(journal)
+        for _ in range(3):
+            with pytest.raises(JournalError) as caught:
+                await journal.commit(intent)
+            assert str(caught.value) == FULL.format(path=disk.path)
+            assert journal.problem == FULL.format(path=disk.path)
+            assert not journal.healthy
+        assert numbers(journal) == [1]
+        assert journal.reader.open_intents() == []
+        disk.empty(journal)
+        await until(lambda: journal.healthy)
+        await journal.commit(intent)
+        assert numbers(journal) == [1, 2]
+        assert [row.id for row in journal.reader.open_intents()] == ["i"]
+
+
+async def test_lazy_rows_and_removals_survive_a_full_disk(disk: Disk) -> None:
+    """They wait until there is room, and are written then without anybody's asking."""
+    async with opened(disk.path, Limits(retry_s=0.05, lazy_s=0.0)) as journal:
+        await journal.commit(Batch(inputs=[row(1)], messages=[OutboxRow("t", b"")]))
+        disk.fill(journal)
+        journal.lazily([row(2, size=100_000)])
+        await until(lambda: not journal.healthy)
+        journal.outbox.done([1])
+        journal.lazily([row(3, size=100_000)])
+        failures = journal.statistics().failures
+        await until(lambda: journal.statistics().failures >= failures + 4)
+        assert numbers(journal) == [1]
+        disk.empty(journal)
+        await until(lambda: journal.healthy and journal.statistics().rows_waiting == 0)
+        await until(lambda: numbers(journal) == [1, 2, 3])
+        await until(lambda: journal.reader.outbox(0, 10) == [])
+        assert journal.statistics().history_dropped == 0
+
+
+async def test_a_full_disk_is_not_asked_again_at_once(disk: Disk) -> None:
+    """Between two tries lies the time that was set, however many lazy rows come in."""
+    limits = Limits(retry_s=60.0, lazy_s=0.0, lazy_rows=100)
+    journal = Journal.open(disk.path, now=now, limits=limits)
+    await journal.commit(batch(0))
+    disk.fill(journal)
+    journal.lazily([row(1, size=100_000)])
+    await until(lambda: journal.statistics().rows_waiting == 1 and not journal.healthy)
+    failures = journal.statistics().failures
+    for number in range(2, 40):
+        journal.lazily([row(number, size=100_000)])
+        await asyncio.sleep(0)
+    with pytest.raises(JournalError):
+        await journal.commit(batch(50, size=100_000))
+    assert journal.statistics().rows_waiting == 39
+    # The commit was tried with its group and alone; the lazy rows were not.
+    assert journal.statistics().failures == failures + 2
+    disk.empty(journal)
+    await journal.commit(batch(51))
+    assert numbers(journal) == [0, 51]
+    disk.fill(journal)
+    with pytest.raises(JournalError) as caught:
+        await journal.close()
+    disk.empty(journal)
+    assert str(caught.value) == (
+        f"{disk.path}: 39 events of the history could not be journaled at the end: "
+        "the disk is full\n"
+        "  fix: make room on the disk before the next start; no run and no command is lost"
+    )
+    async with opened(disk.path) as journal:
+        assert numbers(journal) == [0, 51]
+
+
+async def test_a_small_disk_takes_many_times_its_size(disk: Disk) -> None:
+    """The write-ahead log is moved into the file when the disk has no room for more of it."""
+    async with opened(disk.path, QUICK) as journal:
+        for number in range(200):
+            await journal.commit(Batch(keeps=[Keep("k", "1", b"%050000d" % number)]))
+        assert journal.reader.state() == [("k", "1", b"%050000d" % 199)]
+
+
+async def test_a_batch_too_large_for_the_disk_fails_alone(disk: Disk) -> None:
+    """The small ones of its group are taken."""
+    async with opened(disk.path, QUICK) as journal:
+        with locked(disk.path):
+            first = await stuck(journal)
+            tasks = [
+                asyncio.create_task(journal.commit(each))
+                for each in (batch(1), batch(2, size=3_000_000), batch(3))
+            ]
+            await until(lambda: journal.statistics().commits_waiting == 3)
+            disk.bound(journal)
+        await first
+        results = await asyncio.gather(*tasks, return_exceptions=True)
+        assert [type(result) for result in results] == [type(None), JournalError, type(None)]
+        assert numbers(journal) == [0, 1, 3]
+        assert journal.healthy
+
+
+async def test_a_group_on_a_full_disk_is_given_up_after_three(disk: Disk) -> None:
+    """Every caller gets an error of its own, and the disk is asked four times, not twenty."""
+    async with opened(disk.path, Limits(retry_s=60.0)) as journal:
+        disk.fill(journal)
+        with locked(disk.path):
+            first = await stuck(journal)
+            rest = [asyncio.create_task(journal.commit(batch(n))) for n in range(1, 20)]
+            await until(lambda: journal.statistics().commits_waiting == 19)
+        errors = await asyncio.gather(first, *rest, return_exceptions=True)
+        assert {str(error) for error in errors} == {FULL.format(path=disk.path)}
+        assert len({id(error) for error in errors}) == 20
+        # Two for the first commit, by itself from the start; four for the group.
+        assert journal.statistics().failures == 6
+        assert numbers(journal) == []
+        disk.empty(journal)
+
+
+async def test_a_silent_disk_is_ill_health_until_it_answers(tmp_path: Path) -> None:
+    """Told after the set time, gone with the answer, and nothing is lost."""
+    path = tmp_path / "journal.db"
+    async with opened(path, Limits(stall_s=0.05)) as journal:
+        assert journal.healthy
+        with locked(path):
+            task = await stuck(journal)
+            await until(lambda: not journal.healthy)
+            assert journal.problem == (
+                f"{path}: the disk has not answered for more than 0.05 s\n"
+                "  fix: look for disk errors in the kernel's log ('dmesg'); what waits is "
+                "journaled when the disk answers"
+            )
+        await task
+        await until(lambda: journal.healthy)
+        assert numbers(journal) == [0]
+
+
+async def test_a_file_locked_for_too_long_fails_the_whole_group_at_once(tmp_path: Path) -> None:
+    """Each caller is told the reason after one wait, and the lazy rows are kept."""
+    path = tmp_path / "journal.db"
+    async with opened(path, QUICK) as journal:
+        journal._writer._connection.execute("PRAGMA busy_timeout = 100")  # noqa: SLF001 - else 2 s
+        with locked(path):
+            first = await stuck(journal)
+            journal.lazily([row(5)])
+            rest = [asyncio.create_task(journal.commit(batch(n))) for n in (1, 2, 3)]
+            errors = await asyncio.gather(first, *rest, return_exceptions=True)
+            assert journal.statistics().failures <= 3
+        text = (
+            f"{path}: another program holds the journal locked\n"
+            "  fix: end that program ('fuser' on the file names it)"
+        )
+        assert [str(error) for error in errors] == [text] * 4
+        await until(lambda: numbers(journal) == [5])
+        await until(lambda: journal.healthy)
