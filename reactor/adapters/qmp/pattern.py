@@ -1,6 +1,7 @@
 """Patterns of socket paths, and the guest's name in a path that matches."""
 
 import glob
+import itertools
 import os
 from dataclasses import dataclass
 from pathlib import Path, PurePath
@@ -24,6 +25,13 @@ class Pattern:
     part: int | None = None
     before: str = ""
     after: str = ""
+
+    @property
+    def top(self) -> str:
+        """The folder above the first wildcard: it must be there for anything to match."""
+        parts = self.wild.split("/")[:-1]
+        fixed = itertools.takewhile(lambda part: not _WILD & set(part), parts)
+        return "/".join(fixed) or "/"
 
     def paths(self) -> list[str]:
         """Everything that matches now, sorted, sockets or not."""

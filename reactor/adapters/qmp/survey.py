@@ -61,15 +61,14 @@ def survey(patterns: Sequence[Pattern], known: Mapping[str, Found], limit: int) 
 
 def _folders(patterns: Sequence[Pattern], seen: Survey) -> Iterator[Folder]:
     for pattern in patterns:
-        folders = pattern.folders()
-        if not folders:
+        if not Path(pattern.top).is_dir():
             seen.problems[pattern.text] = SettingsError(
                 f"discover: {pattern.text}",
-                "there is no such folder",
+                f"there is no folder {pattern.top}",
                 "create it, or correct the pattern; reactor looks again all the time",
             )
-        for path in folders:
-            if not os.access(path, os.R_OK | os.X_OK):
+        for path in pattern.folders():
+            if not os.access(path, os.R_OK | os.X_OK, effective_ids=True):
                 seen.problems[path] = SettingsError(
                     f"discover: {pattern.text}",
                     f"reactor's user may not list the folder {path}",
