@@ -1,0 +1,247 @@
+"""A document's tree laid on the models; what does not fit, in our words and with its place."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from reactor.core.text import closest
+from reactor.errors import Code, Place, Problem
+from reactor.policyfile.nodes import Broken, Dictionary, Node, Scalar, Sequence
+from reactor.policyfile.schema import Policy
+from reactor.policyfile.schema_base import Model
+from reactor.policyfile.schema_steps import VERBS, Step, verbs_of
+from reactor.policyfile.unbuilt import STEP_VERBS, WAIT_KEYS
+from reactor.policyfile.values import meant, unbuilt
+
+
+class _Spot(NamedTuple):
+    """A node and the way to it from the root; ``key_place`` is its key's, if it has one."""
+
+    node: Node
+    path: tuple[str, ...]
+    key_place: Place
+
+
+class _Said(NamedTuple):
+    """A finding before it has its path."""
+
+    place: Place
+    problem: str
+    fix: str
+    code: Code = Code.WRONG_VALUE
+
+
+def fit(root: Dictionary) -> tuple[Policy | None, list[Problem]]:
+    """The tree as a model, or None, with everything that does not fit.
+
+    Parts that the reader has complained about already are passed over.
+    """
+    ground = _Ground(root)
+    policy = None
+    problems: list[Problem] = []
+    try:
+        policy = Policy.model_validate(ground.lay(root), context=ground)
+    except ValidationError as error:
+        for details in error.errors(include_url=False):
+            problems += ground.translate(details)
+    return (None if problems or ground.complaints else policy), problems + ground.complaints
+
+
+@dataclass(slots=True)
+class _Ground:
+    """The plain data made of a tree, and what pydantic did with each mapping of it."""
+
+    root: Node
+    complaints: list[Problem] = field(default_factory=list)
+    spots: dict[int, _Spot] = field(default_factory=dict)
+    models: dict[int, type[Model]] = field(default_factory=dict)
+
+    def lay(self, node: Node, path: tuple[str, ...] = ()) -> object:
+        """The node as lists, dicts and scalars; a broken part stays the ``Broken`` it is."""
+        match node:
+            case Scalar(_, _, value):
+                return value
+            case Sequence(_, items):
+                return [self.lay(item, (*path, str(index))) for index, item in enumerate(items)]
+            case Dictionary(place, entries):
+                data = {key: self.lay(entry.value, (*path, key)) for key, entry in entries.items()}
+                self.spots[id(data)] = _Spot(node, path, place)
+                return data
+            case Broken():
+                return node
+
+    def saw(self, model: type[Model], data: Mapping[str, object]) -> None:
+        """Pydantic laid this model on this mapping."""
+        spot = self.spots[id(data)]
+        self.models[id(spot.node)] = model
+        for key, problem, fix in model.complaints(data):
+            at = _Spot(*spot) if key is None else _below(spot, key)
+            said = _Said(at.node.place, problem, fix)
+            self.complaints.append(_problem(said, at.path))
+
+    def find(self, location: tuple[int | str, ...]) -> _Spot:
+        """The deepest node on this way; names of union members on it are passed over."""
+        spot = _Spot(self.root, (), self.root.place)
+        for step in location:
+            spot = _below(spot, step)
+        return spot
+
+    def translate(self, error: ErrorDetails) -> Iterator[Problem]:
+        """One of pydantic's errors as ours; nothing where the reader spoke already."""
+        if isinstance(error["input"], Broken):
+            return
+        location, kind = error["loc"], error["type"]
+        spot = self.find(location)
+        if kind == "missing":
+            said = self._missing(spot, str(location[-1]))
+        elif kind == "extra_forbidden":
+            said = self._extra(spot, self.find(location[:-1]))
+        elif kind in {"union_tag_not_found", "union_tag_invalid"}:
+            said = _union(spot, error)
+        else:
+            said = [_value(spot, error)]
+        for one in said:
+            yield _problem(one, spot.path)
+
+    def _missing(self, spot: _Spot, key: str) -> list[_Said]:
+        model = self.models[id(spot.node)]
+        written = spot.node.entries if isinstance(spot.node, Dictionary) else {}
+        unknown = written.keys() - set(model.words())
+        # Who wrote `schedule`, or `descripton`, is told about that and no more.
+        if key == "event" and not model.later.keys().isdisjoint(unknown):
+            return []
+        if any(closest(word, model.words()) == key for word in unknown):
+            return []
+        problem = f"the key `{key}` is missing"
+        return [_Said(spot.node.place, problem, f"add `{key}:`", Code.MISSING_KEY)]
+
+    def _extra(self, spot: _Spot, parent: _Spot) -> list[_Said]:
+        key, model = spot.path[-1], self.models[id(parent.node)]
+        place = spot.key_place
+        if key in model.later:
+            return [_Said(place, unbuilt(key), model.later[key], Code.NOT_BUILT)]
+        fix = meant(key, model.words())
+        if ":" in key:
+            fix = "write a space behind the colon"
+        elif isinstance(spot.node, Scalar) and spot.node.is_absent:
+            fix = f"put the value before it in single quotes if this is part of it; or {fix}"
+        return [_Said(place, f"`{key}` is no key here", fix, Code.UNKNOWN_KEY)]
+
+
+def _below(spot: _Spot, step: int | str) -> _Spot:
+    """The spot one step down, or the spot itself where the step leads nowhere."""
+    node, path, _ = spot
+    if isinstance(node, Sequence) and isinstance(step, int):
+        item = node.items[step]
+        return _Spot(item, (*path, str(step)), item.place)
+    if isinstance(node, Dictionary) and isinstance(step, str) and step in node.entries:
+        entry = node.entries[step]
+        return _Spot(entry.value, (*path, step), entry.key_place)
+    return spot
+
+
+def _problem(said: _Said, path: tuple[str, ...]) -> Problem:
+    return Problem(said.place, said.code, said.problem, said.fix, path="/".join(path))
+
+
+_EXPECTED = {
+    "string_type": ("a string", "put it in single quotes"),
+    "bool_type": ("true or false", "write true or false"),
+    "int_type": ("a whole number", "write a whole number"),
+    "tuple_type": ("a list", "begin each entry with `- `"),
+    "dict_type": ("a mapping", "write it as `key: value`"),
+    "model_type": ("a mapping", "write it as `key: value`"),
+}
+
+
+def _value(spot: _Spot, error: ErrorDetails) -> _Said:
+    kind, context = error["type"], error.get("ctx", {})
+    place = spot.key_place if error["loc"][-1] == "[key]" else spot.node.place
+    if kind == "wrong":
+        return _Said(place, context["problem"], context["fix"])
+    if kind == "not_built":
+        return _Said(place, context["problem"], context["fix"], Code.NOT_BUILT)
+    if kind == "too_short":
+        return _Said(place, "the list is empty", "write at least one entry")
+    if error["input"] is None:
+        return _Said(place, "the value is missing", "write it, or take the key out")
+    what, fix = _EXPECTED[kind]
+    return _Said(place, f"{what} is expected here, not {spell(error['input'])}", fix)
+
+
+def spell(value: object) -> str:
+    """The value with its kind, as a sentence names it."""
+    match value:
+        case bool():
+            return f"the boolean {str(value).lower()}"
+        case int() | float():
+            return f"the number {value}"
+        case str():
+            return f"the string {value!r}" if len(value) <= 40 else "a long string"
+        case Mapping():
+            return "a mapping"
+        case _:
+            return "a list"
+
+
+def _union(spot: _Spot, error: ErrorDetails) -> list[_Said]:
+    speak: dict[str, Callable[[_Spot], list[_Said]]] = {
+        "_wait_kind()": _which_wait,
+        "_verb()": _which_verb,
+        "_arm_verb()": _which_arm,
+    }
+    return speak[error["ctx"]["discriminator"]](spot)
+
+
+def _which_wait(spot: _Spot) -> list[_Said]:
+    node = spot.node
+    if not isinstance(node, Dictionary):
+        fix = "write `wait: {event: NAME}` or `wait: {until: CONDITION}`; for a fixed time `delay`"
+        return [_Said(node.place, "a wait is a mapping", fix)]
+    both = "event" in node.entries
+    what = "both" if both else "none of them"
+    problem = f"a wait needs exactly one of `event` and `until`, this one has {what}"
+    fix = "make them two steps" if both else "write one of them"
+    return _not_built(node, WAIT_KEYS) or [_Said(node.place, problem, fix)]
+
+
+def _not_built(node: Dictionary, later: Mapping[str, str]) -> list[_Said]:
+    return [
+        _Said(entry.key_place, unbuilt(key), later[key], Code.NOT_BUILT)
+        for key, entry in node.entries.items()
+        if key in later
+    ]
+
+
+def _which_verb(spot: _Spot) -> list[_Said]:
+    node = spot.node
+    if not isinstance(node, Dictionary):
+        return [_Said(node.place, "a step is a mapping with a verb", "write it as `- verb: value`")]
+    if later := _not_built(node, STEP_VERBS):
+        return later
+    verbs = verbs_of(node.entries)
+    if verbs:
+        several = " and ".join(f"`{verb}`" for verb in verbs)
+        problem = f"a step has exactly one verb, this one has {several}"
+        return [_Said(node.place, problem, "make them separate steps")]
+    unknown = [key for key in node.entries if key not in Step.words()]
+    for key in unknown:
+        if verb := closest(key, VERBS):
+            place = node.entries[key].key_place
+            return [_Said(place, f"unknown step `{key}`", f"write `{verb}`", Code.UNKNOWN_KEY)]
+    fix = f"write one of: {', '.join(VERBS)}"
+    if unknown:
+        place = node.entries[unknown[0]].key_place
+        return [_Said(place, f"unknown step `{unknown[0]}`", fix, Code.UNKNOWN_KEY)]
+    return [_Said(node.place, "the step has no verb", fix, Code.MISSING_KEY)]
+
+
+def _which_arm(spot: _Spot) -> list[_Said]:
+    node = spot.node
+    if isinstance(node, Dictionary) and len(verbs := verbs_of(node.entries)) == 1:
+        fix = "use `qmp` or `guest: preserve-on-panic`"
+        return [_Said(node.place, f"`{verbs[0]}` cannot stand in `arm`", fix)]
+    return _which_verb(spot)

@@ -1,0 +1,49 @@
+"""What every model of the policy language shares."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, ClassVar, NamedTuple, Protocol
+
+from pydantic import BaseModel, ConfigDict, ValidationInfo, model_validator
+
+
+class Complaint(NamedTuple):
+    """What is wrong with a mapping as a whole, or, with ``key``, with one entry of it."""
+
+    key: str | None
+    problem: str
+    fix: str
+
+
+class Witness(Protocol):
+    """Told, as pydantic's context, which model was laid on which mapping."""
+
+    def saw(self, model: type["Model"], data: Mapping[str, object]) -> None:
+        """The model and the very mapping that it checks."""
+        ...
+
+
+class Model(BaseModel):
+    """A mapping of the policy language: strict types, no unknown keys."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+    later: ClassVar[Mapping[str, str]] = {}
+    """Keys of the language that are not built yet, each with a fix."""
+
+    @classmethod
+    def words(cls) -> tuple[str, ...]:
+        """The keys as they are written."""
+        return tuple(field.alias or name for name, field in cls.model_fields.items())
+
+    @classmethod
+    def complaints(cls, data: Mapping[str, object]) -> Iterator[Complaint]:
+        """What is wrong between the keys of one mapping; said beside all other problems."""
+        del data
+        yield from ()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _tell(cls, data: Any, info: ValidationInfo) -> Any:  # noqa: ANN401 - whatever YAML holds
+        if info.context is not None and isinstance(data, dict):
+            info.context.saw(cls, data)
+        return data

@@ -1,0 +1,290 @@
+"""The kinds of values that policies are written with, each with its own sentences."""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BeforeValidator, Field, GetCoreSchemaHandler
+from pydantic.annotated_handlers import GetJsonSchemaHandler
+from pydantic.json_schema import JsonSchemaValue, WithJsonSchema
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema
+
+from reactor.core.policy import Limit
+from reactor.core.text import closest, parse_duration
+from reactor.policyfile.limits import LIMIT_PATTERN, LimitError, parse_limit
+
+_LONGEST = 3650 * 86400.0
+_NUMBER = r"[0-9]+(\.[0-9]+)?"
+_UNITS = "".join(f"({_NUMBER}{unit})?" for unit in ("d", "h", "m", "s", "ms"))
+_DURATION_PATTERN = f"^(?=[0-9]){_UNITS}$"
+_DURATION_FIX = "write it with a unit, such as 500ms, 30s, 10m, 2h, 1d or 1h30m"
+
+
+def wrong(problem: str, fix: str) -> PydanticCustomError:
+    """The error of a value that cannot be."""
+    return PydanticCustomError("wrong", "{problem}", {"problem": problem, "fix": fix})
+
+
+def unbuilt(what: str) -> str:
+    """The sentence about a part of the language that this version cannot do yet."""
+    return f"`{what}` is part of the language but not built yet"
+
+
+def meant(word: str, words: Iterable[str]) -> str:
+    """The fix for a word that is none of these: what was meant, or all there are."""
+    known = list(words)
+    guess = closest(word, known)
+    return f"did you mean `{guess}`?" if guess else f"write one of: {', '.join(known)}"
+
+
+@dataclass(frozen=True, slots=True)
+class OneOrMany:
+    """In ``Annotated[tuple[T, ...], OneOrMany()]``: a single T may stand for the list."""
+
+    def __get_pydantic_core_schema__(
+        self, source: object, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        """Wraps what is no list into one."""
+        return core_schema.no_info_before_validator_function(_listed, handler(source))
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        """Either the item or the list of items."""
+        many = handler(schema)
+        return {"anyOf": [many["items"], many]}
+
+
+def _listed(value: object) -> object:
+    return tuple(value) if isinstance(value, list) else (value,)
+
+
+def _tupled(value: object) -> object:
+    return tuple(value) if isinstance(value, list) else value
+
+
+TUPLE = BeforeValidator(_tupled)
+"""In ``Annotated[tuple[T, ...], TUPLE]``: YAML's lists are taken for tuples."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Choice:
+    """In ``Annotated[str, Choice(...)]``: one of the words.
+
+    ``later`` holds words of the language that are not built yet, each with a
+    fix. ``near`` are words that other models take at the same place.
+    """
+
+    words: tuple[str, ...]
+    later: Mapping[str, str] = field(default_factory=dict)
+    near: tuple[str, ...] = ()
+
+    def check(self, value: str) -> str:
+        """The value itself, when it is one of the words."""
+        if value in self.later:
+            context = {"problem": unbuilt(value), "fix": self.later[value]}
+            raise PydanticCustomError("not_built", "{problem}", context)
+        if value not in self.words:
+            raise wrong(f"`{value}` is not known here", meant(value, (*self.words, *self.near)))
+        return value
+
+    def __get_pydantic_core_schema__(
+        self, source: object, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        """The check behind the string's own."""
+        return core_schema.no_info_after_validator_function(self.check, handler(source))
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        """The words as an ``enum``."""
+        return {**handler(schema), "enum": list(self.words)}
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """In ``Annotated[int, Whole(...)]``: a whole number from ``least`` to ``most``."""
+
+    least: int
+    most: int
+
+    def check(self, value: int) -> int:
+        """The value itself, when it is in the range."""
+        if not self.least <= value <= self.most:
+            fix = f"write a whole number from {self.least} to {self.most}"
+            raise wrong(f"`{value}` is out of range", fix)
+        return value
+
+    def __get_pydantic_core_schema__(
+        self, source: object, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        """The check behind the number's own."""
+        return core_schema.no_info_after_validator_function(self.check, handler(source))
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        """The bounds."""
+        return {**handler(schema), "minimum": self.least, "maximum": self.most}
+
+
+@dataclass(frozen=True, slots=True)
+class Maybe:
+    """In ``Annotated[T | None, Maybe()]``: may be left out, but not written without a value.
+
+    An ``if:`` whose condition was forgotten must not pass as no condition.
+    """
+
+    def __get_pydantic_core_schema__(
+        self, source: object, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        """Refuses the null that stands for a default elsewhere."""
+        return core_schema.no_info_before_validator_function(_present, handler(source))
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        """The schema without its null."""
+        choices = [part for part in handler(schema)["anyOf"] if part != {"type": "null"}]
+        return choices[0] if len(choices) == 1 else {"anyOf": choices}
+
+
+def _present(value: object) -> object:
+    if value is None:
+        raise wrong("the value is missing", "write it, or take the key out")
+    return value
+
+
+@dataclass(frozen=True, slots=True)
+class Spelling:
+    """In ``Annotated[str, Spelling(...)]``: a string that matches as a whole."""
+
+    pattern: str
+    what: str
+    fix: str
+
+    def check(self, value: str) -> str:
+        """The value itself, when it matches."""
+        if not re.fullmatch(self.pattern, value):
+            raise wrong(f"`{value}` is no {self.what}", self.fix)
+        return value
+
+    def __get_pydantic_core_schema__(
+        self, source: object, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        """The check behind the string's own."""
+        return core_schema.no_info_after_validator_function(self.check, handler(source))
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        """The pattern, anchored."""
+        return {**handler(schema), "pattern": f"^({self.pattern})$"}
+
+
+def _duration(value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        raise wrong("a duration is expected here", _DURATION_FIX)
+    try:
+        seconds = parse_duration(str(value))
+    except ValueError as error:
+        problem, _, fix = str(error).rpartition(": ")
+        raise wrong(problem or fix, fix if problem else _DURATION_FIX) from None
+    if seconds > _LONGEST:
+        raise wrong(f"{value!r} is longer than ten years", "write a shorter duration")
+    return seconds
+
+
+def _above_zero(seconds: float) -> float:
+    if seconds == 0:
+        raise wrong("this duration cannot be zero", "write a longer one, or take the key out")
+    return seconds
+
+
+def _condition(value: object) -> object:
+    # YAML reads `true` as a boolean; CEL knows the same two words.
+    return str(value).lower() if isinstance(value, bool) else value
+
+
+def _limit(value: object) -> Limit:
+    try:
+        return parse_limit(value)
+    except LimitError as error:
+        if error.is_unbuilt:
+            context = {"problem": error.problem, "fix": error.fix}
+            raise PydanticCustomError("not_built", "{problem}", context) from None
+        raise wrong(error.problem, error.fix) from None
+
+
+def _not_blank(value: str) -> str:
+    if not value.strip():
+        raise wrong("the text is empty", "write something that helps at 3 am")
+    return value
+
+
+Duration = Annotated[
+    float,
+    BeforeValidator(_duration),
+    WithJsonSchema({"type": "string", "pattern": _DURATION_PATTERN}),
+]
+"""Seconds; written with units."""
+
+Span = Annotated[Duration, AfterValidator(_above_zero)]
+"""Seconds, more than zero."""
+
+Condition = Annotated[
+    str,
+    BeforeValidator(_condition),
+    WithJsonSchema({"type": ["string", "boolean"], "format": "cel-condition"}),
+]
+"""The text of a CEL expression that is true or false."""
+
+Value = Annotated[str, WithJsonSchema({"type": "string", "format": "cel-value"})]
+"""The text of a CEL expression of any type."""
+
+Template = Annotated[str, WithJsonSchema({"type": "string", "format": "template"})]
+"""A string that may hold ``${...}``."""
+
+AnyTemplate = Annotated[Any, WithJsonSchema({"format": "template"})]
+"""Any YAML value; its strings may hold ``${...}``."""
+
+Text = Annotated[str, AfterValidator(_not_blank), Field(json_schema_extra={"pattern": r"\S"})]
+
+LimitText = Annotated[
+    Limit,
+    BeforeValidator(_limit),
+    WithJsonSchema({"type": "string", "pattern": LIMIT_PATTERN}),
+]
+
+PolicyName = Annotated[
+    str,
+    Spelling(r"[a-z0-9][a-z0-9-]*", "policy name", "use small letters, digits and hyphens only"),
+]
+
+SaveName = Annotated[
+    str,
+    Spelling(
+        r"[a-z_][a-z0-9_]*",
+        "name for expressions",
+        "use small letters, digits and underscores only",
+    ),
+]
+
+EventName = Annotated[
+    str,
+    Spelling(
+        r"[A-Z0-9_*?\[\]!-]+|__[A-Za-z0-9_.*?-]+",
+        "event name",
+        "write QMP's own name in capitals, or a glob of it",
+    ),
+]
+
+CommandName = Annotated[
+    str,
+    Spelling(
+        r"[A-Za-z_][A-Za-z0-9_.-]*",
+        "QMP command",
+        "write the command's own name; it is never a template",
+    ),
+]
