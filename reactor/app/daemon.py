@@ -2,16 +2,15 @@
 
 import asyncio
 import contextlib
-import hashlib
 import random
 import signal
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 import structlog
 
 from reactor import __version__
-from reactor.adapters.journal import Batch, Journal
+from reactor.adapters.journal import Journal
 from reactor.adapters.mqtt import OutMessage, Publisher
 from reactor.adapters.qmp.discovery import Discovery
 from reactor.app.clock import Clock
@@ -22,7 +21,7 @@ from reactor.app.outbox import OutboxPort
 from reactor.app.projection import Projection
 from reactor.app.rules import Rules
 from reactor.app.settings import Settings
-from reactor.core.effect import Effect, Keep
+from reactor.core.effect import Keep
 from reactor.core.engine import Engine
 from reactor.core.marks import Mark
 from reactor.core.policy import Policy
@@ -79,14 +78,14 @@ class Daemon:
             clock=self.clock,
             nudge=self.publisher.nudge if self.publisher else None,
         )
-        self.rules = Rules(settings.rules, self._adopt)
+        self.rules = Rules(settings.rules, self.dispatcher.adopt)
         self._stop = asyncio.Event()
 
     async def execute(
         self,
         guest: str,
         command: str,
-        arguments: "msgspec.Raw | dict[str, object]",
+        arguments: Mapping[str, object],
         *,
         timeout: float,  # noqa: ASYNC109 - the reply's own deadline
     ) -> object:
@@ -128,12 +127,10 @@ class Daemon:
             [msgspec.json.decode(r.value, type=Mark) for r in rows if r.kind == "mark" and r.value]
         )
         effects += self.engine.restore(rows, self._revisions(rows, policies), now)
-        await self._carry_out(effects, policies)
+        await self.dispatcher.take_up(effects, policies)
         log.info("policies loaded", policies=len(policies))
 
-    def _revisions(
-        self, rows: Iterable[Keep], policies: Sequence[Policy]
-    ) -> dict[str, Policy]:
+    def _revisions(self, rows: Iterable[Keep], policies: Sequence[Policy]) -> dict[str, Policy]:
         """The policies of the open runs, today's or as the journal kept their text."""
         known = {policy.revision: policy for policy in policies}
         for row in rows:
@@ -148,20 +145,8 @@ class Daemon:
             try:
                 known[revision] = build_policy(stored.source, f"journal:{revision}")
             except PolicyError as error:
-                log.error("a policy of an open run cannot be read any more", problem=str(error))
+                log.error("a policy of an open run is gone", problem=str(error))  # noqa: TRY400
         return known
-
-    def _adopt(self, policies: Sequence[Policy]) -> None:
-        effects = self.engine.load(policies, self.clock.now())
-        task = asyncio.ensure_future(self._carry_out(effects, policies))
-        self._adopting = task  # held, or the loop may drop it
-
-    async def _carry_out(self, effects: list[Effect], policies: Sequence[Policy]) -> None:
-        batch = Batch()
-        batch.revisions = [(p.revision, p.name, p.source) for p in policies]
-        revision = hashlib.sha256("".join(sorted(p.revision for p in policies)).encode())
-        info = self.projection.info(len(policies), revision.hexdigest()[:12])
-        await self.dispatcher.carry_out(batch, effects, [info])
 
     def _announce(self) -> list[OutMessage]:
         return [
@@ -209,9 +194,7 @@ class _BrokerLog:
         log.warning("broker disconnected: messages wait in the outbox")
 
     def on_trouble(self, error: BrokerError) -> None:
-        log.warning(
-            "broker trouble", place=str(error.place), problem=error.problem, fix=error.fix
-        )
+        log.warning("broker trouble", place=str(error.place), problem=error.problem, fix=error.fix)
 
 
 def _last_time(journal: Journal) -> float:

@@ -5,6 +5,7 @@ Nothing acts before the input that caused it, and its own intent, are durable.
 
 import asyncio
 import contextlib
+import hashlib
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Protocol
@@ -40,6 +41,7 @@ from reactor.core.effect import (
 )
 from reactor.core.engine import Engine
 from reactor.core.inputs import Answered, Connected, Disconnected, Happened, Input, Refusal, Ticked
+from reactor.core.policy import Policy
 from reactor.errors import GuestError, JournalError, LostReply, ReactorError
 
 INPUTS_MAX = 200_000
@@ -55,7 +57,12 @@ class Commands(Protocol):
     """Who sends QMP commands."""
 
     async def execute(
-        self, guest: str, command: str, arguments: Mapping[str, object], *, timeout: float
+        self,
+        guest: str,
+        command: str,
+        arguments: Mapping[str, object],
+        *,
+        timeout: float,  # noqa: ASYNC109 - the reply's own deadline
     ) -> object:
         """The command's return value."""
         ...
@@ -71,6 +78,12 @@ class JournalPort(Protocol):
     def lazily(self, rows: list[InputRow]) -> None:
         """Write these some time soon."""
         ...
+
+
+class Adoption(msgspec.Struct, frozen=True):
+    """New policies, in the same line as the inputs: what is kept keeps its order."""
+
+    policies: Sequence[Policy]
 
 
 class Dispatcher:
@@ -99,7 +112,7 @@ class Dispatcher:
         self._dumps = dumps
         self._clock = clock
         self._nudge = nudge
-        self._inputs: deque[tuple[float, Input]] = deque()
+        self._inputs: deque[tuple[float, Input | Adoption]] = deque()
         self._wake = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
         self._in_flight: set[str] = set()
@@ -115,6 +128,11 @@ class Dispatcher:
             self.dropped += 1
             return
         self._inputs.append((self._clock.now(), input_))
+        self._wake.set()
+
+    def adopt(self, policies: Sequence[Policy]) -> None:
+        """Let the engine load these policies, after the inputs that came before."""
+        self._inputs.append((self._clock.now(), Adoption(policies)))
         self._wake.set()
 
     @property
@@ -133,16 +151,25 @@ class Dispatcher:
             for _ in range(min(BATCH_MAX, len(self._inputs))):
                 at, input_ = self._inputs.popleft()
                 self._take(at, input_, batch, effects)
-            await self.carry_out(batch, effects)
+            await self._carry_out(batch, effects)
 
-    async def carry_out(
-        self, batch: Batch, effects: list[Effect], messages: Sequence[Outgoing] = ()
-    ) -> None:
+    async def take_up(self, effects: list[Effect], policies: Sequence[Policy]) -> None:
+        """Carry out what the engine wants at the start, before any input."""
+        batch = Batch()
+        self._note_policies(batch, policies)
+        await self._carry_out(batch, effects)
+
+    def _note_policies(self, batch: Batch, policies: Sequence[Policy]) -> None:
+        batch.revisions += [(p.revision, p.name, p.source) for p in policies]
+        digest = hashlib.sha256("".join(sorted(p.revision for p in policies)).encode())
+        info = self._projection.info(len(policies), digest.hexdigest()[:12])
+        if self._nudge is not None:
+            batch.messages.append(_outbox_row(info))
+
+    async def _carry_out(self, batch: Batch, effects: list[Effect]) -> None:
         """Make a batch durable, then act."""
         if effects:
             self._fill(batch, effects)
-        if self._nudge is not None:
-            batch.messages += map(_outbox_row, messages)
         if _must_be_durable(batch):
             await self._commit(batch)
             if batch.messages and self._nudge is not None:
@@ -181,7 +208,13 @@ class Dispatcher:
             async with asyncio.timeout(timeout):
                 await self._wake.wait()
 
-    def _take(self, at: float, input_: Input, batch: Batch, effects: list[Effect]) -> None:
+    def _take(
+        self, at: float, input_: Input | Adoption, batch: Batch, effects: list[Effect]
+    ) -> None:
+        if isinstance(input_, Adoption):
+            effects += self._engine.load(input_.policies, at)
+            self._note_policies(batch, input_.policies)
+            return
         follow = self._engine.handle(input_, at)
         effects += follow
         row = _input_row(at, input_)
@@ -220,7 +253,10 @@ class Dispatcher:
             except JournalError as error:
                 if self.journal_trouble != error.problem:
                     self.journal_trouble = error.problem
-                    log.error("journal cannot be written", problem=error.problem, fix=error.fix)
+                    # No stack: the sentence says it all, and it may come every second.
+                    log.error(  # noqa: TRY400
+                        "journal cannot be written", problem=error.problem, fix=error.fix
+                    )
                 await asyncio.sleep(RETRY_JOURNAL_S)
             else:
                 if self.journal_trouble:
@@ -228,7 +264,7 @@ class Dispatcher:
                     self.journal_trouble = ""
                 return
 
-    def _act(self, effect: Effect) -> None:
+    def _act(self, effect: Effect) -> None:  # noqa: C901 - one case for each kind
         match effect:
             case Execute():
                 self._start(self._execute(effect))
@@ -295,7 +331,14 @@ class Dispatcher:
 
 
 def _must_be_durable(batch: Batch) -> bool:
-    return bool(batch.keeps or batch.intents or batch.messages or batch.runs or batch.traces or batch.revisions)
+    return bool(
+        batch.keeps
+        or batch.intents
+        or batch.messages
+        or batch.runs
+        or batch.traces
+        or batch.revisions
+    )
 
 
 def _input_row(at: float, input_: Input) -> InputRow | None:
@@ -365,7 +408,7 @@ def _log_trace(trace: Trace) -> None:
         fields["run"] = trace.run
     if trace.reason:
         fields["reason"] = trace.reason
-    log.info(f"trace: {trace.verdict}", **fields)
+    log.info("trace", verdict=trace.verdict, **fields)
 
 
 def _log_run(run: RunChanged) -> None:

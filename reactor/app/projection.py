@@ -103,9 +103,7 @@ class Projection:
             "data": with_hex(event.data),
         }
         topic = f"{self._guest_base(event.guest)}/event/{slug(event.name)}"
-        return Outgoing(
-            topic, encode(body), expiry_s=EVENT_EXPIRY, content_type=CLOUDEVENT
-        )
+        return Outgoing(topic, encode(body), expiry_s=EVENT_EXPIRY, content_type=CLOUDEVENT)
 
     def info(self, policies: int, revision: str) -> Outgoing:
         """Version, number of policies and their common revision."""

@@ -29,7 +29,7 @@ class Rule(StrEnum):
 class Answer(StrEnum):
     """What the guard says."""
 
-    PASS = "allowed"
+    ALLOW = "allowed"
     WAIT = "waiting"
     DONE = "nothing to do"
     REFUSE = "refused"
@@ -53,7 +53,7 @@ class GuestState:
     dump_ended: float | None = None
 
 
-PASS = Ruling(Answer.PASS)
+PASS = Ruling(Answer.ALLOW)
 
 FAULT_STATES = frozenset({"guest-panicked", "io-error", "watchdog", "internal-error"})
 """States in which a guest stands still without its owner's will: a reset lets it run."""

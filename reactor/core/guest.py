@@ -88,9 +88,7 @@ class Guest:
 
     def state(self) -> GuestState:
         """What the guard looks at."""
-        return GuestState(
-            self.status, self.dump == "active", self.migrating, self.dump_ended
-        )
+        return GuestState(self.status, self.dump == "active", self.migrating, self.dump_ended)
 
 
 _RESET_ECHO = 10.0

@@ -55,9 +55,7 @@ def admit(world: World, candidate: Candidate, event: Event, key: str) -> None:
     try_start(world, run)
 
 
-def _refuse(
-    world: World, candidate: Candidate, event: Event, key: str, decision: Decision
-) -> None:
+def _refuse(world: World, candidate: Candidate, event: Event, key: str, decision: Decision) -> None:
     policy = candidate.policy
     record = refusal_trace(world, candidate, event, decision)
     world.near_miss(record)
@@ -81,9 +79,7 @@ def _refuse(
     start_handler(world, run, Section.ON_LIMIT)
 
 
-def refusal_trace(
-    world: World, candidate: Candidate, event: Event, decision: Decision
-) -> Trace:
+def refusal_trace(world: World, candidate: Candidate, event: Event, decision: Decision) -> Trace:
     """Why this event did not start a run of this policy."""
     values = {"event": event.name}
     return Trace(
@@ -98,7 +94,7 @@ def refusal_trace(
     )
 
 
-def new_run(  # noqa: PLR0913 - what makes a run
+def new_run(  # noqa: PLR0913, PLR0917 - what makes a run
     world: World, policy: Policy, guest: str, key: str, origin: Origin, role: Role
 ) -> Run:
     """A run with a number that no other run of this journal has or will have."""

@@ -15,7 +15,7 @@ HANDLER_LIMIT = 300.0
 _BAD = frozenset({Outcome.FAILED, Outcome.TIMED_OUT, Outcome.UNKNOWN})
 
 
-def advance(world: World, run: Run) -> None:
+def advance(world: World, run: Run) -> None:  # noqa: C901 - one case for each kind
     """Perform operations until the run waits for something or has ended."""
     program = world.program_of(run)
     world.touch(run)

@@ -13,7 +13,7 @@ from reactor.core.event import Event
 from reactor.core.expr import Expression
 from reactor.core.policy import Policy, Trigger
 
-Literal = str | int | bool
+Literal = str | int | float | bool
 PLANS_KEPT = 1024
 """Event names remembered per selection: a hostile monitor must not fill memory."""
 

@@ -10,7 +10,6 @@ from reactor.core.effect import Keep, Log
 from reactor.core.facts import SETTLE_AFTER_RESTART
 from reactor.core.guest import Guest, KeptGuest
 from reactor.core.inputs import Answered
-
 from reactor.core.marks import Mark
 from reactor.core.matching import Index
 from reactor.core.policy import Policy
@@ -69,7 +68,9 @@ def fold(world: World) -> list[Keep]:
     return [Keep(kind, key, msgspec.json.encode(value)) for kind, key, value in rows]
 
 
-def restore(world: World, rows: Iterable[Keep], revisions: Mapping[str, Policy]) -> None:
+def restore(  # noqa: C901 - one case for each kind
+    world: World, rows: Iterable[Keep], revisions: Mapping[str, Policy]
+) -> None:
     """Take up kept state; every kind has its own reader."""
     runs: list[Run] = []
     for row in rows:
@@ -164,6 +165,3 @@ def _orphan(world: World, run: Run) -> None:
     run.phase = Phase.ENDED
     world.ended.append(run.id)
     world.touch(run)
-
-
-

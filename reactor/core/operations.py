@@ -13,6 +13,7 @@ from reactor.core.event import Event
 from reactor.core.facts import POLL, fresh_facts
 from reactor.core.flow import BLOCK, NEXT, Failed, Flow, Jump, Skip
 from reactor.core.guards import Answer, Rule, facts_needed, rule_on
+from reactor.core.guest import Guest
 from reactor.core.matching import named
 from reactor.core.program import (
     Act,
@@ -40,7 +41,7 @@ GUARD_LIMIT = 600.0
 _RAW_RULES = frozenset({Rule.RAW_RESET, Rule.RAW_CONT})
 
 
-def perform(world: World, run: Run, op: Op) -> Flow:  # noqa: PLR0911 - one line an operation
+def perform(world: World, run: Run, op: Op) -> Flow:  # noqa: C901 - one case for each kind
     """Do what can be done of this operation now."""
     match op:
         case Enter():
@@ -97,16 +98,16 @@ def _take_hand(world: World, run: Run) -> Flow:
         return NEXT
     if run.id not in guest.line:
         guest.line.append(run.id)
-        world.trace(run, _path(world, run), "waiting", f"run {guest.hand} has its hand on the guest")
+        world.trace(
+            run, _path(world, run), "waiting", f"run {guest.hand} has its hand on the guest"
+        )
     return BLOCK
 
 
 def _guard(world: World, run: Run, op: Guard) -> Flow:
     cursor, guest = run.cursor, world.guest_of(run)
     if guest.is_storage_daemon and guest.connected:
-        if op.rule in _RAW_RULES:
-            return NEXT
-        return Failed(f"{op.rule.value}: {guest.name} is a storage daemon, it has no guest")
+        return _guard_without_guest(guest, op.rule)
     if cursor.pause is not None and world.now < cursor.pause:
         cursor.wake = cursor.pause
         return BLOCK
@@ -114,7 +115,7 @@ def _guard(world: World, run: Run, op: Guard) -> Flow:
         return BLOCK
     ruling = rule_on(op.rule, guest.state(), world.now)
     match ruling.answer:
-        case Answer.PASS:
+        case Answer.ALLOW:
             cursor.before = guest.status
             cursor.limit = None
             guest.watchers.discard(run.id)
@@ -126,6 +127,12 @@ def _guard(world: World, run: Run, op: Guard) -> Flow:
             return Failed(f"refused: {ruling.reason}")
         case Answer.WAIT:
             return _guard_waits(world, run, ruling.reason)
+
+
+def _guard_without_guest(guest: Guest, rule: Rule) -> Flow:
+    if rule in _RAW_RULES:
+        return NEXT
+    return Failed(f"{rule.value}: {guest.name} is a storage daemon, it has no guest")
 
 
 def _guard_waits(world: World, run: Run, reason: str) -> Flow:

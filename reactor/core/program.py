@@ -32,7 +32,6 @@ from reactor.core.policy import (
     WaitEventStep,
     WaitUntilStep,
 )
-from reactor.core.expr import Expression
 from reactor.core.template import Tree
 
 
@@ -349,7 +348,7 @@ def _qmp(command: str, arguments: Tree, wait: EventWait | None, at: int) -> list
     return ops
 
 
-def verb_of(step: Step) -> str:
+def verb_of(step: Step) -> str:  # noqa: C901 - one case for each kind
     """The step's verb with its object, as traces name it: ``guest: dump``."""
     match step:
         case GuestDump():

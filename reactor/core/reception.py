@@ -69,9 +69,7 @@ def refresh_status(world: World, guest: Guest) -> None:
     world.emit(Execute(query, guest.name, "query-status", {}, deadline, changes=False))
 
 
-def _offer(
-    world: World, candidate: Candidate, event: Event, scope: scopes.LazyEventScope
-) -> None:
+def _offer(world: World, candidate: Candidate, event: Event, scope: scopes.LazyEventScope) -> None:
     policy = candidate.policy
     if event.name.startswith("REACTOR_RUN_") and event.data.get("policy") == policy.name:
         return

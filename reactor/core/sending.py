@@ -97,23 +97,18 @@ def _send_now(world: World, run: Run, op: Send) -> Flow:
     if op.wakes_suspended and guest.status == "suspended":
         command = "system_wakeup"
     try:
-        rendered = scopes.render(world, run, op.arguments)
+        arguments = _arguments(world, run, op)
     except RenderFailed as failure:
         return Failed(str(failure))
-    arguments = dict(rendered) if isinstance(rendered, Mapping) else {}
-    if command == "dump-guest-memory" and arguments.get("protocol") is None:
-        arguments["protocol"] = _FILE + cursor.target
-    if refusal := _refusal(world, run, command, arguments):
+    if refusal := _refusal(world, command, arguments):
         return Failed(refusal)
     if catalog.changes(command):
         if waits := _slot_of_command(world, run, command):
             return waits
         _note_own(world, run, command, arguments)
-    limits = [t for t in (cursor.deadline, run.deadline) if t is not None]
-    if not _is_synchronous_dump(command, arguments):
-        limits.append(world.now + COMMAND_LIMIT)
+    deadline = _deadline(world, run, command, arguments)
     execute = Execute(
-        run.new_id(), run.guest, command, arguments, min(limits), catalog.changes(command), run.id
+        run.new_id(), run.guest, command, arguments, deadline, catalog.changes(command), run.id
     )
     cursor.sent = execute.id
     cursor.wake = execute.deadline + ANSWER_GRACE
@@ -125,13 +120,23 @@ def _send_now(world: World, run: Run, op: Send) -> Flow:
     return BLOCK
 
 
-def _is_synchronous_dump(command: str, arguments: Mapping[str, object]) -> bool:
-    return command == "dump-guest-memory" and arguments.get("detach") is not True
+def _arguments(world: World, run: Run, op: Send) -> dict[str, object]:
+    rendered = scopes.render(world, run, op.arguments)
+    arguments = dict(rendered) if isinstance(rendered, Mapping) else {}
+    if op.command == "dump-guest-memory" and arguments.get("protocol") is None:
+        arguments["protocol"] = _FILE + run.cursor.target
+    return arguments
 
 
-def _refusal(
-    world: World, run: Run, command: str, arguments: Mapping[str, object]
-) -> str | None:
+def _deadline(world: World, run: Run, command: str, arguments: Mapping[str, object]) -> float:
+    limits = [t for t in (run.cursor.deadline, run.deadline) if t is not None]
+    # A dump that is not detached answers when it is over.
+    if command != "dump-guest-memory" or arguments.get("detach") is True:
+        limits.append(world.now + COMMAND_LIMIT)
+    return min(limits)
+
+
+def _refusal(world: World, command: str, arguments: Mapping[str, object]) -> str | None:
     if catalog.needs_allow(command, arguments) and command not in world.config.allow:
         return f"refused: {command} is not in the settings' qmp.allow"
     if deadly := catalog.deadly_arguments(command, arguments):
@@ -221,9 +226,7 @@ def _answered(world: World, run: Run, op: Send, answer: Answered) -> Flow:
         world.trace(run, _path(world, run), "again", f"{op.command}: {why}")
         return Jump(_first_op(world, run))
     if answer.lost:
-        return Failed(
-            f"{op.command}: outcome unknown, it was sent and {answer.lost}", unknown=True
-        )
+        return Failed(f"{op.command}: outcome unknown, it was sent and {answer.lost}", unknown=True)
     cursor.result = answer.result
     world.trace(run, _path(world, run), "answered", op.command)
     return NEXT

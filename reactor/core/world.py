@@ -83,7 +83,7 @@ class World:
         body = None if value is None else msgspec.json.encode(value)
         self.effects.append(Keep(kind, key, body))
 
-    def trace(  # noqa: PLR0913 - the columns of a trace
+    def trace(
         self,
         run: Run,
         path: str,
@@ -92,9 +92,7 @@ class World:
         values: Mapping[str, object] | None = None,
     ) -> None:
         """Record why a run did what it did."""
-        record = Trace(
-            self.now, run.policy, run.guest, path, verdict, reason, run.id, values or {}
-        )
+        record = Trace(self.now, run.policy, run.guest, path, verdict, reason, run.id, values or {})
         self.effects.append(record)
 
     def near_miss(self, trace: Trace) -> None:
