@@ -17,10 +17,11 @@ async def test_a_migration_tells_its_passes_once_it_is_asked_to(lab: Lab) -> Non
     await guest.run()
     await guest.booted()
     await recipes.tell_migration(guest)
-    await recipes.migrate(guest, bytes_per_second=4 << 20)
-    await control.event("MIGRATION_PASS", lambda data: data["pass"] == 3)
+    # Half a second for what the guest writes in 10 ms: it wins, however busy the host is.
+    await recipes.migrate(guest, bytes_per_second=1 << 20)
+    await control.event("MIGRATION_PASS", lambda data: data["pass"] == 2)
     passes = [event.data["pass"] for event in control.events("MIGRATION_PASS")]
-    assert passes == [1, 2, 3]
+    assert passes == [1, 2]
     await control.command("migrate_cancel")
     # QEMU 7.2 calls about one in three cancelled migrations failed.
     await control.event("MIGRATION", lambda data: data["status"] in {"cancelled", "failed"})
