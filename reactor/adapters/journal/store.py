@@ -162,7 +162,7 @@ class Journal:
     def close_now(self, within_s: float = 10.0) -> None:
         """The same as ``close``, but blocks; a second call does nothing."""
         self._intake.close()
-        self.reader.close()
+        self.reader.close(within_s)
         if not self._writer.join(within_s):
             # The lock stays: the thread may still write when the disk comes back.
             raise JournalError(

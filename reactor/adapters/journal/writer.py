@@ -68,7 +68,6 @@ class Writer:
         self.ledger = Ledger.read(connection, limits.outbox_rows)
         self.bell = Bell(self.ledger.last)
         self.problem: JournalError | None = None
-        self._full = False
         self.lost = 0
         self.commits = self.transactions = self.synced = self.failures = 0
 
@@ -111,58 +110,68 @@ class Writer:
         commits = work.commits
         batches = [commit.batch for commit in commits]
         synced = bool(commits) or self.problem is not None
-        if self._attempt(_Job(work.inputs, batches, work.done, synced)) is None:
+        error = self._attempt(_Job(work.inputs, batches, work.done, synced))
+        if error is None:
             self.commits += len(commits)
             hand_over((commit.future, None) for commit in commits)
             return
-        if self._full:
+        if _is_full(error):
             # Moving what is in the WAL into the main file lets the WAL begin
             # again at its start: often room enough for what is urgent.
             with contextlib.suppress(sqlite3.Error):
                 self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
-        self._write_apart(commits)
-        self._write_rest(work)
+        self._write_apart(commits, error)
+        rest = self._write_rest(work, error)
+        if rest is not None and work.last:
+            self.lost += len(rest)
+        elif rest is not None:
+            self._intake.give_back(rest, work.done, self._limits.retry_s)
 
-    def _write_apart(self, commits: Sequence[Commit]) -> None:
+    def _write_apart(self, commits: Sequence[Commit], error: Exception) -> None:
         """Each commit by itself, so that none fails for another's rows."""
         results: list[Result] = []
         # A full disk may have room for a smaller batch; one that fails or is
         # locked would make every caller wait for the next time-out.
-        misses_left = MISSES if self._full or not self.problem else 0
+        misses_left = 0 if _is_disks(error) and not _is_full(error) else MISSES
+        refused = error
         for commit in commits:
-            if self.problem and not misses_left:
-                results.append((commit.future, self._refusal(self.problem)))
-                continue
-            error = self._attempt(_Job(commit.batch.inputs, [commit.batch]))
-            if error and self.problem:
-                misses_left -= 1
-            self.commits += error is None
-            results.append((commit.future, error and self._refusal(error)))
+            outcome: Exception | None = refused
+            if misses_left:
+                outcome = self._attempt(_Job(commit.batch.inputs, [commit.batch]))
+                self.commits += outcome is None
+                if outcome and _is_disks(outcome):
+                    refused = outcome
+                    misses_left -= 1
+            results.append((commit.future, outcome and self._refusal(outcome)))
         hand_over(results)
 
-    def _write_rest(self, work: Work) -> None:
-        """The rows that nobody waits for; what the disk refuses is given back."""
-        rest: Sequence[InputRow] = work.lazy_rows
-        if not rest and not work.done:
-            return
-        if not self.problem or self._full:
-            if self._attempt(_Job(rest, done=work.done, synced=False)) is None:
-                return
-            if not self.problem:
-                rest = self._write_singly(rest)
-        if self.problem and work.last:
-            self.lost += len(rest)
-        elif self.problem:
-            self._intake.give_back(rest, work.done, self._limits.retry_s)
+    def _write_rest(self, work: Work, error: Exception) -> Sequence[InputRow] | None:
+        """The rows that nobody waits for: those that the disk refused, None when all is done.
 
-    def _write_singly(self, rows: Sequence[InputRow]) -> Sequence[InputRow]:
-        """Those rows that the disk refused; one that SQLite cannot hold is dropped."""
+        Removals from the outbox may have been done when rows are left; to do
+        them again changes nothing.
+        """
+        rows = work.lazy_rows
+        if not rows and not work.done:
+            return None
+        if _is_disks(error) and not _is_full(error):
+            return rows
+        outcome = self._attempt(_Job(rows, done=work.done, synced=False))
+        if outcome is None:
+            return None
+        return rows if _is_disks(outcome) else self._write_singly(rows, work.done)
+
+    def _write_singly(self, rows: Sequence[InputRow], done: set[int]) -> Sequence[InputRow] | None:
+        """As ``_write_rest``; a row that SQLite cannot hold is dropped."""
+        outcome = self._attempt(_Job(done=done, synced=False))
+        if outcome and _is_disks(outcome):
+            return rows
         for index, row in enumerate(rows):
-            error = self._attempt(_Job([row], synced=False))
-            if error and self.problem:
+            outcome = self._attempt(_Job([row], synced=False))
+            if outcome and _is_disks(outcome):
                 return rows[index:]
-            self._dropped += error is not None
-        return ()
+            self._dropped += outcome is not None
+        return None
 
     def _attempt(self, job: _Job) -> Exception | None:
         """None when the job is in the journal; otherwise nothing of it is.
@@ -176,12 +185,10 @@ class Writer:
             if self._connection.in_transaction:
                 with contextlib.suppress(sqlite3.Error):
                     self._connection.execute("ROLLBACK")
-            if isinstance(error, sqlite3.Error) and not isinstance(error, _BAD_ROWS):
-                self.problem = explain(error, self._path)
-                self._full = getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_FULL
+            if _is_disks(error):
+                self.problem = self._refusal(error)
             return error
         self.problem = None
-        self._full = False
         self.transactions += 1
         self.synced += job.synced
         self.bell.ring(self.ledger.last)
@@ -212,15 +219,22 @@ class Writer:
 
     def _refusal(self, error: Exception) -> JournalError:
         """A new exception for each caller: raising one in many tasks would mix their traces."""
-        if isinstance(error, JournalError):
-            return JournalError(error.place, error.problem, error.fix)
-        if isinstance(error, sqlite3.Error) and not isinstance(error, _BAD_ROWS):
+        if isinstance(error, sqlite3.Error) and _is_disks(error):
             return explain(error, self._path)
         return JournalError(
             self._path,
             f"rows that cannot be journaled ({type(error).__name__}: {error})",
             "this is a fault of reactor: report it with this text",
         )
+
+
+def _is_disks(error: Exception) -> bool:
+    """Whether the disk is to blame, and not the rows."""
+    return isinstance(error, sqlite3.Error) and not isinstance(error, _BAD_ROWS)
+
+
+def _is_full(error: Exception) -> bool:
+    return getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL
 
 
 def _read_dropped(connection: sqlite3.Connection) -> int:

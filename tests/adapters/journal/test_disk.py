@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from reactor.adapters.journal import Batch, IntentRow, Journal, Limits, OutboxRow
+from reactor.adapters.journal import Batch, InputRow, IntentRow, Journal, Limits, OutboxRow
 from reactor.core.effect import Keep
 from reactor.errors import JournalError
 from tests.adapters.journal.support import batch, locked, now, numbers, opened, row, stuck, until
@@ -113,6 +113,34 @@ async def test_lazy_rows_and_removals_survive_a_full_disk(disk: Disk) -> None:
         await until(lambda: numbers(journal) == [1, 2, 3])
         await until(lambda: journal.reader.outbox(0, 10) == [])
         assert journal.statistics().history_dropped == 0
+
+
+async def test_a_row_that_sqlite_cannot_hold_waits_with_the_others(disk: Disk) -> None:
+    """On a full disk it drops nobody else; when there is room it alone is dropped."""
+    bad = InputRow(float("nan"), "g", "event", "X", b"")
+    async with opened(disk.path, Limits(retry_s=0.05, lazy_s=60.0)) as journal:
+        await journal.commit(batch(1))
+        disk.fill(journal)
+        journal.lazily([row(2, size=100_000), bad, row(3)])
+        with pytest.raises(JournalError):
+            await journal.commit(batch(4))
+        await until(lambda: journal.statistics().rows_waiting == 3)
+        disk.empty(journal)
+        await until(lambda: numbers(journal) == [1, 2, 3])
+        assert journal.statistics().history_dropped == 1
+
+
+async def test_removals_alone_survive_a_full_disk(disk: Disk) -> None:
+    """What the broker has is removed as soon as there is room."""
+    async with opened(disk.path, QUICK) as journal:
+        await journal.commit(Batch(messages=[OutboxRow("t", b"x" * 50_000)]))
+        disk.fill(journal)
+        journal.outbox.done([1])
+        await until(lambda: not journal.healthy)
+        assert len(journal.reader.outbox(0, 10)) == 1
+        disk.empty(journal)
+        await until(lambda: journal.reader.outbox(0, 10) == [])
+        await until(lambda: journal.healthy)
 
 
 async def test_a_full_disk_is_not_asked_again_at_once(disk: Disk) -> None:

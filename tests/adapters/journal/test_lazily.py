@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from reactor.adapters.journal import Batch, InputRow, Limits
+from reactor.adapters.journal import Batch, InputRow, Limits, OutboxRow
 from tests.adapters.journal.support import batch, locked, numbers, opened, row, stuck, until
 
 pytestmark = pytest.mark.asyncio
@@ -84,16 +84,19 @@ async def test_the_oldest_rows_are_dropped_and_counted(
 
 
 async def test_a_row_that_sqlite_cannot_hold_is_dropped_alone(path: Path) -> None:
-    """The rows around it are journaled, and so is the commit that they went with."""
+    """All that came with it is journaled: rows, a commit, a removal from the outbox."""
     bad = InputRow(float("nan"), "g", "event", "X", b"")
-    async with opened(path, Limits(lazy_s=60.0)) as journal:
-        journal.lazily([row(1), bad, row(2)])
+    async with opened(path, Limits(lazy_s=60.0, done_s=60.0)) as journal:
+        await journal.commit(Batch(messages=[OutboxRow("t", b"")]))
+        journal.lazily([row(1), bad, row(2), bad])
+        journal.outbox.done([1])
         await journal.commit(batch(3))
-        await until(lambda: journal.statistics().history_dropped == 1)
-        await until(lambda: sorted(numbers(journal)) == [1, 2, 3])
+        await until(lambda: journal.statistics().history_dropped == 2)
+        assert sorted(numbers(journal)) == [1, 2, 3]
+        assert journal.reader.outbox(0, 10) == []
         assert journal.healthy
     async with opened(path) as journal:
-        assert journal.statistics().history_dropped == 1
+        assert journal.statistics().history_dropped == 2
 
 
 async def test_the_rows_of_the_caller_are_copied(path: Path) -> None:

@@ -359,6 +359,17 @@ def test_a_file_that_another_program_locks_is_refused(
     )
 
 
+def test_a_journal_that_lost_a_table_is_refused(path: Path) -> None:
+    """And the lock is given back: the next try gets the same answer."""
+    make_journal(path)
+    sqlite_file(path, "DROP TABLE counter")
+    text = (
+        f"{path}: SQLite refused (SQLITE_ERROR: no such table: counter)\n"
+        "  fix: this is a fault of reactor: report it with this text"
+    )
+    assert [refusal(path), refusal(path)] == [text, text]
+
+
 def test_a_file_system_without_wal_is_refused(path: Path) -> None:
     """Where SQLite keeps its old mode, as on a file system without shared memory."""
     connection = sqlite3.connect(f"{path.as_uri()}?vfs=unix-dotfile", uri=True)

@@ -8,7 +8,8 @@ import pytest
 
 from reactor.adapters.journal import Batch, IntentRow, OutboxRow, OutcomeRow, Reader, RunRow
 from reactor.core.effect import Keep, Trace
-from tests.adapters.journal.support import connected, opened, row
+from reactor.errors import JournalError
+from tests.adapters.journal.support import connected, opened, row, until
 
 pytestmark = pytest.mark.asyncio
 
@@ -134,6 +135,27 @@ async def test_a_stopped_daemons_journal_can_be_read(path: Path) -> None:
     assert reader.identity() == journal.identity
     reader.close()
     assert stat.S_IMODE(odd.stat().st_mode) == 0o600
+
+
+async def test_a_long_question_ends_when_the_journal_closes(path: Path) -> None:
+    """Close does not wait for it, and who asked is told why there is no answer."""
+    endless = (
+        "WITH RECURSIVE n(i) AS (VALUES(1) UNION ALL SELECT i + 1 FROM n) SELECT max(i) FROM n"
+    )
+    async with opened(path) as journal:
+        reader = Reader(path)
+        question = asyncio.create_task(asyncio.to_thread(reader._ask, endless))  # noqa: SLF001 - no public question is that long
+        await until(reader._lock.locked)  # noqa: SLF001 - it is being asked
+        reader.close(within_s=0.0)
+        assert not question.done()
+        reader._closed = False  # noqa: SLF001 - a second try, as the first one gave up
+        await asyncio.to_thread(reader.close)
+        with pytest.raises(JournalError) as caught:
+            await question
+        assert str(caught.value) == (
+            f"{path}: the journal is closed\n  fix: start the daemon again to use it"
+        )
+        assert journal.healthy
 
 
 async def test_the_queries_of_a_start_use_their_indexes(path: Path) -> None:
