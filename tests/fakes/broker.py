@@ -153,10 +153,12 @@ class Mosquitto:
             # Started by root, Mosquitto would become another user, who may not
             # read this folder.
             f"user {getpass.getuser()}",
-            "log_dest stdout",
+            "log_dest stderr",
             "log_type all",
             "set_tcp_nodelay true",
-            "max_queued_messages 0",
+            # Not 0, "no limit": Mosquitto 2.0 then ends every connection whose message it
+            # refuses, because its queue is never shorter than 0.
+            "max_queued_messages 1000000",
         ]
         if self._users is not None:
             lines.append(f"password_file {self._write_passwords(self._users)}")
@@ -219,6 +221,11 @@ class Subscriber:
     """Collects messages in a thread of its own, and reconnects by itself within 20 ms.
 
     ``wait_for`` blocks and is for plain tests, ``until`` is for async ones.
+
+    With qos 0 Mosquitto hands a message on before it acknowledges it to the
+    publisher. With qos 1 it keeps all but 20 in memory until we acknowledge
+    ours: those are lost when it is killed. A test that kills the broker and
+    counts what arrives must subscribe with qos 0.
     """
 
     def __init__(

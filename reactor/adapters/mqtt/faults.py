@@ -58,6 +58,15 @@ class NoAnswerError(BrokerError):
     """The broker closed the connection instead of answering the CONNECT."""
 
 
+def _words(cause: BaseException) -> str:
+    """The part of an error of the system that is meant for people."""
+    if isinstance(cause, ssl.SSLError) and cause.reason:
+        return cause.reason.replace("_", " ").lower()
+    if isinstance(cause, OSError) and cause.strerror:
+        return cause.strerror
+    return str(cause)
+
+
 def _place(options: MqttOptions) -> str:
     return f"broker {options.address}"
 
@@ -82,25 +91,22 @@ def unreachable(options: MqttOptions, cause: BaseException | None) -> BrokerErro
                 f"its TLS certificate is not accepted: {cause.verify_message.rstrip('.')}",
                 "name the CA that signed it as ca_file, and use the name that stands in it",
             )
-        case ssl.SSLError():
+        case ssl.SSLError() | ConnectionResetError() if options.address.tls:
+            why = _words(cause) if isinstance(cause, ssl.SSLError) else "it hung up"
             return BrokerError(
                 place,
-                f"TLS cannot be agreed on: {cause.reason or cause}",
+                f"TLS cannot be agreed on: {why}",
                 "check that this port speaks TLS (8883 as a rule), or write mqtt:// without it",
             )
         case TimeoutError() | None:
             return BrokerError(
                 place, "no answer", "check host, port and the firewalls between here and there"
             )
-        case OSError():
-            return BrokerError(
-                place,
-                f"cannot be reached: {cause.strerror or cause}",
-                "check url in the settings and the network",
-            )
         case _:
             return BrokerError(
-                place, f"cannot be reached: {cause}", "check url in the settings and the network"
+                place,
+                f"cannot be reached: {_words(cause)}",
+                "check url in the settings and the network",
             )
 
 
@@ -170,12 +176,16 @@ def lost(options: MqttOptions, how: Lost) -> BrokerError:
 
 
 def thrown_out(options: MqttOptions, times: int) -> BrokerError:
-    """An MQTT 3.1.1 broker gives no reasons: name those that are likely."""
+    """The broker closes one connection after the other, and gives no reason: name the likely one.
+
+    Mosquitto says nothing to a client whose id is taken over, MQTT 3.1.1 has no words for it.
+    """
     return BrokerError(
         _place(options),
-        f"it closed {times} connections in a row right after they were opened",
-        f"look for another client with the client id {options.client_id!r}, and into the "
-        "broker's log",
+        f"it closed {times} connections in a short time; perhaps another client has our "
+        f"client id {options.client_id!r}",
+        "stop the other daemon, or give each its own host name or client_id; else look into "
+        "the broker's log",
     )
 
 
@@ -219,8 +229,9 @@ def _not_taken(options: MqttOptions, topic: str, why: str, fix: str) -> BrokerEr
 
 def unreadable(name: str, path: object, error: Exception) -> BrokerError:
     """A file that was there when the settings were read cannot be used now."""
-    why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-    return BrokerError(f"{name} {path}", f"cannot be used: {why}", f"mend it, or correct {name}")
+    return BrokerError(
+        f"{name} {path}", f"cannot be used: {_words(error)}", f"mend it, or correct {name}"
+    )
 
 
 def slow_files(options: MqttOptions) -> BrokerError:

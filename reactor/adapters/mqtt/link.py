@@ -236,11 +236,23 @@ def read_secrets(options: MqttOptions) -> Secrets:
     return Secrets(password, _tls(options) if options.address.tls else None)
 
 
+class _HandshakeSocket(ssl.SSLSocket):
+    """Closes itself when the handshake fails: paho forgets it then."""
+
+    def do_handshake(self, block: bool = False) -> None:
+        try:
+            super().do_handshake(block)
+        except BaseException:
+            self.close()
+            raise
+
+
 def _tls(options: MqttOptions) -> ssl.SSLContext:
     try:
         context = ssl.create_default_context(cafile=options.ca_file)
     except OSError as error:
         raise faults.unreadable("ca_file", options.ca_file, error) from None
+    context.sslsocket_class = _HandshakeSocket
     if options.cert_file is not None:
         try:
             context.load_cert_chain(options.cert_file, options.key_file)

@@ -9,9 +9,8 @@ from paho.mqtt.properties import Properties
 from reactor.adapters.mqtt.faults import Unsendable
 from reactor.adapters.mqtt.messages import Message
 
-# Fixed header (1), remaining length (4), length of the topic (2), packet id (2).
-_OVERHEAD_BYTES = 9
-_MOST_BYTES = 268_435_455
+# What the four bytes of a packet's "remaining length" can say, and its first byte.
+_MOST_BYTES = 268_435_455 + 5
 _LONGEST_TEXT_BYTES = 65_535
 # Mosquitto takes control characters and surrogates for a malformed packet and
 # hangs up: such a message would be sent again for ever.
@@ -62,8 +61,10 @@ def check_size(message: Message, packed: Properties | None, most_bytes: int | No
     Raises:
         Unsendable: the broker announced that it takes no packet as large.
     """
-    size = len(message.payload) + len(message.topic.encode()) + _OVERHEAD_BYTES
-    size += 0 if packed is None else len(packed.pack())  # type: ignore[no-untyped-call]
+    # The length of the topic takes two bytes, and so does the packet id.
+    rest = 2 + len(message.topic.encode()) + (2 if message.qos else 0) + len(message.payload)
+    rest += 1 if packed is None else len(packed.pack())  # type: ignore[no-untyped-call]
+    size = 1 + max(1, math.ceil(rest.bit_length() / 7)) + rest
     limit = _MOST_BYTES if most_bytes is None else most_bytes
     if size > limit:
         raise Unsendable(

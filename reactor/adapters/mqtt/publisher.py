@@ -22,8 +22,10 @@ from reactor.errors import BrokerError
 
 log = logging.getLogger(__name__)
 
-# MQTT 3.1.1 gives no reason: so many short connections in a row are no accident.
+# Mosquitto gives no reason to a client whose id another one takes over: that so
+# many connections are closed in so short a time is no accident.
 _THROWN_OUT = 3
+_RECENT_S = 120.0
 
 
 class _LinkLostError(Exception):
@@ -80,7 +82,8 @@ class Publisher:
         self._connections = 0
         self._failures = 0
         self._unanswered = 0
-        self._short = 0
+        self._closed_at: deque[float] = deque(maxlen=_THROWN_OUT)
+        self._lost_at = 0.0
         self._careful = False
         self._progress = False
         self._told_connect = self._told_loss = ""
@@ -158,7 +161,9 @@ class Publisher:
         except BrokerError as error:
             self._failures += 1
             self._unanswered = self._unanswered + 1 if isinstance(error, NoAnswerError) else 0
-            self._tell_connect(error)
+            if str(error) != self._told_connect:
+                self._told_connect = str(error)
+                self._listener.on_trouble(error)
             return None
         finally:
             self._connecting = None
@@ -175,16 +180,6 @@ class Publisher:
                 await self._closing.wait()
         except TimeoutError:
             return
-
-    def _tell_connect(self, error: BrokerError) -> None:
-        if str(error) != self._told_connect:
-            self._told_connect = str(error)
-            self._listener.on_trouble(error)
-
-    def _tell_loss(self, error: BrokerError) -> None:
-        if str(error) != self._told_loss:
-            self._told_loss = str(error)
-            self._listener.on_trouble(error)
 
     # ---------------------------------------------------- a connection
 
@@ -363,13 +358,17 @@ class Publisher:
 
     def _judge_loss(self, how: Lost, lasted_s: float) -> None:
         """Say why, once for each change of the reason, and set the back-off."""
-        if lasted_s >= self._limits.stable_s:
-            self._failures = self._short = 0
+        now = asyncio.get_running_loop().time()
+        self._failures = 0 if lasted_s >= self._limits.stable_s else self._failures + 1
+        if now - self._lost_at > _RECENT_S:
             self._told_loss = ""
-        else:
-            self._failures += 1
-            self._short += how == Lost()
+            self._closed_at.clear()
+        self._lost_at = now
         error = faults.lost(self._options, how)
-        if self._short >= _THROWN_OUT:
-            error = faults.thrown_out(self._options, _THROWN_OUT)
-        self._tell_loss(error)
+        if how == Lost():
+            self._closed_at.append(now)
+            if len(self._closed_at) == _THROWN_OUT:
+                error = faults.thrown_out(self._options, _THROWN_OUT)
+        if str(error) != self._told_loss:
+            self._told_loss = str(error)
+            self._listener.on_trouble(error)

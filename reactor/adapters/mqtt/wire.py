@@ -139,5 +139,6 @@ class Wire(aiomqtt.Client):
 
     def _arm(self, sock: PahoSocket) -> None:
         # Not when it was closed in between: its number may be another file's by now.
-        if sock is not None and self._client.socket() is sock:
-            self._loop.add_writer(sock.fileno(), self._client.loop_write)
+        own = self._client.socket()
+        if own is not None and own is sock:
+            self._loop.add_writer(own.fileno(), self._client.loop_write)

@@ -68,7 +68,6 @@ class ScriptedBroker:
     puback: Callable[[Published], int | bytes | Do] = lambda _message: 0
     versions: list[int] = field(default_factory=list)
     published: list[Published] = field(default_factory=list)
-    most_unanswered: int = 0
     open_connections: int = 0
     url: str = ""
 

@@ -162,3 +162,8 @@ async def until(condition: Callable[[], object], within_s: float = 5.0) -> None:
         if time.monotonic() > deadline:
             raise AssertionError("it did not come true in time")
         await asyncio.sleep(0.005)
+
+
+def text(place: str, problem: str, fix: str) -> str:
+    """The whole text of an error."""
+    return f"{place}: {problem}\n  fix: {fix}"

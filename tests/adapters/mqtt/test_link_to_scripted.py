@@ -1,0 +1,335 @@
+"""Brokers that Mosquitto cannot play: old, mute, full, hostile, broken."""
+
+import asyncio
+import socket
+import struct
+from collections import Counter
+from dataclasses import replace
+
+import pytest
+
+from tests.adapters.mqtt.scripted import (
+    ACCEPT_V311,
+    BAD_VERSION,
+    Do,
+    Published,
+    ScriptedBroker,
+    accept_all,
+    accept_v5,
+    disconnect,
+    refuse_v5,
+)
+from tests.adapters.mqtt.support import AVAILABILITY, BASE, QUICK, rig, text, until
+
+pytestmark = pytest.mark.asyncio
+
+LOG = "look into the broker's log if this goes on; reactor connects again by itself"
+
+
+@pytest.mark.parametrize("refusal", [BAD_VERSION, refuse_v5(132)], ids=["as 3.1.1", "as 5"])
+async def test_a_broker_that_refuses_mqtt_5_is_spoken_to_in_3_1_1(refusal: bytes) -> None:
+    """At once and without a word of trouble; what 3.1.1 does not know is left out."""
+    broker = ScriptedBroker(connack=lambda version: refusal if version == 5 else ACCEPT_V311)
+    async with broker.running():
+        setup = rig(broker.url)
+        setup.outbox.add(
+            f"{BASE}/alert",
+            b"x",
+            properties={"a": "b"},
+            content_type="text/plain",
+            expiry_s=9.0,
+            added=setup.clock,
+        )
+        async with setup.running() as publisher:
+            await until(lambda: not setup.outbox.rows)
+            assert publisher.protocol == "3.1.1"
+            await publisher.close(1)
+    assert broker.versions == [5, 4]
+    assert [(message.topic, message.payload) for message in broker.published] == [
+        (AVAILABILITY, b"online"),
+        (f"{BASE}/alert", b"x"),
+        (AVAILABILITY, b"offline"),
+    ]
+    assert setup.listener.troubles == []
+
+
+async def test_a_broker_that_hangs_up_on_mqtt_5_is_tried_with_3_1_1_too() -> None:
+    """After the second time; a broker that only restarts is not degraded by the first."""
+    broker = ScriptedBroker(connack=lambda version: Do.CLOSE if version == 5 else ACCEPT_V311)
+    async with broker.running():
+        setup = rig(broker.url)
+        async with setup.running() as publisher:
+            await until(lambda: publisher.connected)
+    assert broker.versions == [5, 5, 4]
+    assert setup.listener.troubles == [
+        text(
+            f"broker {broker.url}",
+            "the connection was closed without an answer",
+            "check that this is an MQTT port, and write mqtts:// if it speaks TLS",
+        )
+    ]
+
+
+@pytest.mark.parametrize(
+    ("answer", "problem", "fix"),
+    [
+        pytest.param(b"\xf0\x00", "its answer is not MQTT", "correct the port in url",
+                     id="not MQTT"),
+        pytest.param(Do.NOTHING, "no answer",
+                     "check host, port and the firewalls between here and there", id="mute"),
+        pytest.param(refuse_v5(133), "it does not accept the client id 'reactor-h1'",
+                     "write a client_id that the broker allows", id="client id"),
+        pytest.param(refuse_v5(134), "it does not let anybody in without a user name",
+                     "write username and password_file", id="credentials"),
+        pytest.param(refuse_v5(136), "it is too busy to let us in", LOG, id="unavailable"),
+        pytest.param(refuse_v5(137), "it is too busy to let us in", LOG, id="busy"),
+        pytest.param(refuse_v5(138), "it refused the connection: banned", LOG, id="banned"),
+        pytest.param(refuse_v5(154), "it does not keep retained messages",
+                     "allow them in the broker: availability and state are retained",
+                     id="no retained messages"),
+    ],
+)  # fmt: skip
+async def test_why_a_broker_does_not_let_us_in(answer: bytes | Do, problem: str, fix: str) -> None:
+    """Each reason is a sentence of its own, told once however often it happens."""
+    broker = ScriptedBroker(connack=lambda _version: answer)
+    async with broker.running():
+        setup = rig(broker.url, replace(QUICK, connect_s=0.1))
+        async with setup.running() as publisher:
+            await until(lambda: len(broker.versions) >= 3)
+            await until(lambda: setup.listener.troubles)
+            await publisher.close(1)
+        await until(lambda: broker.open_connections == 0)
+    assert setup.listener.log == ["trouble"]
+    assert setup.listener.troubles == [text(f"broker {broker.url}", problem, fix)]
+
+
+@pytest.mark.parametrize(
+    ("packet", "problem", "fix"),
+    [
+        pytest.param(disconnect(142), "another client with the client id 'reactor-h1' took the "
+                     "connection over", "stop the other daemon, or give each its own host name or "
+                     "client_id", id="taken over"),
+        pytest.param(disconnect(139), "it closed the connection", LOG, id="shutting down"),
+        pytest.param(disconnect(152), "it ended the connection: administrative action", LOG,
+                     id="thrown out"),
+        pytest.param(b"\xff\xff\xff\xff\xff\xff", "it sent something that is not MQTT", LOG,
+                     id="garbage"),
+    ],
+)  # fmt: skip
+async def test_why_a_connection_ended(packet: bytes, problem: str, fix: str) -> None:
+    """MQTT 5 brokers say why they end a connection, and we say it on; once."""
+    broker = ScriptedBroker(puback=lambda message: packet if message.connection <= 2 else 0)
+    async with broker.running():
+        setup = rig(broker.url)
+        async with setup.running() as publisher:
+            await until(lambda: len(broker.versions) == 3 and publisher.connected)
+    assert setup.listener.troubles == [text(f"broker {broker.url}", problem, fix)]
+
+
+async def test_a_row_is_done_only_when_it_is_acknowledged() -> None:
+    """A connection lost in between: the row stays in the outbox and is sent again."""
+    answers = list[int | Do]([Do.NOTHING, Do.CLOSE, Do.CLOSE, 0, 0])
+    broker = ScriptedBroker(
+        puback=lambda message: 0 if message.topic == AVAILABILITY else answers.pop(0)
+    )
+    async with broker.running():
+        setup = rig(broker.url)
+        setup.outbox.add(f"{BASE}/a", b"1")
+        setup.outbox.add(f"{BASE}/b", b"2")
+        async with setup.running() as publisher:
+            await until(lambda: len(broker.versions) == 2)
+            assert setup.outbox.done_seqs == []
+            await until(lambda: not setup.outbox.rows)
+    rows = [message for message in broker.published if message.topic != AVAILABILITY]
+    assert [(row.connection, row.payload) for row in rows] == [
+        *[(1, b"1"), (1, b"2")],
+        *[(2, b"1")],  # nothing went through before: one at a time now
+        *[(3, b"1"), (3, b"2")],
+    ]
+    assert (publisher.counters.retried, publisher.counters.published) == (3, 2)
+
+
+@pytest.mark.parametrize(
+    ("receive_maximum", "in_flight"), [(None, 100), (101, 100), (100, 100), (7, 7)]
+)
+async def test_never_more_in_flight_than_the_window_and_the_broker_allow(
+    receive_maximum: int | None, in_flight: int
+) -> None:
+    """A broker that acknowledges nothing gets a window full of rows, and then no more."""
+    broker = ScriptedBroker(
+        connack=lambda _version: accept_v5(receive_maximum=receive_maximum),
+        puback=lambda message: 0 if message.topic == AVAILABILITY else Do.NOTHING,
+    )
+    async with broker.running():
+        setup = rig(broker.url)
+        for number in range(300):
+            setup.outbox.add(f"{BASE}/{number}", b"x")
+        async with setup.running() as publisher:
+            await until(lambda: len(broker.published) >= 1 + in_flight)
+            publisher.nudge()
+            await asyncio.sleep(0.05)
+            assert len(broker.published) == 1 + in_flight
+
+
+async def test_of_one_topic_only_one_row_is_in_flight() -> None:
+    """The others of the topic wait, other topics do not."""
+    broker = ScriptedBroker(
+        puback=lambda message: 0 if message.topic == AVAILABILITY else Do.NOTHING
+    )
+    async with broker.running():
+        setup = rig(broker.url)
+        for number in range(30):
+            setup.outbox.add(f"{BASE}/{number % 3}", b"%d" % number)
+        async with setup.running() as publisher:
+            await until(lambda: len(broker.published) >= 4)
+            publisher.nudge()
+            await asyncio.sleep(0.05)
+    assert [message.payload for message in broker.published[1:]] == [b"0", b"1", b"2"]
+
+
+@pytest.mark.parametrize(
+    ("refusals", "published", "refused", "retried"), [(1, 2, 0, 1), (2, 2, 0, 2), (9, 1, 1, 2)]
+)
+async def test_a_broker_over_its_quota_is_asked_again(
+    refusals: int, published: int, refused: int, retried: int
+) -> None:
+    """A quota passes; after the third time the row is given up, so that it blocks nobody."""
+    asked: Counter[str] = Counter()
+
+    def puback(message: Published) -> int:
+        asked[message.topic] += 1
+        over = message.topic == f"{BASE}/over" and asked[message.topic] <= refusals
+        return 151 if over else 0
+
+    broker = ScriptedBroker(puback=puback)
+    async with broker.running():
+        setup = rig(broker.url, replace(QUICK, retry_s=0.02))
+        setup.outbox.add(f"{BASE}/over", b"1")
+        setup.outbox.add(f"{BASE}/other", b"2")
+        async with setup.running() as publisher:
+            await until(lambda: not setup.outbox.rows)
+    counters = publisher.counters
+    assert (counters.published, counters.refused, counters.retried) == (published, refused, retried)
+    told = text(
+        f"broker {broker.url}",
+        "a message on 'reactor/h1/over' was refused and dropped: quota exceeded",
+        "look into the broker's log",
+    )
+    assert setup.listener.troubles == refused * [told]
+
+
+async def test_a_message_that_a_3_1_1_broker_hangs_up_on_is_given_up() -> None:
+    """It has no words for "too large": the row that breaks three connections alone goes."""
+    broker = ScriptedBroker(
+        connack=lambda version: BAD_VERSION if version == 5 else ACCEPT_V311,
+        puback=lambda message: Do.CLOSE if len(message.payload) > 50 else 0,
+    )
+    async with broker.running():
+        setup = rig(broker.url)
+        for number in range(20):
+            setup.outbox.add(f"{BASE}/{number % 4}", b"x" * (100 if number == 6 else 1))
+        async with setup.running() as publisher:
+            await until(lambda: not setup.outbox.rows)
+    assert (publisher.counters.refused, publisher.counters.published) == (1, 19)
+    given_up = text(
+        f"broker {broker.url}",
+        "a message on 'reactor/h1/2' was refused and dropped: the connection broke 3 times "
+        "while only this message was under way",
+        "look into the broker's log: the message may be too large for it",
+    )
+    assert given_up in setup.listener.troubles
+
+
+async def test_no_row_is_given_up_because_another_daemon_has_our_client_id() -> None:
+    """A broker that says "taken over" says that the row is not the cause."""
+
+    def puback(message: Published) -> int | bytes:
+        thrown_out = message.topic != AVAILABILITY and message.connection <= 6
+        return disconnect(142) if thrown_out else 0
+
+    broker = ScriptedBroker(puback=puback)
+    async with broker.running():
+        setup = rig(broker.url)
+        setup.outbox.add(f"{BASE}/alert", b"x")
+        async with setup.running() as publisher:
+            await until(lambda: not setup.outbox.rows)
+    assert (publisher.counters.published, publisher.counters.refused) == (1, 0)
+
+
+async def test_a_topic_that_mqtt_cannot_carry_is_refused_here() -> None:
+    """Mosquitto would end the connection for it, again and again."""
+    broker = ScriptedBroker(connack=accept_all)
+    async with broker.running():
+        setup = rig(broker.url)
+        setup.outbox.add(f"{BASE}/a+b", b"x")
+        setup.outbox.add(f"{BASE}/good", b"x")
+        async with setup.running() as publisher:
+            await until(lambda: not setup.outbox.rows)
+    assert (publisher.counters.published, publisher.counters.refused) == (1, 1)
+    assert setup.listener.troubles == [
+        text(
+            f"broker {broker.url}",
+            "a message on 'reactor/h1/a+b' was refused and dropped: this is not a topic",
+            "write a topic without wildcards",
+        )
+    ]
+
+
+async def test_a_connect_that_is_given_up_never_reaches_the_broker() -> None:
+    """The thread that connects cannot be stopped, but what it opens too late is closed."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0)
+        # A full accept queue: the next SYN is not answered, so that connect() hangs.
+        address = listener.getsockname()
+        waiting = [socket.create_connection(address)]
+        try:
+            setup = rig(f"mqtt://127.0.0.1:{address[1]}")
+            async with setup.running() as publisher:
+                await until(lambda: publisher._connecting is not None)  # noqa: SLF001
+                await asyncio.sleep(0.1)
+                await publisher.close(0.1)
+            late = await asyncio.to_thread(_accept_two, listener)
+        finally:
+            for sock in waiting:
+                sock.close()
+    assert late == b""
+    assert setup.listener.log == []
+
+
+def _accept_two(listener: socket.socket) -> bytes:
+    """What the second connection says before its end."""
+    listener.settimeout(5)
+    first, _ = listener.accept()
+    second, _ = listener.accept()
+    with first, second:
+        second.settimeout(5)
+        return second.recv(100)
+
+
+async def test_a_reset_in_the_middle_of_a_burst_leaves_no_writer_behind() -> None:
+    """The loop must not watch a descriptor that is another connection's by now."""
+    loop = asyncio.get_running_loop()
+    complaints: list[str] = []
+    loop.set_exception_handler(lambda _loop, context: complaints.append(str(context)))
+    connections = 0
+
+    async def reset(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal connections
+        connections += 1
+        await reader.readexactly(2)
+        writer.write(accept_v5())
+        sock = writer.get_extra_info("socket")
+        linger = struct.pack("ii", 1, 0)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+        writer.close()
+
+    server = await asyncio.start_server(reset, "127.0.0.1", 0)
+    async with server:
+        setup = rig(f"mqtt://127.0.0.1:{server.sockets[0].getsockname()[1]}")
+        for number in range(200):
+            setup.outbox.add(f"{BASE}/{number}", b"x" * 10_000)
+        async with setup.running():
+            await until(lambda: connections >= 8)
+    assert complaints == []
+    assert len(setup.outbox.rows) == 200
