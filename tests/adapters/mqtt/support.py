@@ -45,13 +45,15 @@ class RowOptions(TypedDict, total=False):
 
 
 class MemoryOutbox:
-    """The outbox's port without a disk; it checks that nobody is ``done`` twice."""
+    """The outbox's port without a disk; it answers while ``gate`` is set."""
 
     def __init__(self) -> None:
         self.rows: dict[int, Row] = {}
         self.done_seqs: list[int] = []
         self.reads = 0
         self.error: Exception | None = None
+        self.gate = asyncio.Event()
+        self.gate.set()
         self._last = 0
 
     def add(self, topic: str, payload: bytes, **more: Unpack[RowOptions]) -> int:
@@ -61,12 +63,14 @@ class MemoryOutbox:
         return self._last
 
     async def pending(self, after: int, limit: int) -> Sequence[Row]:
-        """As the port says; never in the same step of the loop."""
+        """As the port says; what it answers is what was there when it was asked."""
         self.reads += 1
+        rows = [row for seq, row in self.rows.items() if seq > after][:limit]
+        await self.gate.wait()
         await asyncio.sleep(0)
         if self.error is not None:
             raise self.error
-        return [row for seq, row in self.rows.items() if seq > after][:limit]
+        return rows
 
     def done(self, seqs: Sequence[int]) -> None:
         """As the port says; a number that is not there is a KeyError."""
