@@ -1,0 +1,606 @@
+"""What the models refuse: every sentence whole, and all of them in one pass."""
+
+import pytest
+
+from reactor.policyfile.findings import fit, spell
+from reactor.policyfile.nodes import Dictionary
+from reactor.policyfile.reader import read
+
+HEAD = {
+    "policy": "p",
+    "description": "d",
+    "trigger": "{event: RESET}",
+    "steps": "[{log: x}]",
+}
+
+
+def problems_of(text: str) -> str:
+    """The problems of one document as people read them, in the order of the file."""
+    document = read(text, "f").documents[0]
+    assert isinstance(document.root, Dictionary)
+    problems = sorted(fit(document.root)[1], key=lambda problem: problem.place)
+    return "\n".join(f"{problem} [{problem.path}]" for problem in problems)
+
+
+def policy(**keys: str) -> str:
+    """A sound policy with these keys; the key under test stands in line 1, where it is easy."""
+    tested = {key.rstrip("_"): value for key, value in keys.items()}
+    return "".join(f"{key}: {value}\n" for key, value in {**tested, **HEAD, **tested}.items())
+
+
+@pytest.mark.parametrize(
+    ("keys", "message"),
+    [
+        # names and words
+        pytest.param(
+            {"policy": "Panic Reset"},
+            "f:1:9: R005 `Panic Reset` is no policy name\n"
+            "  fix: use small letters, digits and hyphens only [policy]",
+            id="policy name",
+        ),
+        pytest.param(
+            {"policy": "7"},
+            "f:1:9: R005 a string is expected here, not the number 7\n"
+            "  fix: put it in single quotes [policy]",
+            id="a number as name",
+        ),
+        pytest.param(
+            {"description": "' '"},
+            "f:1:14: R005 the text is empty\n"
+            "  fix: write something that helps at 3 am [description]",
+            id="blank description",
+        ),
+        pytest.param(
+            {"enforcement": "audt"},
+            "f:1:14: R005 `audt` is not known here\n  fix: did you mean `audit`? [enforcement]",
+            id="enforcement",
+        ),
+        pytest.param(
+            {"mode": "serial"},
+            "f:1:7: R005 `serial` is not known here\n  fix: write one of: single, queued [mode]",
+            id="mode",
+        ),
+        pytest.param(
+            {"if_": ""},
+            "f:1:4: R005 the value is missing\n  fix: write it, or take the key out [if]",
+            id="if without a condition",
+        ),
+        pytest.param(
+            {"cooldown": ""},
+            "f:1:10: R005 the value is missing\n  fix: write it, or take the key out [cooldown]",
+            id="cooldown without a value",
+        ),
+        # numbers and durations
+        pytest.param(
+            {"max": "0"},
+            "f:1:6: R005 `0` is out of range\n  fix: write a whole number from 1 to 1000 [max]",
+            id="max below",
+        ),
+        pytest.param({"max": "1"}, "", id="least max"),
+        pytest.param({"max": "1000"}, "", id="greatest max"),
+        pytest.param(
+            {"max": "1001"},
+            "f:1:6: R005 `1001` is out of range\n  fix: write a whole number from 1 to 1000 [max]",
+            id="max above",
+        ),
+        pytest.param(
+            {"max": "'5'"},
+            "f:1:6: R005 a whole number is expected here, not the string '5'\n"
+            "  fix: write a whole number [max]",
+            id="max in quotes",
+        ),
+        pytest.param(
+            {"timeout": "30"},
+            "f:1:10: R005 '30' has no unit\n  fix: write 30s, 30m or 30h [timeout]",
+            id="no unit",
+        ),
+        pytest.param(
+            {"timeout": "5 min"},
+            "f:1:10: R005 '5 min' is not a duration\n"
+            "  fix: write 500ms, 30s, 10m, 2h, 1d or 1h30m [timeout]",
+            id="no duration",
+        ),
+        pytest.param(
+            {"timeout": "[1h]"},
+            "f:1:10: R005 a duration is expected here\n"
+            "  fix: write it with a unit, such as 500ms, 30s, 10m, 2h, 1d or 1h30m [timeout]",
+            id="a list as duration",
+        ),
+        pytest.param(
+            {"timeout": "true"},
+            "f:1:10: R005 a duration is expected here\n"
+            "  fix: write it with a unit, such as 500ms, 30s, 10m, 2h, 1d or 1h30m [timeout]",
+            id="a boolean as duration",
+        ),
+        pytest.param(
+            {"timeout": "0s"},
+            "f:1:10: R005 this duration cannot be zero\n"
+            "  fix: write a longer one, or take the key out [timeout]",
+            id="no time at all",
+        ),
+        pytest.param({"timeout": "3650d"}, "", id="ten years"),
+        pytest.param(
+            {"timeout": "3651d"},
+            "f:1:10: R005 '3651d' is longer than ten years\n"
+            "  fix: write a shorter duration [timeout]",
+            id="more than ten years",
+        ),
+        pytest.param(
+            {"timeout": "99999d"},
+            "f:1:10: R005 '99999d' is longer than 100 years\n"
+            "  fix: write it with a unit, such as 500ms, 30s, 10m, 2h, 1d or 1h30m [timeout]",
+            id="more than a hundred years",
+        ),
+        # limits
+        pytest.param(
+            {"limits": "[3 an hour, 3 per 1h per rack, 0 at once per host, 3 per x per host]"},
+            "f:1:10: R005 `3 an hour` is no limit\n"
+            "  fix: write it as `3 per 1h per guest` or `1 at once per host` [limits/0]\n"
+            "f:1:21: R005 `rack` is no scope of a limit\n"
+            "  fix: write one of: guest, key, host [limits/1]\n"
+            "f:1:40: R005 a limit counts from 1 to 999999\n"
+            "  fix: write it as `3 per 1h per guest` or `1 at once per host` [limits/2]\n"
+            "f:1:60: R005 `x` is no duration\n"
+            "  fix: write it as `3 per 1h per guest` or `1 at once per host` [limits/3]",
+            id="limits",
+        ),
+        pytest.param(
+            {"limits": "[3 per 0s per key, 3 per 367d per key, 1000000 at once per key, 3]"},
+            "f:1:10: R005 the window of a limit is above zero and at most a year\n"
+            "  fix: write it as `3 per 1h per guest` or `1 at once per host` [limits/0]\n"
+            "f:1:28: R005 the window of a limit is above zero and at most a year\n"
+            "  fix: write it as `3 per 1h per guest` or `1 at once per host` [limits/1]\n"
+            "f:1:48: R005 a limit counts from 1 to 999999\n"
+            "  fix: write it as `3 per 1h per guest` or `1 at once per host` [limits/2]\n"
+            "f:1:73: R005 `3` is no limit\n"
+            "  fix: write it as `3 per 1h per guest` or `1 at once per host` [limits/3]",
+            id="limits out of range",
+        ),
+        pytest.param(
+            {"limits": "3 per 1h per guest"},
+            "f:1:9: R005 a list is expected here, not the string '3 per 1h per guest'\n"
+            "  fix: begin each entry with `- ` [limits]",
+            id="one limit without a list",
+        ),
+        # guests
+        pytest.param(
+            {"guests": "web-*"},
+            "f:1:9: R005 a mapping is expected here, not the string 'web-*'\n"
+            "  fix: write it as `key: value` [guests]",
+            id="guests",
+        ),
+        pytest.param(
+            {"guests": "{name: [], labels: {tier: 1, rack: [a, true]}, except: {}}"},
+            "f:1:16: R005 the list is empty\n  fix: write at least one entry [guests/name]\n"
+            "f:1:35: R005 a string is expected here, not the number 1\n"
+            "  fix: put it in single quotes [guests/labels/tier]\n"
+            "f:1:48: R005 a string is expected here, not the boolean true\n"
+            "  fix: put it in single quotes [guests/labels/rack/1]\n"
+            "f:1:65: R005 an empty `except` leaves every guest out\n"
+            "  fix: take it out [guests/except]",
+            id="selector",
+        ),
+        pytest.param(
+            {"guests": "{nmae: x, except: {except: {name: a}}}"},
+            "f:1:10: R003 `nmae` is no key here\n  fix: did you mean `name`? [guests/nmae]\n"
+            "f:1:28: R003 `except` is no key here\n"
+            "  fix: write one of: name, labels [guests/except/except]",
+            id="unknown keys of a selector",
+        ),
+        # triggers
+        pytest.param(
+            {"trigger": "{event: guest_panicked}"},
+            "f:1:18: R005 `guest_panicked` is no event name\n"
+            "  fix: write QMP's own name in capitals, or a glob of it [trigger/event]",
+            id="event name",
+        ),
+        pytest.param(
+            {"trigger": "[{event: [RESET, 5]}, {where: 'true'}]"},
+            "f:1:27: R005 a string is expected here, not the number 5\n"
+            "  fix: put it in single quotes [trigger/0/event/1]\n"
+            "f:1:32: R006 the key `event` is missing\n  fix: add `event:` [trigger/1]",
+            id="list of triggers",
+        ),
+        pytest.param(
+            {"trigger": "[]"},
+            "f:1:10: R005 the list is empty\n  fix: write at least one entry [trigger]",
+            id="no trigger",
+        ),
+        pytest.param(
+            {"trigger": "RESET"},
+            "f:1:10: R005 a mapping is expected here, not the string 'RESET'\n"
+            "  fix: write it as `key: value` [trigger]",
+            id="trigger without event",
+        ),
+        # unknown and missing keys
+        pytest.param(
+            {"colldown": "1h"},
+            "f:1:1: R003 `colldown` is no key here\n  fix: did you mean `cooldown`? [colldown]",
+            id="unknown key",
+        ),
+        pytest.param(
+            {"Mode": "single"},
+            "f:1:1: R003 `Mode` is no key here\n  fix: did you mean `mode`? [Mode]",
+            id="capitals",
+        ),
+        pytest.param(
+            {"xyzzy": "1"},
+            "f:1:1: R003 `xyzzy` is no key here\n"
+            "  fix: write one of: policy, description, enforcement, guests, arm, trigger, if,"
+            " cooldown, mode, max, limits, timeout, vars, steps, on_failure, on_limit, finally"
+            " [xyzzy]",
+            id="a key like no other",
+        ),
+        pytest.param(
+            {"trigger": "{event: RESET, where: glob(data.id, x), by:y}"},
+            "f:1:46: R003 `x)` is no key here\n"
+            "  fix: put the value before it in single quotes if this is part of it;"
+            " or write one of: event, where, by [trigger/x)]\n"
+            "f:1:50: R003 `by:y` is no key here\n"
+            "  fix: write a space behind the colon [trigger/by:y]",
+            id="keys that are the rest of a value",
+        ),
+        pytest.param(
+            {"vars": "{Good: 1, a-b: 2, ok: 3}"},
+            "f:1:8: R005 `Good` is no name for expressions\n"
+            "  fix: use small letters, digits and underscores only [vars/Good]\n"
+            "f:1:17: R005 `a-b` is no name for expressions\n"
+            "  fix: use small letters, digits and underscores only [vars/a-b]",
+            id="names of vars",
+        ),
+        # not built yet
+        pytest.param(
+            {"debounce": "10s", "inhibit_if": "[x]", "approval": "{}"},
+            "f:1:1: R007 `debounce` is part of the language but not built yet\n"
+            "  fix: take it out, or use `cooldown` [debounce]\n"
+            "f:2:1: R007 `inhibit_if` is part of the language but not built yet\n"
+            "  fix: take it out, or put the opposite into `if` [inhibit_if]\n"
+            "f:3:1: R007 `approval` is part of the language but not built yet\n"
+            "  fix: take it out, or use `enforcement: audit` [approval]",
+            id="keys of a policy, later",
+        ),
+        pytest.param(
+            {"mode": "restart", "enforcement": "approve", "limits": "[1 per 1h per fleet]"},
+            "f:1:7: R007 `restart` is part of the language but not built yet\n"
+            "  fix: use `single` or `queued` [mode]\n"
+            "f:2:14: R007 `approve` is part of the language but not built yet\n"
+            "  fix: use `audit` or `enforce` [enforcement]\n"
+            "f:3:10: R007 `per fleet` is part of the language but not built yet\n"
+            "  fix: use `per host` [limits/0]",
+            id="words, later",
+        ),
+        pytest.param(
+            {"mode": "parallel"},
+            "f:1:7: R007 `parallel` is part of the language but not built yet\n"
+            "  fix: use `single` or `queued` [mode]",
+            id="mode parallel, later",
+        ),
+        pytest.param(
+            {"trigger": "[{event: RESET, count: 5}, {schedule: 0 3 * * *}, {state: x, for: 1m}]"},
+            "f:1:26: R007 `count` is part of the language but not built yet\n"
+            "  fix: take it out, or limit the runs with `cooldown` or `limits`"
+            " [trigger/0/count]\n"
+            "f:1:38: R007 `schedule` is part of the language but not built yet\n"
+            "  fix: use an `event` trigger [trigger/1/schedule]\n"
+            "f:1:61: R007 `state` is part of the language but not built yet\n"
+            "  fix: use an `event` trigger [trigger/2/state]\n"
+            "f:1:71: R007 `for` is part of the language but not built yet\n"
+            "  fix: take it out [trigger/2/for]",
+            id="triggers, later",
+        ),
+    ],
+)
+def test_keys_of_a_policy(keys: dict[str, str], message: str) -> None:
+    """Place, code, problem, fix and path of everything that is wrong; nothing for what is right."""
+    assert problems_of(policy(**keys)) == message
+
+
+@pytest.mark.parametrize(
+    ("step", "message"),
+    [
+        pytest.param("- log: x", "", id="a sound step"),
+        pytest.param(
+            "- waitt: {event: RESET}",
+            "f:2:3: R003 unknown step `waitt`\n  fix: write `wait` [steps/0]",
+            id="misspelt verb",
+        ),
+        pytest.param(
+            "- frobnicate: x\n  name: y",
+            "f:2:3: R003 unknown step `frobnicate`\n  fix: write one of: guest, qmp, wait, check,"
+            " delay, publish, mark, clear, log, fail, stop [steps/0]",
+            id="a verb like no other",
+        ),
+        pytest.param(
+            "- name: x",
+            "f:2:3: R006 the step has no verb\n  fix: write one of: guest, qmp, wait, check,"
+            " delay, publish, mark, clear, log, fail, stop [steps/0]",
+            id="no verb",
+        ),
+        pytest.param(
+            "- log: x\n  publish: y",
+            "f:2:3: R005 a step has exactly one verb, this one has `publish` and `log`\n"
+            "  fix: make them separate steps [steps/0]",
+            id="two verbs",
+        ),
+        pytest.param(
+            "- guest: reset\n  wait: {event: RESET}",
+            "f:2:3: R005 a step has exactly one verb, this one has `guest` and `wait`\n"
+            "  fix: make them separate steps [steps/0]",
+            id="wait beside another verb than qmp",
+        ),
+        pytest.param(
+            "- stop",
+            "f:2:3: R005 a step is a mapping with a verb\n"
+            "  fix: write it as `- verb: value` [steps/0]",
+            id="a string",
+        ),
+        pytest.param(
+            "- {log: x, where: y}",
+            "f:2:12: R003 `where` is no key here\n  fix: write one of: name, if, timeout, retry,"
+            " on_error, save, log [steps/0/where]",
+            id="an option of another verb",
+        ),
+        pytest.param(
+            "- {log: x, name: 1, if: 5, timeout: 3, retry: {times: 0, backoff: [1s, 2]},"
+            " on_error: ignore, save: A}",
+            "f:2:18: R005 a string is expected here, not the number 1\n"
+            "  fix: put it in single quotes [steps/0/name]\n"
+            "f:2:25: R005 a string is expected here, not the number 5\n"
+            "  fix: put it in single quotes [steps/0/if]\n"
+            "f:2:37: R005 '3' has no unit\n  fix: write 3s, 3m or 3h [steps/0/timeout]\n"
+            "f:2:55: R005 `0` is out of range\n"
+            "  fix: write a whole number from 1 to 100 [steps/0/retry/times]\n"
+            "f:2:72: R005 '2' has no unit\n  fix: write 2s, 2m or 2h [steps/0/retry/backoff/1]\n"
+            "f:2:87: R005 `ignore` is not known here\n"
+            "  fix: write one of: fail, continue [steps/0/on_error]\n"
+            "f:2:101: R005 `A` is no name for expressions\n"
+            "  fix: use small letters, digits and underscores only [steps/0/save]",
+            id="options of every step",
+        ),
+        pytest.param(
+            "- {log: x, retry: {times: 100, backoff: 0s}}", "", id="greatest retry, no pause"
+        ),
+        pytest.param(
+            "- {log: x, retry: {times: 101}}",
+            "f:2:27: R005 `101` is out of range\n"
+            "  fix: write a whole number from 1 to 100 [steps/0/retry/times]",
+            id="too many retries",
+        ),
+        pytest.param(
+            "- {log: x, if: }",
+            "f:2:16: R005 the value is missing\n  fix: write it, or take the key out [steps/0/if]",
+            id="an if without a condition",
+        ),
+        # guest
+        pytest.param(
+            "- guest: restet\n- guest: dmup\n- guest: 5",
+            "f:2:10: R005 `restet` is not known here\n  fix: did you mean `reset`?"
+            " [steps/0/guest]\n"
+            "f:3:10: R005 `dmup` is not known here\n  fix: did you mean `dump`?"
+            " [steps/1/guest]\n"
+            "f:4:10: R005 a string is expected here, not the number 5\n"
+            "  fix: put it in single quotes [steps/2/guest]",
+            id="guest actions",
+        ),
+        pytest.param(
+            "- {guest: reset, to: x}",
+            "f:2:18: R003 `to` is no key here\n  fix: write one of: name, if, timeout, retry,"
+            " on_error, save, guest [steps/0/to]",
+            id="a target of a reset",
+        ),
+        pytest.param(
+            "- {guest: dump, to: 5}",
+            "f:2:21: R005 a string is expected here, not the number 5\n"
+            "  fix: put it in single quotes [steps/0/to]",
+            id="a target that is a number",
+        ),
+        pytest.param(
+            "- guest: shutdown\n- guest: reboot\n- guest: start\n- guest: destroy\n"
+            "- guest: inject-nmi",
+            "f:2:10: R007 `shutdown` is part of the language but not built yet\n"
+            "  fix: use `qmp: system_powerdown` with a `wait` for SHUTDOWN [steps/0/guest]\n"
+            "f:3:10: R007 `reboot` is part of the language but not built yet\n"
+            "  fix: use `guest: reset`, or `publish` and let people do it [steps/1/guest]\n"
+            "f:4:10: R007 `start` is part of the language but not built yet\n"
+            "  fix: use `guest: resume` where the guest is in `prelaunch` [steps/2/guest]\n"
+            "f:5:10: R007 `destroy` is part of the language but not built yet\n"
+            "  fix: use `qmp: quit` and `settings.qmp.allow` [steps/3/guest]\n"
+            "f:6:10: R007 `inject-nmi` is part of the language but not built yet\n"
+            "  fix: use `qmp: inject-nmi` [steps/4/guest]",
+            id="guest actions, later",
+        ),
+        # qmp
+        pytest.param(
+            "- {qmp: '${vars.x}', args: [1], wait: 5s}",
+            "f:2:9: R005 `${vars.x}` is no QMP command\n"
+            "  fix: write the command's own name; it is never a template [steps/0/qmp]\n"
+            "f:2:28: R005 a mapping is expected here, not a list\n"
+            "  fix: write it as `key: value` [steps/0/args]\n"
+            "f:2:39: R005 a mapping is expected here, not the string '5s'\n"
+            "  fix: write it as `key: value` [steps/0/wait]",
+            id="qmp",
+        ),
+        pytest.param(
+            "- {qmp: stop, wait: {until: x}}",
+            "f:2:21: R006 the key `event` is missing\n  fix: add `event:` [steps/0/wait]\n"
+            "f:2:22: R003 `until` is no key here\n"
+            "  fix: write one of: event, where, fail_when, timeout [steps/0/wait/until]",
+            id="until on a qmp step",
+        ),
+        # wait
+        pytest.param(
+            "- wait: 30s",
+            "f:2:9: R005 a wait is a mapping\n"
+            "  fix: write `wait: {event: NAME}` or `wait: {until: CONDITION}`;"
+            " for a fixed time `delay` [steps/0/wait]",
+            id="wait for a time",
+        ),
+        pytest.param(
+            "- wait: {timeout: 5s}\n- wait: {event: RESET, until: x}",
+            "f:2:9: R005 a wait needs exactly one of `event` and `until`,"
+            " this one has none of them\n"
+            "  fix: write one of them [steps/0/wait]\n"
+            "f:3:9: R005 a wait needs exactly one of `event` and `until`, this one has both\n"
+            "  fix: make them two steps [steps/1/wait]",
+            id="wait for nothing and for both",
+        ),
+        pytest.param(
+            "- wait: {until: x, where: y, fail_when: z}",
+            "f:2:20: R003 `where` is no key here\n"
+            "  fix: write one of: until, timeout [steps/0/wait/where]\n"
+            "f:2:30: R003 `fail_when` is no key here\n"
+            "  fix: write one of: until, timeout [steps/0/wait/fail_when]",
+            id="options of the other wait",
+        ),
+        pytest.param(
+            "- wait: {stays: x, for: 1m}\n- wait: {event: RESET, for: 1m}",
+            "f:2:10: R007 `stays` is part of the language but not built yet\n"
+            "  fix: use `until` [steps/0/wait]\n"
+            "f:2:20: R007 `for` is part of the language but not built yet\n"
+            "  fix: take it out [steps/0/wait]\n"
+            "f:3:24: R007 `for` is part of the language but not built yet\n"
+            "  fix: take it out [steps/1/wait/for]",
+            id="wait, later",
+        ),
+        # the others
+        pytest.param(
+            "- delay: 5\n- check: 5\n- log: [x]\n- fail:\n- stop: {a: b}",
+            "f:2:10: R005 '5' has no unit\n  fix: write 5s, 5m or 5h [steps/0/delay]\n"
+            "f:3:10: R005 a string is expected here, not the number 5\n"
+            "  fix: put it in single quotes [steps/1/check]\n"
+            "f:4:8: R005 a string is expected here, not a list\n"
+            "  fix: put it in single quotes [steps/2/log]\n"
+            "f:5:8: R005 the value is missing\n"
+            "  fix: write it, or take the key out [steps/3/fail]\n"
+            "f:6:9: R005 a string is expected here, not a mapping\n"
+            "  fix: put it in single quotes [steps/4/stop]",
+            id="values of the other verbs",
+        ),
+        pytest.param("- {check: true, if: false}\n- delay: 0s", "", id="booleans are conditions"),
+        pytest.param(
+            "- {publish: x, qos: 3, retain: yes, topic: relative, properties: {a: 1}}",
+            "f:2:21: R005 `3` is out of range\n"
+            "  fix: write a whole number from 0 to 2 [steps/0/qos]\n"
+            "f:2:32: R005 true or false is expected here, not the string 'yes'\n"
+            "  fix: write true or false [steps/0/retain]\n"
+            "f:2:44: R005 `relative` is not known here\n"
+            "  fix: write one of: absolute [steps/0/topic]\n"
+            "f:2:70: R005 a string is expected here, not the number 1\n"
+            "  fix: put it in single quotes [steps/0/properties/a]",
+            id="publish",
+        ),
+        pytest.param("- {publish: x, qos: 0}\n- {publish: x, qos: 2}", "", id="qos at its bounds"),
+        pytest.param(
+            "- {publish: x, qos: -1, retain: 1.5}",
+            "f:2:21: R005 `-1` is out of range\n"
+            "  fix: write a whole number from 0 to 2 [steps/0/qos]\n"
+            "f:2:33: R005 true or false is expected here, not the number 1.5\n"
+            "  fix: write true or false [steps/0/retain]",
+            id="qos below",
+        ),
+        pytest.param(
+            "- mark: {disk: x, port: y}\n- mark: {guest: web, as: a}\n- clear: {as: x}",
+            "f:2:9: R006 the key `as` is missing\n  fix: add `as:` [steps/0/mark]\n"
+            "f:2:9: R005 a mark is on exactly one thing, not on `disk` and `port`\n"
+            "  fix: keep one of: guest, host, disk, memory, port, migration [steps/0/mark]\n"
+            "f:3:17: R005 a mark on the guest has the id `self`, not `web`\n"
+            "  fix: write `guest: self` [steps/1/mark/guest]\n"
+            "f:4:10: R005 a mark is on exactly one thing, not on none\n"
+            "  fix: keep one of: guest, host, disk, memory, port, migration [steps/2/clear]",
+            id="marks",
+        ),
+        pytest.param(
+            "- mark: {host: self, as: a, expires: 1h}\n- clear: {disk: x}", "", id="sound marks"
+        ),
+        pytest.param(
+            "- agent: x\n- choose: []\n- {repeat: {times: 3}, steps: []}\n- parallel: []\n"
+            "- {run: x, with: {}}\n- http: {}\n- exec: [x]\n- inhibit: {}",
+            "f:2:3: R007 `agent` is part of the language but not built yet\n"
+            "  fix: take it out [steps/0]\n"
+            "f:3:3: R007 `choose` is part of the language but not built yet\n"
+            "  fix: give each step its own `if` [steps/1]\n"
+            "f:4:4: R007 `repeat` is part of the language but not built yet\n"
+            "  fix: use `retry` on the step [steps/2]\n"
+            "f:5:3: R007 `parallel` is part of the language but not built yet\n"
+            "  fix: write the steps one after the other [steps/3]\n"
+            "f:6:4: R007 `run` is part of the language but not built yet\n"
+            "  fix: write the runbook's steps here [steps/4]\n"
+            "f:7:3: R007 `http` is part of the language but not built yet\n"
+            "  fix: use `publish` [steps/5]\n"
+            "f:8:3: R007 `exec` is part of the language but not built yet\n"
+            "  fix: use `publish` [steps/6]\n"
+            "f:9:3: R007 `inhibit` is part of the language but not built yet\n"
+            "  fix: take it out, or set a `mark` and ask for it with `marked()` [steps/7]",
+            id="verbs, later",
+        ),
+    ],
+)
+def test_steps(step: str, message: str) -> None:
+    """Each verb and option, with all that is wrong about it."""
+    lines = "".join(f"{line}\n" for line in step.split("\n"))
+    assert problems_of(
+        f"steps:\n{lines}policy: p\ndescription: d\ntrigger: {{event: RESET}}\n"
+    ) == (message)
+
+
+@pytest.mark.parametrize(
+    ("arm", "message"),
+    [
+        pytest.param("[{guest: preserve-on-panic}, {qmp: set-action}]", "", id="sound"),
+        pytest.param(
+            "[{log: x}, {guest: dump}, {guest: reset}, x, {log: x, fail: y}]",
+            "f:1:7: R005 `log` cannot stand in `arm`\n"
+            "  fix: use `qmp` or `guest: preserve-on-panic` [arm/0]\n"
+            "f:1:25: R005 `dump` is not known here\n"
+            "  fix: write one of: preserve-on-panic [arm/1/guest]\n"
+            "f:1:40: R005 `reset` is not known here\n"
+            "  fix: write one of: preserve-on-panic [arm/2/guest]\n"
+            "f:1:48: R005 a step is a mapping with a verb\n"
+            "  fix: write it as `- verb: value` [arm/3]\n"
+            "f:1:51: R005 a step has exactly one verb, this one has `log` and `fail`\n"
+            "  fix: make them separate steps [arm/4]",
+            id="other steps",
+        ),
+    ],
+)
+def test_arm(arm: str, message: str) -> None:
+    """What is sent at each connect is a command, or the one guest action for it."""
+    assert problems_of(policy(arm=arm)) == message
+
+
+def test_every_missing_key_is_named_at_the_document() -> None:
+    """One finding for each key that a policy must have."""
+    assert problems_of("policy: p\n") == (
+        "f:1:1: R006 the key `description` is missing\n  fix: add `description:` []\n"
+        "f:1:1: R006 the key `trigger` is missing\n  fix: add `trigger:` []\n"
+        "f:1:1: R006 the key `steps` is missing\n  fix: add `steps:` []"
+    )
+
+
+def test_a_misspelt_key_is_not_missing_as_well() -> None:
+    """One mistake, one finding."""
+    assert problems_of(policy().replace("description", "descripton")) == (
+        "f:2:1: R003 `descripton` is no key here\n  fix: did you mean `description`? [descripton]"
+    )
+
+
+def test_what_the_reader_refused_is_not_refused_again() -> None:
+    """A tag, an alias and their parents are passed over."""
+    text = policy(max="!x 5", guests="{name: *a}", vars="{x: &b 1}", if_="[*c, true]")
+    assert problems_of(text) == ""
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        pytest.param(True, "the boolean true", id="boolean"),
+        pytest.param(1.5, "the number 1.5", id="number"),
+        pytest.param("x" * 40, f"the string '{'x' * 40}'", id="string"),
+        pytest.param("x" * 41, "a long string", id="long string"),
+        pytest.param({}, "a mapping", id="mapping"),
+        pytest.param([], "a list", id="list"),
+    ],
+)
+def test_spell(value: object, words: str) -> None:
+    """A value as a sentence names it."""
+    assert spell(value) == words
