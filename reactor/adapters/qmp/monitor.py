@@ -166,6 +166,7 @@ class Monitor:
         shared.counters.connects += 1
         shared.counters.reconnects += self._used_before
         self._used_before = True
+        session.take_commands()
         connected = shared.call(shared.listener.on_connected, self._guest, ready.epoch, ready.facts)
         if not (connected and shared.call(session.go_live)):
             session.close("reactor itself failed on it")

@@ -75,6 +75,10 @@ class Session:
         self._held: list[tuple[str, str, dict[str, object], float]] = []
         self._timer: asyncio.TimerHandle | None = None
 
+    def take_commands(self) -> None:
+        """Let commands through, if the connection still holds."""
+        self.usable = not self._over
+
     def go_live(self) -> None:
         """Hand on the events that were held; from now on each goes straight through."""
         on_event = self._shared.listener.on_event
@@ -140,7 +144,6 @@ class Session:
             self._fail(troubles.refused_facts(self._place, command, words))
             return
         self._stop_timer()
-        self.usable = True
         self.ready.set_result(Ready(epoch_of(self._peer, answers), facts_of(version, answers)))
 
     def _hold(self, guest: str, name: str, data: dict[str, object], time: float) -> None:
