@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from reactor.core.cel_tree import Path
 from reactor.core.cel_values import (
     ABSENT,
     EMPTY,
@@ -18,9 +19,6 @@ from reactor.core.cel_values import (
     mismatch,
     moment,
 )
-
-Path = tuple[str | int, ...]
-"""A variable and the names and places below it that are written out."""
 
 Env = dict[str, Any]
 """The variables of one evaluation, the variables of its macros among them."""
@@ -89,20 +87,27 @@ def raw_reader(path: Path) -> Evaluate:
 
 
 def _quick(path: Path) -> Evaluate:
-    """Two look-ups for the most frequent paths; the careful walk for all others."""
+    """Plain look-ups for what is as expected, the careful walk for everything else."""
     root, *parts = path
-    if len(parts) != 1 or not isinstance(parts[0], str) or not isinstance(root, str):
+    names = [part for part in parts if isinstance(part, str)]
+    if len(names) < len(parts):
         return lambda env: _walk(env, path)
-    name = parts[0]
-    if "_" in name and holds_qmp(path):
-        # Most likely QEMU writes it with a hyphen: do not fail first.
-        return lambda env: _walk(env, path)
+    depth = qmp_depth(path)
+    steps = [
+        (name, name.replace("_", "-") if place >= depth and "_" in name else None)
+        for place, name in enumerate(names, 1)
+    ]
 
     def quick(env: Env) -> object:
-        try:
-            return env[root][name]
-        except (KeyError, TypeError):
-            return _walk(env, path)
+        value = env.get(str(root), ABSENT)
+        for name, hyphened in steps:
+            if type(value) is not dict:
+                return _walk(env, path)
+            found = value.get(name, ABSENT)
+            if found is ABSENT and hyphened is not None:
+                found = value.get(hyphened, ABSENT)
+            value = found
+        return _walk(env, path) if value is ABSENT else value
 
     return quick
 

@@ -144,10 +144,13 @@ _ORDERED = frozenset(
     {"int", "double", "string", "bool", "google.protobuf.Timestamp", "google.protobuf.Duration"}
 )
 _NUMBERS = frozenset({"int", "double"})
+_QUICK = frozenset({int, float, str})
 
 
 def _ordering(symbol: str, compare: Callable[[Any, Any], bool]) -> Callable[..., object]:
     def ordering(left: object, right: object) -> object:
+        if type(left) is type(right) and type(left) in _QUICK:
+            return compare(left, right)
         kinds = {kind(left), kind(right)}
         if kinds <= _NUMBERS or (len(kinds) == 1 and kinds <= _ORDERED):
             return compare(left, right)
@@ -168,7 +171,7 @@ def is_in(value: object, container: object, meter: Meter | None = None) -> objec
     match container:
         case list() | tuple():
             if meter is not None:
-                meter.spend(container)
+                meter.spend(0, container)
             return any(equal(value, item, meter) for item in container)
         case Mapping():
             return find(container, value, qmp=False) is not ABSENT

@@ -8,7 +8,7 @@ Source: cel-spec, proto/cel/expr/checked.proto and syntax.proto (field numbers).
 """
 
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from dataclasses import dataclass
 
 
@@ -22,10 +22,11 @@ class Const:
 
 @dataclass(frozen=True, slots=True)
 class Unsupported:
-    """A literal or construct that no policy needs; ``what`` names it."""
+    """A literal that no policy needs; ``what`` names it, ``fix`` says what to write."""
 
     at: int
     what: str
+    fix: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +98,79 @@ class Fold:
 
 
 Node = Const | Unsupported | Ident | Select | Call | Items | Entries | Fold
+
+Path = tuple[str | int, ...]
+"""A variable and the names and places below it that are written out."""
+
+TYPE_NAMES = frozenset(
+    {
+        "bool",
+        "bytes",
+        "double",
+        "google.protobuf.Duration",
+        "google.protobuf.Timestamp",
+        "int",
+        "list",
+        "map",
+        "null_type",
+        "optional_type",
+        "string",
+        "type",
+        "uint",
+    }
+)
+
+
+class Misuse(Exception):  # noqa: N818 - becomes an ExpressionError with its source
+    """A part of an expression that CEL allows and policies do not; ``at`` is its offset."""
+
+    def __init__(self, at: int, problem: str, fix: str) -> None:
+        super().__init__(problem)
+        self.at = at
+        self.problem = problem
+        self.fix = fix
+
+
+def static_path(node: Node, local: Container[str], *, maybe: bool = False) -> Path | None:
+    """The path that the node reads, if it is written out; ``maybe`` takes ``.?`` for a dot.
+
+    ``local``: the names of macros' variables, which are no paths.
+    """
+    match node:
+        case Ident(_, name):
+            return None if name in local or name in TYPE_NAMES else (name,)
+        case Select(_, operand, key):
+            pass
+        case Call(_, "_[_]", None, (operand, Const(_, (str() | int()) as key))):
+            pass
+        case Call(_, "_?._" | "_[?_]", None, (operand, Const(_, (str() | int()) as key))) if maybe:
+            pass
+        case _:
+            return None
+    path = static_path(operand, local, maybe=maybe)
+    return path and (*path, key)
+
+
+def children(node: Node) -> tuple[Node, ...]:
+    """The nodes right below."""
+    match node:
+        case Select(_, operand):
+            return (operand,)
+        case Call():
+            return node.operands
+        case Items(_, items):
+            return items
+        case Entries(_, entries):
+            return tuple(part for key, value, _ in entries for part in (key, value))
+        case Fold():
+            return (node.source, node.start, node.condition, node.step, node.end)
+        case Const() | Unsupported() | Ident():
+            return ()
+
+
+def count(node: Node) -> int:
+    """How many nodes the tree has."""
+    return 1 + sum(map(count, children(node)))
 
 
 def parse_tree(serialized: bytes) -> Node:
@@ -208,7 +282,9 @@ class _Reader:
             case 6:
                 return Const(at, body.text(6))
             case _:
-                return Unsupported(at, "an unsigned number" if kind == 4 else "bytes")
+                if kind == 4:
+                    return Unsupported(at, "an unsigned number", "write it without `u`")
+                return Unsupported(at, "a literal of bytes", "write a text, without `b`")
 
     def ident(self, at: int, body: _Message) -> Node:
         """A name; ``.data`` means ``data``."""
@@ -230,7 +306,7 @@ class _Reader:
     def entries(self, at: int, body: _Message) -> Node:
         """A map literal; a message literal has a name and is not for policies."""
         if 1 in body.fields:
-            return Unsupported(at, f"a message ({body.text(1)})")
+            return Unsupported(at, f"the message {body.text(1)}", 'write a map: {"key": value}')
         entries = [_Message(blob) for blob in body.blobs(2)]
         return Entries(
             at,

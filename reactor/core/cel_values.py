@@ -66,14 +66,19 @@ class Meter:
         self._turns = TURNS_MAX
         self._work = WORK_MAX
 
-    def turn(self) -> None:
-        """Count one turn of a macro."""
+    def turn(self, work: int) -> None:
+        """Count one turn of a macro, and its work."""
         self._turns -= 1
         if self._turns < 0:
             raise Exhausted(f"its macros (all, exists, map, ...) need more than {TURNS_MAX} turns")
+        self.spend(work)
 
-    def spend(self, *values: object) -> None:
-        """Count the work that looking at all of these values takes."""
+    def spend(self, work: int, *values: object) -> None:
+        """Count work, and what it takes to look at all of these values.
+
+        A unit is about 20 ns: a character, a quarter of a small operation.
+        """
+        self._work -= work
         for value in values:
             if isinstance(value, str):
                 self._work -= len(value)
@@ -142,7 +147,7 @@ def equal(left: object, right: object, meter: Meter | None = None, depth: int = 
     if depth > DEPTH_MAX:
         raise Exhausted(f"a value is nested deeper than {DEPTH_MAX} levels")
     if meter is not None:
-        meter.spend(left, right)
+        meter.spend(0, left, right)
     match left, right:
         case Maybe(), Maybe():
             if left.there and right.there:

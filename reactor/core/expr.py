@@ -1,0 +1,288 @@
+"""Expressions of policies: compiled and checked once, evaluated for every event.
+
+The language is CEL (docs/adr/0040-cel.md says which part of it). An evaluation
+asks no clock and does no I/O; the same scope gives the same answer; it ends
+after a bounded amount of work, whatever the guest put into the data.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from reactor.core.cel_access import Env, Evaluate, path_reader, show
+from reactor.core.cel_closures import MARKED, NOW, Translator
+from reactor.core.cel_evaluate import METER
+from reactor.core.cel_explain import explain
+from reactor.core.cel_library import Refused, compile_typed, compile_untyped, members_of
+from reactor.core.cel_names import (
+    ARM,
+    CONDITION,
+    HANDLERS,
+    STEPS,
+    TRIGGER,
+    Literal,
+    Names,
+    check_names,
+    conjuncts,
+    equality,
+    joined,
+    reads,
+)
+from reactor.core.cel_tokens import name_start
+from reactor.core.cel_tree import Misuse, Node, Path, Select, children, static_path
+from reactor.core.cel_values import EvaluationFailed, Meter, described, plain
+from reactor.core.text import clip, render_json
+from reactor.errors import ExpressionError
+
+__all__ = [
+    "ARM",
+    "CONDITION",
+    "HANDLERS",
+    "SOURCE_MAX",
+    "STEPS",
+    "TRIGGER",
+    "Answer",
+    "EvaluationFailed",
+    "Expression",
+    "Names",
+    "Scope",
+    "compile_expression",
+]
+
+SOURCE_MAX = 4096
+"""Characters of the longest expression."""
+
+Marked = Callable[[str, str, str | None], bool]
+"""Whether a mark (kind, id, word or None for any word) is set on the guest or the host."""
+
+
+class Scope:
+    """The variables of expressions, made once for an event or a step and used for many.
+
+    Args:
+        values: the variables by name, as JSON knows values (dicts, lists, str,
+            int, float, bool, None); QMP's with QEMU's own names. Times
+            (``event.time``, ``event.received``, ``run.started``) are seconds
+            since the epoch. They are not copied and must not change meanwhile.
+        now: the time of the input at hand, seconds since the epoch.
+        marked: answers ``marked(kind, id, as)``.
+    """
+
+    __slots__ = ("env",)
+
+    def __init__(
+        self,
+        values: Mapping[str, object],
+        *,
+        now: float | None = None,
+        marked: Marked | None = None,
+    ) -> None:
+        self.env: Env = {**values, NOW: now, MARKED: marked}
+
+
+@dataclass(slots=True)
+class Answer:
+    """What a condition came to: ``failed`` means that it has no answer, and counts as false."""
+
+    # Not frozen: one is made for every condition that is false, and a frozen
+    # dataclass takes twice the time.
+
+    truth: bool
+    failed: bool = False
+    _failure: str = ""
+    _asked: "tuple[Expression, Scope] | None" = field(default=None, repr=False, compare=False)
+
+    @property
+    def values(self) -> dict[str, object]:
+        """What the condition looked at, by path; long values are cut.
+
+        Read it before the scope changes: nothing is gathered until then.
+        """
+        if self._asked is None:
+            return {}
+        expression, scope = self._asked
+        return expression.values(scope)
+
+    @property
+    def reason(self) -> str:
+        """Why it is not true, for the trace; empty when it is."""
+        if self.truth or self._failure:
+            return self._failure
+        seen = [f"{path} is {render_json(value)}" for path, value in self.values.items()]
+        return ", ".join(seen) or "it is always false"
+
+
+_YES = Answer(truth=True)
+_NOT_THERE = "<absent>"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Expression:
+    """A compiled expression.
+
+    ``reads`` are the paths that it looks at as far as they are written out
+    (``guest.status``, ``data.action``, ``guest.labels["on-panic"]``).
+    ``equalities`` are the conditions ``data.a.b == literal`` that all must
+    hold; ``residue`` is what must hold besides, None when nothing.
+    """
+
+    source: str
+    reads: frozenset[str]
+    equalities: tuple[tuple[str, Literal], ...]
+    _paths: tuple[Path, ...] = field(repr=False)
+    _evaluate: Evaluate = field(repr=False)
+    _metered: bool = field(repr=False)
+    _residue: "Expression | None" = field(repr=False)
+
+    @property
+    def residue(self) -> "Expression | None":
+        """What is left to ask when the equalities are known to hold."""
+        return self._residue if self.equalities else self
+
+    def needs(self, path: str) -> bool:
+        """Whether its value may depend on this path, such as ``guest.status``."""
+        return any(
+            read == path or path.startswith(f"{read}.") or read.startswith((f"{path}.", f"{path}["))
+            for read in self.reads
+        )
+
+    def value(self, scope: Scope) -> object:
+        """The value as JSON knows it; a QMP value keeps QEMU's own names.
+
+        Raises:
+            EvaluationFailed: it has none here; ``reason`` is for the trace.
+        """
+        return plain(self._compute(scope))
+
+    def holds(self, scope: Scope) -> Answer:
+        """Whether it is true; a failure counts as false, and the answer says so."""
+        try:
+            value = self._compute(scope)
+        except EvaluationFailed as failure:
+            return Answer(truth=False, failed=True, _failure=failure.reason, _asked=(self, scope))
+        if value is True:
+            return _YES
+        if value is False:
+            return Answer(truth=False, _asked=(self, scope))
+        reason = f"the condition is {described(value)}, not true or false"
+        return Answer(truth=False, failed=True, _failure=reason, _asked=(self, scope))
+
+    def values(self, scope: Scope) -> dict[str, object]:
+        """What stands at the paths that it reads, long values cut."""
+        return {show(path): _seen(path, scope) for path in self._paths}
+
+    def _compute(self, scope: Scope) -> object:
+        if self._metered:
+            return self._evaluate({**scope.env, METER: Meter()})
+        return self._evaluate(scope.env)
+
+
+def _seen(path: Path, scope: Scope) -> object:
+    try:
+        value = path_reader(path)(scope.env)
+    except EvaluationFailed:
+        return _NOT_THERE
+    try:
+        return clip(plain(value))
+    except EvaluationFailed as failure:
+        return f"<{failure.reason}>"
+
+
+def compile_expression(source: str, *, condition: bool, names: Names) -> Expression:
+    """The expression, checked as far as it can be without an event.
+
+    Args:
+        condition: it must be true or false, as far as its type is known.
+        names: what it may use at its place.
+
+    Raises:
+        ExpressionError: its author must act; the column counts from 1 in ``source``.
+    """
+    try:
+        return _compile(source, condition, names)
+    except Misuse as misuse:
+        at = name_start(source, misuse.at)
+        raise ExpressionError(source, at + 1, misuse.problem, misuse.fix) from None
+
+
+def _compile(source: str, condition: bool, names: Names) -> Expression:
+    _check_source(source)
+    try:
+        checked = compile_untyped(source)
+        check_names(checked.tree, names)
+        kind = checked.kind
+        if not _tests_members(checked.tree):
+            kind = compile_typed(source).kind
+    except Refused as refused:
+        raise explain(source, str(refused), names) from None
+    _check_kind(kind, condition)
+    parts = [(part, equality(part)) for part in conjuncts(checked.tree)]
+    rest = joined([part for part, found in parts if found is None])
+    equalities = tuple(found for _, found in parts if found is not None)
+    residue = None if rest is None or not equalities else _expression(source, rest)
+    return _expression(source, checked.tree, equalities, residue)
+
+
+def _check_source(source: str) -> None:
+    if not source.strip():
+        raise Misuse(0, "the expression is empty", 'write one, such as data.action == "pause"')
+    if len(source) > SOURCE_MAX:
+        problem = f"the expression is longer than {SOURCE_MAX} characters"
+        raise Misuse(SOURCE_MAX, problem, "split it: a part in `vars`, or a list of conditions")
+    try:
+        source.encode()
+    except UnicodeEncodeError as error:
+        problem = "the expression holds half of a surrogate pair"
+        raise Misuse(error.start, problem, "write the character itself") from None
+
+
+def _expression(
+    source: str,
+    tree: Node,
+    equalities: tuple[tuple[str, Literal], ...] = (),
+    residue: Expression | None = None,
+) -> Expression:
+    translator = Translator()
+    evaluate = translator.translate(tree)
+    paths = tuple(dict.fromkeys(path for path, _ in reads(tree)))
+    return Expression(
+        source=source,
+        reads=frozenset(map(show, paths)),
+        equalities=equalities,
+        _paths=paths,
+        _evaluate=evaluate,
+        _metered=translator.metered,
+        _residue=residue,
+    )
+
+
+def _tests_members(tree: Node) -> bool:
+    """Whether it asks has() of a fixed member: its types are then not checked."""
+    if isinstance(tree, Select) and tree.test:
+        above = static_path(tree.operand, frozenset())
+        if above is not None and members_of(above) is not None:
+            return True
+    return any(map(_tests_members, children(tree)))
+
+
+_KINDS = {
+    "BYTES": "bytes",
+    "DOUBLE": "a fraction",
+    "DURATION": "a duration",
+    "INT": "a whole number",
+    "LIST": "a list",
+    "MAP": "a map",
+    "NULL": "null",
+    "STRING": "a text",
+    "TIMESTAMP": "a time",
+    "TYPE": "a type",
+    "UINT": "an unsigned number",
+}
+
+
+def _check_kind(kind: str, condition: bool) -> None:
+    name = kind.partition("<")[0]
+    if name == "optional_type":
+        raise Misuse(0, "an optional is no value", "end it with .orValue(...)")
+    if condition and name not in {"BOOL", "DYN"}:
+        problem = f"the condition is {_KINDS.get(name, 'a value')}, not true or false"
+        raise Misuse(0, problem, "compare it with something")
