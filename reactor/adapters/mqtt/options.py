@@ -2,6 +2,7 @@
 
 import ipaddress
 import re
+import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -221,11 +222,15 @@ def _check_readable(place: object, files: Mapping[str, Path | None]) -> None:
         if path is None:
             continue
         try:
-            with path.open("rb"):
-                pass
+            # Looked at before it is opened: opening a pipe would wait for its writer.
+            regular = stat.S_ISREG(path.stat().st_mode)
+            if regular:
+                path.open("rb").close()
         except OSError as error:
             raise SettingsError(
                 place,
                 f"{name} {path} cannot be read: {error.strerror}",
                 f"create the file and let reactor's user read it, or correct {name}",
             ) from None
+        if not regular:
+            raise SettingsError(place, f"{name} {path} is not a file", f"correct {name}")

@@ -1,13 +1,15 @@
 """Who is let in: passwords from files, TLS, client certificates."""
 
+import asyncio
+import os
 import subprocess
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 
-from tests.adapters.mqtt.support import rig, text, until
+from tests.adapters.mqtt.support import QUICK, rig, text, until
 from tests.fakes.broker import Mosquitto, TlsFiles
 
 pytestmark = pytest.mark.asyncio
@@ -229,15 +231,71 @@ async def test_a_key_that_does_not_fit_is_told(authority: Authority, tls_broker:
     ]
 
 
-async def test_a_name_that_does_not_exist() -> None:
-    """``.invalid`` never resolves."""
-    setup = rig("mqtt://broker.invalid")
+@pytest.mark.parametrize("host", ["broker.invalid", "x" * 64 + ".example"])
+async def test_a_name_that_cannot_be_resolved(host: str) -> None:
+    """``.invalid`` never exists, and no part of a name may be longer than 63 letters."""
+    setup = rig(f"mqtt://{host}")
     async with setup.running():
         await until(lambda: setup.listener.troubles, within_s=15)
     assert setup.listener.troubles == [
         text(
-            "broker mqtt://broker.invalid:1883",
-            "the name 'broker.invalid' cannot be resolved",
+            f"broker mqtt://{host}:1883",
+            f"the name '{host}' cannot be resolved",
             "correct url in the settings, or the name service",
         )
     ]
+
+
+async def test_a_password_file_that_is_no_text(tmp_path: Path, broker: Mosquitto) -> None:
+    """A password that is not UTF-8 cannot be sent."""
+    password = tmp_path / "password"
+    password.write_bytes(b"\xff\xfe")
+    setup = rig(broker.url, username="reactor", password_file=password)
+    async with setup.running():
+        await until(lambda: setup.listener.troubles)
+    assert setup.listener.troubles == [
+        text(
+            f"password_file {password}",
+            "cannot be used: 'utf-8' codec can't decode byte 0xff in position 0: "
+            "invalid start byte",
+            "mend it, or correct password_file",
+        )
+    ]
+
+
+async def test_a_ca_file_that_is_no_certificate(tmp_path: Path) -> None:
+    """The file is there, so that the settings were taken."""
+    ca = tmp_path / "ca.pem"
+    ca.write_text("nonsense")
+    setup = rig("mqtts://127.0.0.1:1", ca_file=ca)
+    async with setup.running():
+        await until(lambda: setup.listener.troubles)
+    assert setup.listener.troubles == [
+        text(
+            f"ca_file {ca}",
+            "cannot be used: no certificate or crl found",
+            "mend it, or correct ca_file",
+        )
+    ]
+
+
+async def test_a_file_system_that_hangs_is_told(tmp_path: Path) -> None:
+    """A pipe without a writer hangs as a dead network share does; the loop goes on."""
+    password = tmp_path / "password"
+    password.write_text("x")
+    setup = rig(
+        "mqtt://127.0.0.1:1",
+        replace(QUICK, connect_s=0.1),
+        username="reactor",
+        password_file=password,
+    )
+    password.unlink()
+    os.mkfifo(password)
+    async with setup.running():
+        await until(lambda: setup.listener.troubles)
+        await asyncio.to_thread(password.write_text, "let the thread go")
+    assert setup.listener.troubles[0] == text(
+        "broker mqtt://127.0.0.1:1",
+        "the files of the password and of TLS cannot be read in time",
+        "keep them on a local file system",
+    )

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import pytest
 
+from reactor.adapters.mqtt import OutMessage
 from tests.adapters.mqtt.scripted import (
     ACCEPT_V311,
     BAD_VERSION,
@@ -149,13 +150,14 @@ async def test_a_row_is_done_only_when_it_is_acknowledged() -> None:
     assert (publisher.counters.retried, publisher.counters.published) == (3, 2)
 
 
+@pytest.mark.parametrize("what", ["rows", "state"])
 @pytest.mark.parametrize(
     ("receive_maximum", "in_flight"), [(None, 100), (101, 100), (100, 100), (7, 7)]
 )
 async def test_never_more_in_flight_than_the_window_and_the_broker_allow(
-    receive_maximum: int | None, in_flight: int
+    receive_maximum: int | None, in_flight: int, what: str
 ) -> None:
-    """A broker that acknowledges nothing gets a window full of rows, and then no more."""
+    """A broker that acknowledges nothing gets a window full of messages, and then no more."""
     broker = ScriptedBroker(
         connack=lambda _version: accept_v5(receive_maximum=receive_maximum),
         puback=lambda message: 0 if message.topic == AVAILABILITY else Do.NOTHING,
@@ -163,7 +165,10 @@ async def test_never_more_in_flight_than_the_window_and_the_broker_allow(
     async with broker.running():
         setup = rig(broker.url)
         for number in range(300):
-            setup.outbox.add(f"{BASE}/{number}", b"x")
+            if what == "rows":
+                setup.outbox.add(f"{BASE}/{number}", b"x")
+            else:
+                setup.state.append(OutMessage(f"{BASE}/{number}", b"x"))
         async with setup.running() as publisher:
             await until(lambda: len(broker.published) >= 1 + in_flight)
             publisher.nudge()
@@ -185,6 +190,19 @@ async def test_of_one_topic_only_one_row_is_in_flight() -> None:
             publisher.nudge()
             await asyncio.sleep(0.05)
     assert [message.payload for message in broker.published[1:]] == [b"0", b"1", b"2"]
+
+
+async def test_the_announcement_goes_before_the_first_row() -> None:
+    """Online, then the state of 300 guests, then the outbox."""
+    broker = ScriptedBroker(connack=lambda _version: accept_v5(receive_maximum=7))
+    async with broker.running():
+        setup = rig(broker.url)
+        setup.state = [OutMessage(f"{BASE}/guest/{number}/state", b"x") for number in range(300)]
+        setup.outbox.add(f"{BASE}/alert", b"x")
+        async with setup.running():
+            await until(lambda: not setup.outbox.rows)
+    topics = [message.topic for message in broker.published]
+    assert topics == [AVAILABILITY, *(message.topic for message in setup.state), f"{BASE}/alert"]
 
 
 @pytest.mark.parametrize(
@@ -216,6 +234,42 @@ async def test_a_broker_over_its_quota_is_asked_again(
         "look into the broker's log",
     )
     assert setup.listener.troubles == refused * [told]
+
+
+async def test_refused_state_is_told_and_does_not_stop_the_rest() -> None:
+    """A user name that may not write: also ``online`` and the state, each reason told once."""
+    broker = ScriptedBroker(puback=lambda message: 0 if message.topic == f"{BASE}/run/1" else 135)
+    async with broker.running():
+        setup = rig(broker.url)
+        setup.state = [OutMessage(f"{BASE}/info", b"x")]
+        setup.outbox.add(f"{BASE}/run/1", b"x")
+        async with setup.running() as publisher:
+            assert publisher.protocol is None
+            await until(lambda: not setup.outbox.rows)
+    assert (publisher.counters.published, publisher.counters.refused) == (1, 2)
+    assert setup.listener.troubles == [
+        text(
+            f"broker {broker.url}",
+            "a message on 'reactor/h1/availability' was refused and dropped: not authorized",
+            "allow clients without a user name to write reactor/h1/# in the broker's ACL",
+        )
+    ]
+
+
+async def test_close_returns_although_the_outbox_hangs(caplog: pytest.LogCaptureFixture) -> None:
+    """A second after its time at the latest, and the log says so."""
+    broker = ScriptedBroker()
+    async with broker.running():
+        setup = rig(broker.url)
+        async with setup.running() as publisher:
+            await until(lambda: setup.outbox.reads)
+            setup.outbox.gate.clear()
+            publisher.nudge()
+            await until(lambda: setup.outbox.reads == 2)
+            started = asyncio.get_running_loop().time()
+            await publisher.close(0.1)
+            assert asyncio.get_running_loop().time() - started < 1.5
+    assert caplog.messages == ["publisher did not stop in time"]
 
 
 async def test_a_message_that_a_3_1_1_broker_hangs_up_on_is_given_up() -> None:

@@ -1,5 +1,7 @@
 """The settings of the broker: what they mean, and every way to get them wrong."""
 
+import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Unpack
 
@@ -178,14 +180,15 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     )
 
 
-def test_a_folder_in_place_of_a_file(tmp_path: Path) -> None:
-    """Every file of the settings is opened, not only looked for."""
+@pytest.mark.parametrize("make", [Path.mkdir, os.mkfifo], ids=["folder", "pipe"])
+def test_something_else_than_a_file(tmp_path: Path, make: Callable[[Path], None]) -> None:
+    """A pipe is not even opened: nobody may ever write into it."""
+    path = tmp_path / "ca.pem"
+    make(path)
     with pytest.raises(SettingsError) as caught:
-        parse("mqtts://broker", ca_file=tmp_path)
+        parse("mqtts://broker", ca_file=path)
     assert str(caught.value) == text(
-        "reactor.yaml:3:7",
-        f"ca_file {tmp_path} cannot be read: Is a directory",
-        "create the file and let reactor's user read it, or correct ca_file",
+        "reactor.yaml:3:7", f"ca_file {path} is not a file", "correct ca_file"
     )
 
 
