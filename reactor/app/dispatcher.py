@@ -413,7 +413,7 @@ def _log_trace(trace: Trace) -> None:
 
 def _log_run(run: RunChanged) -> None:
     fields = {"run": run.run, "policy": run.policy, "guest": run.guest}
-    if run.outcome:
+    if run.ended is not None:
         say = log.info if run.outcome in {"succeeded", "skipped", "stopped"} else log.warning
         say(f"run {run.outcome}", **fields, **({"reason": run.error} if run.error else {}))
     elif run.step:

@@ -200,7 +200,9 @@ def index(value: object, key: object, *, qmp: bool, shown: Shown) -> object:
 
 
 def _place(key: object, shown: Shown) -> int:
-    if isinstance(key, int | float) and not isinstance(key, bool) and key == int(key):
+    if isinstance(key, int) and not isinstance(key, bool):
+        return key
+    if isinstance(key, float) and key.is_integer():
         return int(key)
     raise EvaluationFailed(f"{_name(shown)} is a list: its items have whole numbers")
 
@@ -213,7 +215,7 @@ def optional(value: object, key: object, *, qmp: bool, shown: Shown) -> Maybe:
         case Mapping():
             found = find(value, key, qmp=qmp)
             return EMPTY if found is ABSENT else Maybe(found)
-        case list() | tuple():
+        case list() | tuple() if not isinstance(key, float):
             place = _place(key, shown)
             return Maybe(value[place]) if 0 <= place < len(value) else EMPTY
         case _:

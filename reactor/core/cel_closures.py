@@ -158,7 +158,9 @@ class Translator:
         arguments: list[Evaluate],
         price: int | None,
     ) -> Evaluate:
-        if all(isinstance(argument, Constant) for argument in arguments):
+        # value() of a constant stands in optMap(), where nobody may ever ask for it.
+        constant = all(isinstance(argument, Constant) for argument in arguments)
+        if constant and node.function != "value":
             return _computed_now(node, function, arguments)
         if self._depth and price is not None:
             return charged(function, arguments, price)

@@ -166,6 +166,9 @@ def size(value: object) -> object:
     raise mismatch("size()", value)
 
 
+_KEYS = frozenset({"bool", "double", "int", "string"})
+
+
 def is_in(value: object, container: object, meter: Meter | None = None) -> object:
     """``value in container``: an item of a list, a key of a map."""
     match container:
@@ -173,7 +176,7 @@ def is_in(value: object, container: object, meter: Meter | None = None) -> objec
             if meter is not None:
                 meter.spend(0, container)
             return any(equal(value, item, meter) for item in container)
-        case Mapping():
+        case Mapping() if kind(value) in _KEYS:
             return find(container, value, qmp=False) is not ABSENT
         case _:
             raise mismatch("in", value, container)
@@ -219,7 +222,9 @@ def _nothing() -> object:
 
 
 def _has_value(value: object) -> object:
-    return isinstance(value, Maybe) and value.there
+    if isinstance(value, Maybe):
+        return value.there
+    raise mismatch("hasValue()", value)
 
 
 def _value(value: object) -> object:

@@ -242,7 +242,7 @@ def _await_condition(world: World, run: Run, op: AwaitCondition) -> Flow:
 
 def _await_status(world: World, run: Run, op: AwaitStatus) -> Flow:
     cursor, guest = run.cursor, world.guest_of(run)
-    if cursor.limit is None:
+    if cursor.limit is None and op.limit > 0:
         cursor.limit = world.now + op.limit
     if guest.connected:
         if not fresh_facts(world, run, frozenset({"status"})):
@@ -253,7 +253,7 @@ def _await_status(world: World, run: Run, op: AwaitStatus) -> Flow:
             return NEXT
         if op.limit == 0:
             return Failed(f"the guest {op.problem}: it is {guest.status}")
-    if world.now >= cursor.limit and op.limit > 0:
+    if cursor.limit is not None and world.now >= cursor.limit:
         return Failed(f"the guest {op.problem} for {render_duration(op.limit)}")
     return _watch(world, run)
 

@@ -266,7 +266,7 @@ class Host:
         return [
             effect.outcome
             for effect in self.seen(RunChanged)
-            if isinstance(effect, RunChanged) and effect.outcome
+            if isinstance(effect, RunChanged) and effect.ended is not None
         ]
 
     def verdicts(self, path: str | None = None) -> list[str]:

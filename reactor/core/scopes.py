@@ -1,0 +1,204 @@
+"""What expressions see: the variables of an event and of a run, built when they are needed."""
+
+from collections.abc import Callable
+from dataclasses import fields
+
+from reactor.core.event import Event
+from reactor.core.expr import Answer, EvaluationFailed, Expression, Scope
+from reactor.core.guest import Guest
+from reactor.core.marks import SELF, MarkKind
+from reactor.core.policy import EventWait, Step, StepOptions
+from reactor.core.program import Section
+from reactor.core.run import Role, Run
+from reactor.core.template import Tree, render_tree
+from reactor.core.world import World
+
+
+class RenderFailed(Exception):  # noqa: N818 - the reason why a step fails, not an error of ours
+    """A template has no value here; the text is the reason."""
+
+
+def facts_of(expression: Expression) -> frozenset[str]:
+    """What must be asked afresh before this condition is looked at."""
+    facts = {
+        fact for path, fact in _FACTS.items() if expression.needs(path)
+    }
+    return frozenset(facts)
+
+
+_FACTS = {"guest.status": "status", "guest.migrating": "migrating"}
+
+
+def holds(world: World, run: Run, expression: Expression, event: Event | None = None) -> Answer:
+    """Whether a condition of a run holds now; ``event`` is a wait's candidate."""
+    return expression.holds(run_scope(world, run, event))
+
+
+def render(world: World, run: Run, tree: Tree) -> object:
+    """The value of a template, or of a whole tree of them.
+
+    Raises:
+        RenderFailed: one of them has no value here. In handlers they never
+            fail: people must be told even when a detail is missing.
+    """
+    if run.section is not Section.STEPS and run.role is not Role.ARM:
+        return render_leniently(world, run, tree)
+    try:
+        return render_tree(tree, run_scope(world, run))
+    except EvaluationFailed as failure:
+        raise RenderFailed(failure.reason) from None
+
+
+def render_leniently(world: World, run: Run, tree: Tree) -> object:
+    """The value, with ``<error: REASON>`` where a template has none."""
+    return render_tree(tree, run_scope(world, run), lenient=True)
+
+
+def render_slugged(world: World, run: Run, tree: Tree) -> object:
+    """The text, with everything that came from an expression made safe for a file name.
+
+    Raises:
+        RenderFailed: a template in it has no value here.
+    """
+    try:
+        return render_tree(tree, run_scope(world, run), slugged=True)
+    except EvaluationFailed as failure:
+        raise RenderFailed(failure.reason) from None
+
+
+class LazyEventScope:
+    """The scope of a trigger's ``where`` and ``by``: built once per event, if at all."""
+
+    __slots__ = ("_event", "_scope", "_world")
+
+    def __init__(self, world: World, event: Event) -> None:
+        self._world = world
+        self._event = event
+        self._scope: Scope | None = None
+
+    def get(self) -> Scope:
+        """The scope; every candidate of the event shares it."""
+        if self._scope is None:
+            world, event = self._world, self._event
+            guest = world.guests[event.guest]
+            values: dict[str, object] = {
+                "event": event_view(event),
+                "data": event.data,
+                "guest": guest_view(world, guest),
+                "host": host_view(world),
+            }
+            self._scope = Scope(values, now=world.now, marked=_marked(world, event.guest))
+        return self._scope
+
+    def key_value(self, by: Expression) -> tuple[str, str]:
+        """The value of ``by`` as part of a key, or the reason why there is none."""
+        try:
+            value = by.value(self.get())
+        except EvaluationFailed as failure:
+            return "", failure.reason
+        if isinstance(value, bool):
+            return str(value).lower(), ""
+        if isinstance(value, str | int | float):
+            return str(value), ""
+        return "", f"`{by.source}` is not a text, a number or a boolean"
+
+
+def run_scope(world: World, run: Run, event: Event | None = None) -> Scope:
+    """Everything that the expressions of a run's steps may name."""
+    origin = run.origin
+    at_hand = event or origin.event
+    values: dict[str, object] = {
+        "event": event_view(at_hand),
+        "data": at_hand.data,
+        "trigger": {
+            "event": event_view(origin.event),
+            "data": origin.event.data,
+            "count": origin.count,
+            "index": origin.index,
+        },
+        "guest": guest_view(world, world.guest_of(run)),
+        "host": host_view(world),
+        "run": _run_view(run),
+        "vars": run.vars,
+        "steps": {
+            name: {"ok": saved.ok, "result": saved.result, "error": saved.error}
+            for name, saved in run.saved.items()
+        },
+    }
+    return Scope(values, now=world.now, marked=_marked(world, run.guest))
+
+
+def event_view(event: Event) -> dict[str, object]:
+    """``event`` in expressions."""
+    return {
+        "name": event.name,
+        "time": event.time,
+        "received": event.received,
+        "guest": event.guest,
+        "synthetic": event.synthetic,
+        "own": event.own,
+    }
+
+
+def guest_view(world: World, guest: Guest) -> dict[str, object]:
+    """``guest`` in expressions."""
+    return {
+        "name": guest.name,
+        "uuid": guest.facts.uuid,
+        "host": world.config.host,
+        "kind": guest.facts.kind,
+        "labels": guest.labels,
+        "status": guest.status,
+        "qemu_version": guest.facts.qemu_version,
+        "memory": guest.facts.memory_bytes,
+        "migrating": guest.migrating,
+        "marks": [
+            {"kind": mark.kind.value, "id": mark.id, "as": mark.word, "reason": mark.reason}
+            for mark in world.marks.of(guest.name)
+        ],
+    }
+
+
+def host_view(world: World) -> dict[str, object]:
+    """``host`` in expressions."""
+    return {"name": world.config.host, "labels": world.config.host_labels}
+
+
+def _run_view(run: Run) -> dict[str, object]:
+    view: dict[str, object] = {
+        "id": run.id,
+        "policy": run.policy,
+        "started": run.started,
+        "attempt": run.cursor.attempt,
+        "nth": run.nth,
+    }
+    if run.section is not Section.STEPS:
+        view["failed_step"] = run.failed_step
+        view["error"] = run.error
+        view["outcome"] = run.outcome.value if run.outcome else ""
+    return view
+
+
+def _marked(world: World, guest: str) -> Callable[[str, str, str | None], bool]:
+    def marked(kind: str, mark_id: str, word: str | None = None) -> bool:
+        own = SELF if kind in {MarkKind.GUEST, MarkKind.HOST} else mark_id
+        return bool(world.marks.find(guest, kind, own, word))
+
+    return marked
+
+
+def describe(world: World, run: Run, step: Step) -> dict[str, object]:
+    """A step's rendered members, for an audit's ``would run``."""
+    members: dict[str, object] = {}
+    for field in fields(step):
+        value = getattr(step, field.name)
+        match value:
+            case StepOptions() | None:
+                continue
+            case Expression():
+                members[field.name] = value.source
+            case EventWait():
+                members[field.name] = list(value.events)
+            case _:
+                members[field.name] = render_leniently(world, run, value)
+    return members
