@@ -75,6 +75,11 @@ class Dictionary:
         entry = self.entries.get(key)
         return None if entry is None else entry.value
 
+    def inner(self, key: str) -> "Dictionary":
+        """The mapping below this key; an empty one where there is none."""
+        node = self.get(key)
+        return node if isinstance(node, Dictionary) else Dictionary(self.place, {})
+
 
 @dataclass(frozen=True, slots=True)
 class Broken:
@@ -86,28 +91,17 @@ class Broken:
 Node = Scalar | Sequence | Dictionary | Broken
 
 
-def plain(node: Node) -> object:
-    """The node as lists, dicts and scalars; a broken part stays the ``Broken`` it is."""
-    match node:
-        case Scalar(_, _, value):
-            return value
-        case Sequence(_, items):
-            return [plain(item) for item in items]
-        case Dictionary(_, entries):
-            return {key: plain(entry.value) for key, entry in entries.items()}
-        case Broken():
-            return node
+def items_of(node: Node | None, path: str) -> Iterator[tuple[Node, str]]:
+    """The items of a list with their paths, or the one node that stands for a list."""
+    if isinstance(node, Sequence):
+        for index, item in enumerate(node.items):
+            yield item, f"{path}/{index}"
+    elif node is not None:
+        yield node, path
 
 
-def find(node: Node, location: Iterator[str | int]) -> Node:
-    """The node that lies deepest on this way of keys and indices."""
-    for step in location:
-        below: Node | None = None
-        if isinstance(node, Dictionary) and isinstance(step, str):
-            below = node.get(step)
-        elif isinstance(node, Sequence) and isinstance(step, int):
-            below = node.items[step]
-        if below is None:
-            return node
-        node = below
-    return node
+def mappings_of(node: Node | None, path: str) -> Iterator[tuple[Dictionary, str]]:
+    """Those of the items that are mappings."""
+    for item, below in items_of(node, path):
+        if isinstance(item, Dictionary):
+            yield item, below

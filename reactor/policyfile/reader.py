@@ -25,11 +25,13 @@ class Document:
     """One document: its tree, and the text from which alone it can be read again.
 
     ``place`` is where its first key stands; ``source`` begins with that line.
+    ``is_sound`` is false when the reader found a problem in it.
     """
 
     root: Node
     source: str
     place: Place
+    is_sound: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,7 @@ def read(text: str, file: str, first_line: int = 1) -> Reading:
         first_line: the number of the text's first line in that file.
     """
     text, problems = clean(text, file, first_line)
+    is_clean = not problems
     documents: list[Document] = []
     chunks = (chunk for chunk in split(text, first_line) if not is_empty(chunk))
     for chunk in islice(chunks, MAX_DOCUMENTS):
@@ -60,7 +63,8 @@ def read(text: str, file: str, first_line: int = 1) -> Reading:
         root = composer.compose()
         problems.extend(composer.problems)
         if root is not None:
-            documents.append(_document(chunk, root))
+            is_sound = is_clean and not composer.problems
+            documents.append(_document(chunk, root, is_sound=is_sound))
     beyond = next(chunks, None)
     if beyond is not None:
         problem = f"a file cannot hold more than {MAX_DOCUMENTS} documents"
@@ -69,12 +73,12 @@ def read(text: str, file: str, first_line: int = 1) -> Reading:
     return Reading(tuple(documents), tuple(sorted(problems, key=lambda found: found.place)))
 
 
-def _document(chunk: Chunk, root: Node) -> Document:
+def _document(chunk: Chunk, root: Node, *, is_sound: bool) -> Document:
     first, *others = chunk.text.split("\n")
     # A mapping in braces may stand behind the marker; its column must stay.
     lines = [first.replace("---", "   ", 1) if first.startswith("---") else first, *others]
     source = "\n".join(lines[root.place.line - chunk.line :])
-    return Document(root, source.rstrip() + "\n", root.place)
+    return Document(root, source.rstrip() + "\n", root.place, is_sound)
 
 
 class _GiveUpError(Exception):

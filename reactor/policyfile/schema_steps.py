@@ -15,6 +15,7 @@ from reactor.policyfile.values import (
     Condition,
     Duration,
     EventName,
+    Label,
     Maybe,
     OneOrMany,
     SaveName,
@@ -55,7 +56,7 @@ class Step(Model):
     """The options that every step may have."""
 
     name: Annotated[
-        str | None, Maybe(), Field(description="A name for people: in traces and topics.")
+        Label | None, Maybe(), Field(description="A name for people: in traces and topics.")
     ] = None
     if_: Annotated[
         Condition | None,

@@ -63,8 +63,3 @@ DOCUMENTS: Mapping[str, str] = {
     "runbook": "write its steps into the policies that need them",
     "test": "keep it in a folder that is not loaded",
 }
-EXPRESSION_NAMES: Mapping[str, str] = {
-    "host.free": "watch the room of the dumps folder from outside",
-    "message": _SOURCE,
-    "topic": _SOURCE,
-}

@@ -251,6 +251,16 @@ AnyTemplate = Annotated[Any, WithJsonSchema({"format": "template"})]
 
 Text = Annotated[str, AfterValidator(_not_blank), Field(json_schema_extra={"pattern": r"\S"})]
 
+
+def _no_template(value: str) -> str:
+    if "${" in value:
+        raise wrong("a step's name cannot hold a template", "write plain text")
+    return value
+
+
+Label = Annotated[str, AfterValidator(_no_template)]
+"""A name for people; it is shown before anything can be rendered."""
+
 LimitText = Annotated[
     Limit,
     BeforeValidator(_limit),

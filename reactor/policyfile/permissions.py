@@ -1,0 +1,5 @@
+"""placeholder"""
+
+
+def forbidden(policy, config):
+    return []
