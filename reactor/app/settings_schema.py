@@ -1,0 +1,192 @@
+"""The settings as they are written, key by key."""
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
+
+from reactor.adapters.mqtt.options import MqttOptions
+from reactor.adapters.qmp.address import parse_address
+from reactor.adapters.qmp.pattern import parse_pattern
+from reactor.core.policy import Limit, LimitScope
+from reactor.errors import SettingsError
+from reactor.policyfile.schema_base import Complaint, Model
+from reactor.policyfile.values import (
+    TUPLE,
+    Choice,
+    CommandName,
+    LimitText,
+    Maybe,
+    OneOrMany,
+    Spelling,
+    wrong,
+)
+
+_VISIBLE = r"[^\x00-\x1f\x7f-\x9f]*[^\x00-\x20\x7f-\xa0][^\x00-\x1f\x7f-\x9f]*"
+
+Name = Annotated[str, Spelling(_VISIBLE, "name", "write visible characters")]
+PathText = Annotated[str, Spelling(_VISIBLE, "path", "write the path of a file or folder")]
+Labels = dict[str, str]
+
+
+def _parses(parse: Callable[[str], object]) -> AfterValidator:
+    """The text itself, when the adapter that gets it can read it."""
+
+    def check(text: str) -> str:
+        try:
+            parse(text)
+        except SettingsError as error:
+            raise wrong(error.problem, error.fix) from None
+        return text
+
+    return AfterValidator(check)
+
+
+def _over_all(limit: Limit) -> Limit:
+    if limit.scope is LimitScope.KEY:
+        problem = "a key belongs to one policy, and this limit counts over all of them"
+        raise wrong(problem, "use `per guest` or `per host`")
+    return limit
+
+
+Address = Annotated[PathText, _parses(parse_address)]
+Pattern = Annotated[PathText, _parses(parse_pattern)]
+AnyLimit = Annotated[LimitText, AfterValidator(_over_all)]
+Limits = Annotated[tuple[AnyLimit, ...], OneOrMany(), Field(min_length=1)]
+
+
+class Guest(Model):
+    """An entry of ``guests``: a pattern of sockets, or one guest by its name."""
+
+    discover: Annotated[Pattern | None, Maybe()] = None
+    name: Annotated[Name | None, Maybe()] = None
+    qmp: Annotated[Address | None, Maybe()] = None
+    labels: Annotated[Labels | None, Maybe()] = None
+
+    @classmethod
+    def complaints(cls, data: Mapping[str, object]) -> Iterator[Complaint]:
+        """Exactly one of the two kinds, and that one whole."""
+        named = data.keys() & {"name", "qmp"}
+        if "discover" in data and named:
+            problem = (
+                "`discover` finds guests, `name` and `qmp` name one: an entry does one of them"
+            )
+            yield Complaint("discover", problem, "make them two entries")
+        elif len(named) == 1 and "discover" not in data:
+            missing = "qmp" if "name" in named else "name"
+            yield Complaint(None, f"the key `{missing}` is missing", f"add `{missing}:`")
+        elif not named and "discover" not in data and data.keys() <= {"labels"}:
+            problem = "the entry names no guest"
+            yield Complaint(None, problem, "write `discover:`, or `name:` and `qmp:`")
+
+
+class Mqtt(Model):
+    """The broker."""
+
+    url: Name
+    username: Annotated[Name | None, Maybe()] = None
+    password_file: Annotated[PathText | None, Maybe()] = None
+    prefix: Annotated[Name | None, Maybe()] = None
+    ca_file: Annotated[PathText | None, Maybe()] = None
+    cert_file: Annotated[PathText | None, Maybe()] = None
+    key_file: Annotated[PathText | None, Maybe()] = None
+    client_id: Annotated[Name | None, Maybe()] = None
+
+    @classmethod
+    def complaints(cls, data: Mapping[str, object]) -> Iterator[Complaint]:
+        """What the link to the broker says of these values together."""
+        known = {key: value for key, value in data.items() if key in cls.model_fields}
+        texts = {key: value for key, value in known.items() if isinstance(value, str)}
+        is_whole = "url" in texts and len(texts) == len(known)
+        if not is_whole or not all(text.strip() for text in texts.values()):
+            return  # a simpler problem is told already
+        told = ""
+        for part in ({"url": texts["url"]}, texts):  # it stops at its first problem
+            if (problem := _broker_problem(part)) and problem.problem != told:
+                told = problem.problem
+                key = min((key for key in texts if key in told), key=told.find, default="url")
+                yield Complaint(key, told, problem.fix)
+
+
+def _broker_problem(texts: Mapping[str, str]) -> SettingsError | None:
+    """What is wrong with these values of ``mqtt``; no file is looked at."""
+    # Whether the real one can be read is asked by who uses it, when it does.
+    stand_in = {key: Path(os.devnull) for key in texts if key.endswith("_file")}
+    try:
+        MqttOptions.parse(
+            texts["url"],
+            host="host",
+            prefix=texts.get("prefix", "reactor"),
+            username=texts.get("username"),
+            password_file=stand_in.get("password_file"),
+            ca_file=stand_in.get("ca_file"),
+            cert_file=stand_in.get("cert_file"),
+            key_file=stand_in.get("key_file"),
+        )
+    except SettingsError as error:
+        return error
+    return None
+
+
+class Journal(Model):
+    """The journal."""
+
+    path: Annotated[PathText | None, Maybe()] = None
+
+
+class Host(Model):
+    """This machine."""
+
+    name: Annotated[Name | None, Maybe()] = None
+    labels: Annotated[Labels | None, Maybe()] = None
+
+
+class Qmp(Model):
+    """Permissions of QMP commands."""
+
+    allow: Annotated[tuple[CommandName, ...], TUPLE] = ()
+
+
+class Dumps(Model):
+    """Where memory dumps go."""
+
+    folder: Annotated[PathText | None, Maybe()] = None
+    allow: Annotated[tuple[PathText, ...], TUPLE] = ()
+
+
+class LimitsOf(Model):
+    """Limits over all policies."""
+
+    reset: Annotated[Limits | None, Maybe()] = None
+    dump: Annotated[Limits | None, Maybe()] = None
+    destroy: Annotated[Limits | None, Maybe()] = None
+
+
+class File(Model):
+    """Everything that a settings file may hold."""
+
+    guests: Annotated[tuple[Guest, ...], TUPLE] = ()
+    rules: Annotated[tuple[PathText, ...], TUPLE] = ()
+    mqtt: Annotated[Mqtt | None, Maybe()] = None
+    journal: Annotated[Journal | None, Maybe()] = None
+    host: Annotated[Host | None, Maybe()] = None
+    qmp: Annotated[Qmp | None, Maybe()] = None
+    dumps: Annotated[Dumps | None, Maybe()] = None
+    limits: Annotated[LimitsOf | None, Maybe()] = None
+    enforcement: Annotated[Annotated[str, Choice(("audit", "enforce"))] | None, Maybe()] = None
+
+
+LATER: Mapping[str, str] = {
+    "guests.agent": "take it out",
+    "libvirt": "take it out; name the guests' QMP sockets under `guests`",
+    "web": "take it out",
+    "exec": "take it out; policies can `publish`",
+    "journal.keep": "take it out; nothing is removed from the journal yet",
+    "dumps.quota": "take it out, and watch the folder from outside",
+    "dumps.keep": "take it out, and remove old dumps from outside",
+    "dumps.keep_last": "take it out, and remove old dumps from outside",
+    "dumps.free": "take it out, and watch the room on the disk from outside",
+}
+"""Settings that are not built yet, each with a fix."""

@@ -1,0 +1,1 @@
+"""The command line: one module for each verb, heavy imports only where a verb needs them."""

@@ -1,0 +1,102 @@
+"""``reactor check``: everything that can be known of policies before they run."""
+
+from collections import Counter
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from reactor.cli.exits import Exit, UsageError
+from reactor.cli.problems import as_data, show_problems
+from reactor.cli.screen import Output, Screen, to_json, until_readers_leave
+from reactor.cli.verbs import add_verb
+from reactor.errors import Problem, Severity
+
+if TYPE_CHECKING:
+    from reactor.app.settings import Settings
+    from reactor.policyfile.check import Loaded
+
+Paths = Annotated[
+    list[Path] | None,
+    typer.Argument(metavar="PATH...", help="Policy files, or folders of them.", show_default=False),
+]
+Form = Annotated[
+    Output, typer.Option("-o", "--output", help="For people, or a JSON list for programs.")
+]
+Strict = Annotated[bool, typer.Option("--strict", help="A warning counts as an error.")]
+Config = Annotated[
+    Path | None,
+    typer.Option(
+        "-c",
+        "--config",
+        metavar="FILE",
+        help="Check against these settings too: allowed commands, the dumps folder. Without "
+        "PATH their rules are checked.",
+    ),
+]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Give the program this verb."""
+    add_verb(
+        app,
+        check,
+        "reactor check rules/",
+        "reactor check rules/ -c /etc/reactor/reactor.yaml --strict",
+        "reactor check rules/ -o json",
+    )
+
+
+def check(
+    paths: Paths = None, output: Form = "text", strict: Strict = False, config: Config = None
+) -> int:
+    """Check policy files before they run.
+
+    YAML, keys, values, expressions, and what the settings allow. Exit code 1 when something is
+    wrong.
+    """
+    from reactor.policyfile.check import check_allowed, load
+
+    settings = _settings(config)
+    if not paths and settings is None:
+        fix = "name a policy file, a folder, or settings with -c"
+        raise UsageError("reactor check", "nothing is named to be checked", fix)
+    loaded = load(paths or (settings.rules if settings else ()))
+    problems = list(loaded.problems)
+    if settings is not None:
+        problems += check_allowed(loaded.policies, settings.engine_config())
+    problems.sort(key=lambda problem: problem.place)
+    until_readers_leave(partial(_show, problems, loaded, output))
+    bad = {Severity.ERROR, Severity.WARNING} if strict else {Severity.ERROR}
+    return Exit.FINDINGS if any(one.severity in bad for one in problems) else Exit.OK
+
+
+def _settings(config: Path | None) -> "Settings | None":
+    if config is None:
+        return None
+    from reactor.app.settings_layers import Flags
+    from reactor.app.settings_load import load_settings
+
+    return load_settings(Flags(config=config))
+
+
+def _show(problems: Sequence[Problem], loaded: "Loaded", output: Output) -> None:
+    if output == "json":
+        print(to_json([as_data(problem) for problem in problems], indent=2))
+        return
+    screen = Screen()
+    show_problems(problems, screen)
+    screen.line(_summary(problems, len(loaded.policies), loaded.files))
+
+
+def _summary(problems: Sequence[Problem], policies: int, files: int) -> str:
+    counts = Counter(problem.severity for problem in problems)
+    found = [_counted(counts[kind], kind.value) for kind in Severity if counts[kind]]
+    sound = f"{_counted(policies, 'sound policy', 'sound policies')} in {_counted(files, 'file')}"
+    return f"{', '.join(found) or 'no problems'}; {sound}"
+
+
+def _counted(number: int, one: str, many: str = "") -> str:
+    return f"{number} {one if number == 1 else many or one + 's'}"
