@@ -28,9 +28,11 @@ from reactor.core.cel_evaluate import (
     equality,
     fallback,
     listed,
+    literal_equality,
     local,
     logic,
     mapped,
+    membership,
     negation,
     not_strictly_false,
     strict,
@@ -75,7 +77,7 @@ _CHARGED = frozenset({"_+_", "contains", "endsWith", "glob", "slug", "startsWith
 
 
 class Translator:
-    """Turns one tree into functions; ``metered`` afterwards says that it has macros."""
+    """Turns one tree into functions; ``metered`` afterwards says that it needs a meter."""
 
     __slots__ = ("_depth", "_locals", "metered")
 
@@ -201,13 +203,19 @@ class Translator:
         """``==`` and ``!=``."""
         left, right = map(self.translate, node.args)
         same = node.function == "_==_"
-        return equality(left, right, same=same, metered=self._depth > 0)
+        if isinstance(left, Constant):
+            left, right = right, left
+        if isinstance(right, Constant):
+            return literal_equality(left, right.value, same=same)
+        self.metered = True
+        return equality(left, right, same=same)
 
     def containment(self, node: Call) -> Evaluate:
         """``value in list``."""
         value, container = map(self.translate, node.args)
-        if not self._depth:
-            return lambda env: is_in(value(env), container(env))
+        if isinstance(container, Constant):
+            return membership(value, container.value)
+        self.metered = True
         return lambda env: is_in(value(env), container(env), env[METER])
 
     def lookup(self, node: Call) -> Evaluate:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from reactor.core.cel_access import Env, Evaluate
-from reactor.core.cel_functions import add
+from reactor.core.cel_functions import add, is_in
 from reactor.core.cel_values import (
     EvaluationFailed,
     Exhausted,
@@ -20,7 +20,9 @@ from reactor.core.cel_values import (
 )
 
 METER = "@meter"
-"""The variable that holds the bound of an evaluation with macros."""
+"""The variable that holds the bound of an evaluation that could take long."""
+
+_FAILURE_WORK = 1000
 
 
 class Constant:
@@ -123,26 +125,45 @@ def choice(condition: Evaluate, yes: Evaluate, no: Evaluate) -> Evaluate:
     return choose
 
 
-def equality(left: Evaluate, right: Evaluate, *, same: bool, metered: bool) -> Evaluate:
-    """``left == right``, and with ``same`` false ``left != right``."""
-    if isinstance(left, Constant):
-        left, right = right, left
-    if isinstance(right, Constant) and isinstance(right.value, str | bool):
-        literal, kind = right.value, type(right.value)
+_ATOMS = frozenset({str, int, float, bool})
 
-        def compare_literal(env: Env) -> object:
-            value = left(env)
-            if type(value) is kind:
-                return (value == literal) is same
-            return equal(value, literal) is same
 
-        return compare_literal
+def literal_equality(value: Evaluate, literal: object, *, same: bool) -> Evaluate:
+    """``value == literal``, and with ``same`` false ``value != literal``."""
+    quick = type(literal) if type(literal) in _ATOMS else None
 
     def compare(env: Env) -> object:
-        meter = env[METER] if metered else None
-        return equal(left(env), right(env), meter) is same
+        found = value(env)
+        if type(found) is quick:
+            return (found == literal) is same
+        return equal(found, literal) is same
 
     return compare
+
+
+def equality(left: Evaluate, right: Evaluate, *, same: bool) -> Evaluate:
+    """``left == right`` of any two values; needs the meter, they may be large."""
+
+    def compare(env: Env) -> object:
+        one, other = left(env), right(env)
+        if type(one) is type(other) and type(one) in _ATOMS and not isinstance(one, str):
+            return (one == other) is same
+        return equal(one, other, env[METER]) is same
+
+    return compare
+
+
+def membership(value: Evaluate, items: object) -> Evaluate:
+    """``value in [...]`` where the list is written out."""
+    texts = {item for item in items if isinstance(item, str)} if isinstance(items, list) else None
+
+    def contained(env: Env) -> object:
+        found = value(env)
+        if type(found) is str and texts is not None:
+            return found in texts
+        return is_in(found, items)
+
+    return contained
 
 
 def strict(function: Callable[..., object], arguments: Sequence[Evaluate]) -> Evaluate:
@@ -263,5 +284,7 @@ class Loop:
             env[self.item] = item
             if self.condition(env) is not True:
                 break
-            env[self.total] = attempt(self.step, env)
+            so_far = env[self.total] = attempt(self.step, env)
+            if isinstance(so_far, EvaluationFailed):
+                meter.spend(_FAILURE_WORK)
         return self.end(env)

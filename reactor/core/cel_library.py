@@ -192,7 +192,7 @@ _NEEDS = {
 COMPUTED = GETTERS | _NEEDS.keys()
 """The functions that the library computes, one value or two in, one out."""
 
-MATCHES_MAX = 16_384
+MATCHES_MAX = 8192
 """Characters that ``matches()`` looks at: its time is linear, but not its factor."""
 
 

@@ -17,7 +17,7 @@ TEXT_MAX = 1 << 20
 LIST_MAX = 100_000
 DEPTH_MAX = 64
 
-_ITEM_WORK = 16
+_ITEM_WORK = 32
 _NODE_SIZE = 8
 
 ABSENT = object()
@@ -85,7 +85,7 @@ class Meter:
             elif isinstance(value, list | tuple | Mapping):
                 self._work -= len(value) * _ITEM_WORK
         if self._work < 0:
-            raise Exhausted("it takes too long: the values are too large for its macros")
+            raise Exhausted("it takes too long: the values are too large")
 
 
 _TYPES: dict[type, tuple[str, str]] = {
@@ -258,7 +258,7 @@ def _plain_atom(value: object) -> object:
                 return value
             raise EvaluationFailed("the number is infinite or not a number")
         case datetime():
-            return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+            return f"{_fraction(value.astimezone(UTC).isoformat()[:-6])}Z"
         case timedelta():
             return f"{_seconds(value)}s"
         case TypeName(name):
@@ -271,6 +271,10 @@ def _plain_atom(value: object) -> object:
 
 def _seconds(value: timedelta) -> str:
     micros = value // timedelta(microseconds=1)
-    sign = "-" if micros < 0 else ""
     whole, rest = divmod(abs(micros), 1_000_000)
-    return f"{sign}{whole}" + f".{rest:06}".rstrip("0") if rest else f"{sign}{whole}"
+    return f"{'-' if micros < 0 else ''}{_fraction(f'{whole}.{rest:06}')}"
+
+
+def _fraction(text: str) -> str:
+    """The number without zeros at the end of its fraction."""
+    return text.rstrip("0").rstrip(".") if "." in text else text
