@@ -95,11 +95,17 @@ def refuse_other_files(path: Path) -> None:
     """Nothing, when the file is empty or begins like every SQLite file.
 
     Raises:
-        JournalError: it cannot be read, or holds something else.
+        JournalError: it is not there, cannot be read, or holds something else.
     """
     try:
         with path.open("rb") as file:
             start = file.read(len(HEADER))
+    except FileNotFoundError as error:
+        raise JournalError(
+            path,
+            "there is no journal here",
+            "start the daemon first ('reactor run'), or name its journal",
+        ) from error
     except OSError as error:
         raise _unreadable(path, error) from error
     if start and start != HEADER:

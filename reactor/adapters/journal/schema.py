@@ -213,12 +213,6 @@ def open_for_reading(path: Path) -> sqlite3.Connection:
     Raises:
         JournalError: no journal there, not one of ours, a newer or older one.
     """
-    if not path.exists():
-        raise JournalError(
-            path,
-            "there is no journal here",
-            "start the daemon first ('reactor run'), or name its journal",
-        )
     refuse_other_files(path)
     connection = sqlite3.connect(
         f"{path.resolve().as_uri()}?mode=ro",

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from reactor.adapters.journal import Batch, InputRow, Journal, Limits
 
-NOW = 1_800_000_000.25
+NOW = 1_800_000_000.123456
 
 
 def now() -> float:

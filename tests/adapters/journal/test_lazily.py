@@ -83,6 +83,23 @@ async def test_the_oldest_rows_are_dropped_and_counted(
         assert journal.reader.counters() == {"history.dropped": 3}
 
 
+@pytest.mark.parametrize(
+    "limits",
+    [
+        pytest.param(Limits(lazy_rows=5), id="rows"),
+        pytest.param(Limits(lazy_bytes=6000), id="bytes"),
+    ],
+)
+async def test_rows_that_were_written_do_not_count_any_more(path: Path, limits: Limits) -> None:
+    """A full buffer after each of ten commits drops nothing."""
+    async with opened(path, limits) as journal:
+        for first in range(0, 50, 5):
+            journal.lazily([row(number, size=1000) for number in range(first, first + 5)])
+            await journal.commit(Batch())
+        assert numbers(journal) == list(range(50))
+        assert journal.statistics().history_dropped == 0
+
+
 async def test_a_row_that_sqlite_cannot_hold_is_dropped_alone(path: Path) -> None:
     """All that came with it is journaled: rows, a commit, a removal from the outbox."""
     bad = InputRow(float("nan"), "g", "event", "X", b"")

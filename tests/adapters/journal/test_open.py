@@ -37,8 +37,11 @@ def powerless(folder: Path) -> Iterator[None]:
     with ExitStack() as undo:
         if os.geteuid() == 0:
             for each in (folder, *folder.parents):
-                undo.callback(each.chmod, stat.S_IMODE(each.stat().st_mode))
-                each.chmod(stat.S_IMODE(each.stat().st_mode) | 0o055)
+                mode = stat.S_IMODE(each.stat().st_mode)
+                # The group stays root's, so both bits count.
+                if mode & 0o011 != 0o011:
+                    undo.callback(each.chmod, mode)
+                    each.chmod(mode | 0o011)
             os.seteuid(65534)
             undo.callback(os.seteuid, 0)
         else:
@@ -59,6 +62,11 @@ def reading_refusal(path: Path) -> str:
     with pytest.raises(JournalError) as caught:
         Reader(path)
     return str(caught.value)
+
+
+def open_files() -> list[str]:
+    """What this process has open."""
+    return [str(file.readlink()) for file in Path("/proc/self/fd").iterdir() if file.is_symlink()]
 
 
 def sqlite_file(path: Path, *statements: str) -> None:
@@ -267,6 +275,28 @@ def test_a_file_that_cannot_be_read_is_refused(path: Path) -> None:
     )
 
 
+def test_a_folder_that_cannot_be_entered_is_refused(tmp_path: Path) -> None:
+    """To the daemon and to readers."""
+    path = tmp_path / "closed" / "journal.db"
+    make_journal(path)
+    path.parent.chmod(0o000)
+    with powerless(tmp_path):
+        texts = [refusal(path), reading_refusal(path)]
+    path.parent.chmod(0o700)
+    assert texts == [
+        (
+            f"{path}: the folder {path.parent} cannot be written: Permission denied\n"
+            "  fix: give the user that runs reactor the right to write there, "
+            "or set another 'journal.path'"
+        ),
+        (
+            f"{path}: the file cannot be opened: Permission denied\n"
+            "  fix: give the user that runs reactor the right to read and write it, "
+            "or set another 'journal.path'"
+        ),
+    ]
+
+
 def test_a_damaged_page_is_found_at_the_start(path: Path) -> None:
     """The check reads the whole file, not just the pages that the start needs."""
     make_journal(path, rows=2000)
@@ -368,6 +398,7 @@ def test_a_journal_that_lost_a_table_is_refused(path: Path) -> None:
         "  fix: this is a fault of reactor: report it with this text"
     )
     assert [refusal(path), refusal(path)] == [text, text]
+    assert [file for file in open_files() if file.startswith(str(path))] == []
 
 
 def test_a_file_system_without_wal_is_refused(path: Path) -> None:
@@ -389,6 +420,13 @@ def test_a_missing_journal_is_refused_to_readers(path: Path) -> None:
         "  fix: start the daemon first ('reactor run'), or name its journal"
     )
     assert not path.exists()
+    path.touch()
+    below = path / "journal.db"
+    assert reading_refusal(below) == (
+        f"{below}: the file cannot be opened: Not a directory\n"
+        "  fix: give the user that runs reactor the right to read and write it, "
+        "or set another 'journal.path'"
+    )
 
 
 def test_an_older_journal_is_refused_to_readers(path: Path) -> None:

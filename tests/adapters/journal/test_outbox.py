@@ -125,6 +125,13 @@ async def test_wait_returns_when_a_message_is_there(path: Path) -> None:
             id="room for one more",
         ),
         pytest.param(
+            [event("a", 0.0), event("b")],
+            [event("c")],
+            ["a", "b", "c"],
+            {},
+            id="nothing gives way while there is room",
+        ),
+        pytest.param(
             [event("a"), event("b"), event("c")],
             [event("d"), event("e")],
             ["a", "b", "c"],
