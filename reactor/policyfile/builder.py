@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from reactor.core import policy as core
 from reactor.core.expr import STEPS, Expression
 from reactor.core.marks import MarkKind
-from reactor.core.template import Tree, compile_tree
+from reactor.core.template import Tree, compile_template
 from reactor.policyfile import schema
 from reactor.policyfile.expressions import Compiler
 from reactor.policyfile.nodes import Dictionary, items_of, mappings_of
@@ -90,7 +90,8 @@ def _selector(guests: schema.Guests | None) -> core.Selector:
 
 @functools.cache
 def _default(text: str) -> Tree:
-    return compile_tree(text, STEPS)
+    """A template that the language has where the author wrote none."""
+    return compile_template(text, STEPS)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,9 +3,9 @@
 from dataclasses import dataclass, field
 
 from reactor.core.expr import Expression, Names, compile_expression
-from reactor.core.template import Tree, compile_tree
+from reactor.core.template import Template, Tree, TreePath, compile_tree
 from reactor.errors import Code, ExpressionError, Place, Problem
-from reactor.policyfile.nodes import Broken, Dictionary, Node, Scalar, Sequence
+from reactor.policyfile.nodes import Node, Scalar, find, plain
 
 
 @dataclass(slots=True)
@@ -42,37 +42,31 @@ class Compiler:
         else:
             self.expressions[id(node)] = made
 
-    def tree(self, node: Node | None, names: Names, path: str) -> None:
-        """Compile every ``${...}`` in the strings of this value."""
-        if node is not None:
-            self.trees[id(node)] = self._tree(node, names, path)
+    def tree(self, node: Node, names: Names, path: str) -> Tree:
+        """Compile every ``${...}`` in the strings of this value; None where one is wrong."""
 
-    def _tree(self, node: Node, names: Names, path: str) -> Tree:
-        match node:
-            case Scalar(_, _, str(text)):
-                try:
-                    return compile_tree(text, names)
-                except ExpressionError as error:
-                    self._failed(node, error, path)
-                    return None
-            case Scalar(_, _, value):
-                return value
-            case Sequence(_, items):
-                return [
-                    self._tree(item, names, f"{path}/{index}") for index, item in enumerate(items)
-                ]
-            case Dictionary(_, entries):
-                return {
-                    key: self._tree(entry.value, names, f"{path}/{key}")
-                    for key, entry in entries.items()
-                }
-            case Broken():
-                return None
+        def report(below: TreePath, error: ExpressionError) -> None:
+            self._failed(find(node, below), error, "/".join([path, *map(str, below)]))
 
-    def _failed(self, node: Scalar, error: ExpressionError, path: str) -> None:
+        tree = self.trees[id(node)] = compile_tree(plain(node), names, report)
+        return tree
+
+    def _failed(self, node: Node, error: ExpressionError, path: str) -> None:
+        if isinstance(node, Scalar) and node.is_cut and str(node.value).count('"') % 2:
+            problem = "` #` begins a comment: the expression ends here, inside a text"
+            self.note(node.end, Code.EXPRESSION, problem, "put it in single quotes", path)
+            return
         code = Code.NOT_BUILT if "not built yet" in error.problem else Code.EXPRESSION
-        self.note(node.place_of(error.column - 1), code, error.problem, error.fix, path)
+        place = node.place_of(error.column - 1) if isinstance(node, Scalar) else node.place
+        self.note(place, code, error.problem, error.fix, path)
 
     def note(self, place: Place, code: Code, problem: str, fix: str, path: str) -> None:
         """Note what is wrong."""
         self.problems.append(Problem(place, code, problem, fix, path=path))
+
+
+def filled(tree: Tree, filler: str) -> Tree:
+    """The text of a template with something in the place of each expression."""
+    if not isinstance(tree, Template):
+        return tree
+    return "".join(part if isinstance(part, str) else filler for part in tree.parts)

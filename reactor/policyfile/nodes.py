@@ -1,6 +1,6 @@
 """The tree of one YAML document, with the place of every key and of every value."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from reactor.errors import Place
@@ -12,13 +12,15 @@ PlainValue = str | int | float | bool | None
 class Scalar:
     """One value; ``style`` is ``'``, ``"``, ``|``, ``>``, or empty for a plain one.
 
-    ``end`` is the place just behind its last character.
+    ``end`` is the place just behind its last character. ``is_cut``: it is
+    plain, and ends where a comment begins.
     """
 
     place: Place
     end: Place
     value: PlainValue
     style: str
+    is_cut: bool = False
 
     @property
     def is_absent(self) -> bool:
@@ -105,3 +107,29 @@ def mappings_of(node: Node | None, path: str) -> Iterator[tuple[Dictionary, str]
     for item, below in items_of(node, path):
         if isinstance(item, Dictionary):
             yield item, below
+
+
+def plain(node: Node) -> object:
+    """The node as lists, dicts and scalars; what is broken is null."""
+    match node:
+        case Scalar(_, _, value):
+            return value
+        case Sequence(_, items):
+            return [plain(item) for item in items]
+        case Dictionary(_, entries):
+            return {key: plain(entry.value) for key, entry in entries.items()}
+        case Broken():
+            return None
+
+
+def find(node: Node, path: Iterable[str | int]) -> Node:
+    """The node at the end of this way of keys and indices; a scalar ends the way."""
+    for step in path:
+        match node:
+            case Sequence(_, items):
+                node = items[int(step)]
+            case Dictionary(_, entries):
+                node = entries[str(step)].value
+            case Scalar() | Broken():
+                return node
+    return node

@@ -1,5 +1,94 @@
-"""placeholder"""
+"""What the settings must permit: commands that reach the host, dumps outside their folder."""
+
+import posixpath
+from collections.abc import Iterator, Mapping
+from fnmatch import fnmatchcase
+
+from reactor.core import catalog
+from reactor.core.config import EngineConfig
+from reactor.core.policy import GuestDump, Policy, QmpStep, Step
+from reactor.core.template import Tree
+from reactor.core.text import closest
+from reactor.errors import Code, Problem
+from reactor.policyfile.expressions import filled
+
+_FILE = "file:"
 
 
-def forbidden(policy, config):
-    return []
+def forbidden(policy: Policy, config: EngineConfig) -> Iterator[Problem]:
+    """What these settings do not permit this policy; only what is certain before it runs."""
+    for section in (
+        policy.arm,
+        policy.steps,
+        policy.on_failure,
+        policy.on_limit,
+        policy.finally_,
+    ):
+        for step in section:
+            match step:
+                case QmpStep(_, command, arguments):
+                    yield from _command(policy, step, command, arguments, config)
+                case GuestDump(_, to):
+                    yield from _target(policy, step, to, config)
+                case _:
+                    pass
+
+
+def _problem(step: Step, problem: str, fix: str) -> Problem:
+    options = step.options
+    return Problem(options.place, Code.NOT_ALLOWED, problem, fix, path=options.path)
+
+
+def _command(
+    policy: Policy, step: Step, command: str, arguments: Tree, config: EngineConfig
+) -> Iterator[Problem]:
+    given = arguments if isinstance(arguments, Mapping) else {}
+    known = {name: filled(value, "x") for name, value in given.items()}
+    if command not in config.allow and catalog.needs_allow(command, known):
+        guess = None if catalog.is_known(command) else closest(command, catalog.known_commands())
+        fix = f"add `{command}` to `qmp.allow` of the settings, or take the step out"
+        yield _problem(
+            step,
+            f"the policy `{policy.name}` may not send `{command}`: `qmp.allow` does not name it",
+            f"did you mean `{guess}`?" if guess else fix,
+        )
+    if command == "dump-guest-memory" and isinstance(given.get("protocol"), str):
+        yield from _raw_target(policy, step, str(given["protocol"]), config)
+
+
+def _raw_target(
+    policy: Policy, step: Step, protocol: str, config: EngineConfig
+) -> Iterator[Problem]:
+    """A raw dump without templates: QEMU takes its ``protocol`` as it stands."""
+    path = protocol.removeprefix(_FILE)
+    if path == protocol:
+        if "dump-guest-memory" not in config.allow:
+            problem = f"the policy `{policy.name}` may not dump to {protocol!r}: it is no file"
+            fix = "dump to a file, or add `dump-guest-memory` to `qmp.allow` of the settings"
+            yield _problem(step, problem, fix)
+    elif not path.startswith("/"):
+        problem = f"QEMU would take {path!r} from a folder of its own"
+        yield _problem(step, problem, "write an absolute path, or use `guest: dump`")
+    else:
+        yield from _target(policy, step, path, config)
+
+
+def _target(policy: Policy, step: Step, to: Tree, config: EngineConfig) -> Iterator[Problem]:
+    """A dump that certainly leaves the dumps folder.
+
+    What a template gives becomes one harmless part of a name: any such part
+    stands for all of them.
+    """
+    folder = posixpath.normpath(config.dumps_folder)
+    path = posixpath.normpath(posixpath.join(folder, str(filled(to, "x"))))
+    if path.startswith(folder.rstrip("/") + "/"):
+        return
+    pattern = posixpath.normpath(posixpath.join(folder, str(filled(to, "*"))))
+    if any(fnmatchcase(permitted, pattern) for permitted in config.dumps_allow):
+        return
+    yield _problem(
+        step,
+        f"the policy `{policy.name}` may not dump to {path}: it is outside `dumps.folder`"
+        f" ({folder})",
+        "use a relative path, or add it to `dumps.allow` of the settings",
+    )

@@ -95,10 +95,14 @@ class _Composer:
     events: Iterator[yaml.Event] = field(default_factory=lambda: iter(()))
     nodes: int = 0
     flow: list[Spot] = field(default_factory=list)
+    lines: list[str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.lines = [*self.chunk.text.split("\n"), ""]  # a value may end behind the text
 
     def compose(self) -> Node | None:
         """The root of the document, or None when YAML itself cannot be read."""
-        for number, line in enumerate(self.chunk.text.split("\n")):
+        for number, line in enumerate(self.lines):
             if line.startswith("%"):
                 finding = Finding("a YAML directive is not allowed", "take the line out")
                 self._note(self._place(Spot(number, 0)), finding)
@@ -181,8 +185,9 @@ class _Composer:
             problem = "inside { } or [ ] a value without quotes cannot hold `?`"
             self._note(place, Finding(problem, in_quotes(text)), Code.YAML)
             return Broken(place)
+        behind = self.lines[end.line - self.chunk.line][end.column - 1 :]
         try:
-            return Scalar(place, end, resolve(text), "")
+            return Scalar(place, end, resolve(text), "", behind.lstrip().startswith("#"))
         except NumberError:
             problem = f"`{text[:40]}` is no number that QEMU could take"
             fix = "use a finite number of at most 64 bits, or put it in single quotes"

@@ -7,9 +7,13 @@ policy whose models found some.
 from dataclasses import dataclass, field
 
 from reactor.core.expr import ARM, CONDITION, HANDLERS, STEPS, TRIGGER, Names
+from reactor.core.template import Tree
+from reactor.core.topics import topic_problem
 from reactor.errors import Code, Place
-from reactor.policyfile.expressions import Compiler
+from reactor.policyfile.expressions import Compiler, filled
 from reactor.policyfile.nodes import Dictionary, Node, Scalar, items_of, mappings_of
+from reactor.policyfile.schema_steps import DUMP_FORMATS
+from reactor.policyfile.values import meant
 
 ON_LIMIT = Names(
     "`on_limit`", tuple(name for name in HANDLERS.allowed if name != "vars"), HANDLERS.members
@@ -86,9 +90,25 @@ class _Walk:
         for key in STEP_CONDITIONS:
             self.compiler.condition(step.get(key), names, f"{path}/{key}")
         for key in STEP_TEMPLATES:
-            self.compiler.tree(step.get(key), names, f"{path}/{key}")
+            if node := step.get(key):
+                tree = self.compiler.tree(node, names, f"{path}/{key}")
+                self._known(key, node, tree, f"{path}/{key}")
         for key in WAIT_CONDITIONS:
             self.compiler.condition(step.inner("wait").get(key), names, f"{path}/wait/{key}")
         for verb in ("mark", "clear"):
             for key in MARK_TEMPLATES:
-                self.compiler.tree(step.inner(verb).get(key), names, f"{path}/{verb}/{key}")
+                if node := step.inner(verb).get(key):
+                    self.compiler.tree(node, names, f"{path}/{verb}/{key}")
+
+    def _known(self, key: str, node: Node, tree: Tree, path: str) -> None:
+        """Note what is wrong with a text whatever its templates will give."""
+        text = filled(tree, "…")
+        if not isinstance(text, str):
+            return
+        if key == "publish" and (problem := topic_problem(text)):
+            fix = "write a topic such as alert/critical"
+            self.compiler.note(node.place, Code.WRONG_VALUE, problem, fix, path)
+        if key == "format" and text == tree and text not in DUMP_FORMATS:
+            fix = meant(text, DUMP_FORMATS)
+            problem = f"`{text}` is no dump format"
+            self.compiler.note(node.place, Code.WRONG_VALUE, problem, fix, path)
