@@ -26,7 +26,7 @@ from reactor.core.engine import Engine
 from reactor.core.marks import Mark
 from reactor.core.policy import Policy
 from reactor.core.run import Run
-from reactor.errors import BrokerError, PolicyError
+from reactor.errors import BrokerError, Place, PolicyError
 from reactor.policyfile.check import build_policy
 
 STOP_S = 5.0
@@ -143,7 +143,7 @@ class Daemon:
             if stored is None:
                 continue
             try:
-                known[revision] = build_policy(stored.source, f"journal:{revision}")
+                known[revision] = build_policy(stored.source, Place(f"journal:{revision}", 1, 1))
             except PolicyError as error:
                 log.error("a policy of an open run is gone", problem=str(error))  # noqa: TRY400
         return known

@@ -26,7 +26,7 @@ def advance(world: World, run: Run) -> None:  # noqa: C901 - one case for each k
         if isinstance(op, Finish):
             _finish_section(world, run, op.section)
             continue
-        run.cursor.wake = run.cursor.wake if run.cursor.sent else None
+        run.cursor.wake = None
         flow = perform(world, run, op)
         match flow:
             case Simple.BLOCK:
@@ -57,7 +57,7 @@ def _options(program: Program, run: Run) -> StepOptions:
 def _deadline_passed(world: World, run: Run) -> bool:
     """Whether a deadline was due; it is acted upon then."""
     cursor = run.cursor
-    if cursor.sent and cursor.answer is None:
+    if cursor.pending and not _given_up(world, run):
         return False
     if run.deadline is not None and world.now >= run.deadline:
         _run_timed_out(world, run)
@@ -68,6 +68,20 @@ def _deadline_passed(world: World, run: Run) -> bool:
         _step_failed(world, run, f"the step did not end within {limit}", unknown=False)
         return True
     return False
+
+
+def _given_up(world: World, run: Run) -> bool:
+    """Whether the answers are so late that they count as lost."""
+    cursor = run.cursor
+    if cursor.answer_by is None or world.now < cursor.answer_by:
+        return False
+    for effect in cursor.pending:
+        world.asked.pop(effect, None)
+    cursor.pending.clear()
+    if cursor.sent:
+        cursor.answer = Answered(cursor.sent, lost="no answer came within its deadline")
+        return False
+    return True
 
 
 def _run_timed_out(world: World, run: Run) -> None:

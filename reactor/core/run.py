@@ -62,8 +62,8 @@ class Cursor(msgspec.Struct, omit_defaults=True):
 
     Times are on the engine's clock. ``deadline`` bounds the attempt, ``limit``
     the present operation, ``wake`` is the next look. ``pending`` pairs effect
-    ids that are not answered with what they were for; ``fresh`` are the facts
-    just answered. ``sent`` is the id of a changing command in flight.
+    ids that are not answered with what they were for, ``answer_by`` is when
+    they count as lost; ``fresh`` are the facts just answered. ``sent`` is the id of a changing command in flight.
     ``armed`` is the counter of an event wait that listens already, ``caught``
     what it caught.
     """
@@ -75,6 +75,7 @@ class Cursor(msgspec.Struct, omit_defaults=True):
     limit: float | None = None
     wake: float | None = None
     pending: dict[str, str] = {}
+    answer_by: float | None = None
     fresh: set[str] = set()
     answer: Answered | None = None
     sent: str = ""
@@ -119,10 +120,10 @@ class Run(msgspec.Struct, omit_defaults=True):
     def next_wake(self) -> float | None:
         """The earliest time at which this run wants to be looked at, or None."""
         cursor = self.cursor
-        if cursor.sent:
-            # A command in flight is answered by the adapter before anything
-            # else is decided: its outcome would be unknown.
-            return cursor.wake
+        if cursor.pending:
+            # What is asked is answered soon, and decides first: a deadline that
+            # cut in would leave the outcome of a command unknown.
+            return cursor.answer_by
         times = [t for t in (cursor.wake, cursor.limit, cursor.deadline) if t is not None]
         if self.deadline is not None:
             times.append(self.deadline)

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import fields
 
+from reactor.core import template
 from reactor.core.event import Event
 from reactor.core.expr import Answer, EvaluationFailed, Expression, Scope
 from reactor.core.guest import Guest
@@ -54,14 +55,14 @@ def render_leniently(world: World, run: Run, tree: Tree) -> object:
     return render_tree(tree, run_scope(world, run), lenient=True)
 
 
-def render_slugged(world: World, run: Run, tree: Tree) -> object:
+def render_slugged(world: World, run: Run, tree: Tree) -> str:
     """The text, with everything that came from an expression made safe for a file name.
 
     Raises:
         RenderFailed: a template in it has no value here.
     """
     try:
-        return render_tree(tree, run_scope(world, run), slugged=True)
+        return template.render_slugged(tree, run_scope(world, run))
     except EvaluationFailed as failure:
         raise RenderFailed(failure.reason) from None
 

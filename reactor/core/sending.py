@@ -17,9 +17,6 @@ from reactor.core.world import CommandRow, World
 COMMAND_LIMIT = 60.0
 """Seconds QEMU has to answer a command, where the step says nothing shorter."""
 
-ANSWER_GRACE = 5.0
-"""Seconds after a command's deadline in which the adapter says what became of it."""
-
 BUSY_PAUSE = 0.25
 
 _FILE = "file:"
@@ -60,7 +57,7 @@ def _target_path(world: World, run: Run, op: CheckTarget) -> str | Failed | None
         if not text.startswith("/"):
             return Failed(f"the dump path {text!r} must be absolute in a raw command")
     else:
-        text = str(scopes.render_slugged(world, run, op.to))
+        text = scopes.render_slugged(world, run, op.to)
     path = posixpath.normpath(posixpath.join(config.dumps_folder, text))
     folder = posixpath.normpath(config.dumps_folder)
     inside = path.startswith(folder.rstrip("/") + "/")
@@ -78,9 +75,6 @@ def send(world: World, run: Run, op: Send) -> Flow:
         answer, cursor.answer = cursor.answer, None
         return _answered(world, run, op, answer)
     if cursor.sent:
-        if cursor.wake is not None and world.now >= cursor.wake:
-            lost = Answered(cursor.sent, lost="no answer came within its deadline")
-            return _answered(world, run, op, lost)
         return BLOCK
     if not guest.connected:
         guest.watchers.add(run.id)
@@ -111,7 +105,6 @@ def _send_now(world: World, run: Run, op: Send) -> Flow:
         run.new_id(), run.guest, command, arguments, deadline, catalog.changes(command), run.id
     )
     cursor.sent = execute.id
-    cursor.wake = execute.deadline + ANSWER_GRACE
     if op.await_pc is not None:
         cursor.armed = op.await_pc
         guest.listeners.add(run.id)
@@ -213,7 +206,6 @@ def _note_own(world: World, run: Run, command: str, arguments: Mapping[str, obje
 def _answered(world: World, run: Run, op: Send, answer: Answered) -> Flow:
     cursor = run.cursor
     cursor.sent = ""
-    cursor.wake = None
     world.touch(run)
     if answer.error is not None:
         return _refused_by_qemu(world, run, op, answer)

@@ -37,6 +37,13 @@ DERIVED_MAX = 10_000
 """Engine's own events that may follow from one input: policies in a loop end here."""
 
 
+PATH_LIMIT = 10.0
+"""Seconds the file system has to answer."""
+
+ANSWER_GRACE = 5.0
+"""Seconds after its deadline in which the adapter says what became of a command."""
+
+
 class CommandRow(msgspec.Struct, frozen=True):
     """A command that counts for the settings' limits; ``kind`` is reset, dump, destroy."""
 
@@ -114,6 +121,8 @@ class World:
         """Let a question or command of a run leave; its answer finds the run again."""
         self.asked[effect.id] = run.id
         run.cursor.pending[effect.id] = purpose
+        deadline = effect.deadline if isinstance(effect, Execute) else self.now + PATH_LIMIT
+        run.cursor.answer_by = deadline + ANSWER_GRACE
         self.effects.append(effect)
 
     def guest_of(self, run: Run) -> Guest:

@@ -1,0 +1,172 @@
+"""The index finds exactly the triggers that an event could start."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reactor.core.event import Event
+from reactor.core.matching import PLANS_KEPT, Index, Selection, look_up, named
+from reactor.core.policy import Policy
+from tests.core.simulation import policy
+
+
+def _policy(name: str, trigger: str, more: str = "") -> Policy:
+    return policy(
+        f"policy: {name}\ndescription: d\n{more}trigger: {trigger}\nsteps:\n  - log: x\n"
+    )
+
+
+def _found(policies: list[Policy], event: str, **data: object) -> list[str]:
+    selection = Index(policies).selection("web-1", {})
+    plan = selection.plan(event)
+    if plan is None:
+        return []
+    return sorted(c.policy.name for c in plan.candidates(Event(event, "web-1", data)))
+
+
+@pytest.mark.parametrize(
+    ("trigger", "event", "data", "found"),
+    [
+        pytest.param("{event: A}", "A", {}, True, id="name"),
+        pytest.param("{event: A}", "B", {}, False, id="another name"),
+        pytest.param("{event: [A, B]}", "B", {}, True, id="list"),
+        pytest.param("{event: 'A*'}", "AB", {}, True, id="glob"),
+        pytest.param("{event: 'A*'}", "BA", {}, False, id="glob that does not fit"),
+        pytest.param("{event: [A, 'A*']}", "A", {}, True, id="name and glob: once"),
+        pytest.param("{event: A, where: data.x == \"y\"}", "A", {"x": "y"}, True, id="equal"),
+        pytest.param("{event: A, where: data.x == \"y\"}", "A", {"x": "z"}, False, id="not equal"),
+        pytest.param("{event: A, where: data.x == \"y\"}", "A", {}, False, id="absent"),
+        pytest.param("{event: A, where: data.x == 1}", "A", {"x": True}, False, id="true is not 1"),
+        pytest.param("{event: A, where: data.x == true}", "A", {"x": True}, True, id="boolean"),
+        pytest.param("{event: A, where: data.x == 1}", "A", {"x": [1]}, False, id="a list"),
+        pytest.param(
+            "{event: A, where: data.node_name == \"n\"}", "A", {"node-name": "n"}, True, id="hyphen"
+        ),
+        pytest.param(
+            "{event: A, where: data.a.b == \"n\"}", "A", {"a": {"b": "n"}}, True, id="nested"
+        ),
+        pytest.param(
+            "{event: A, where: data.a.b == \"n\"}", "A", {"a": "n"}, False, id="nested in a text"
+        ),
+        pytest.param(
+            "{event: A, where: data.a == \"n\" && data.b == 2}",
+            "A",
+            {"a": "n", "b": 3},
+            False,
+            id="the second equality counts",
+        ),
+        pytest.param(
+            "{event: A, where: data.a == \"n\" && data.b == 2}",
+            "A",
+            {"a": "n", "b": 2},
+            True,
+            id="both",
+        ),
+    ],
+)
+def test_candidates(trigger: str, event: str, data: dict[str, object], found: bool) -> None:  # noqa: FBT001
+    """A trigger is a candidate when its name and its equalities hold."""
+    assert _found([_policy("p", trigger)], event, **data) == (["p"] if found else [])
+
+
+def test_what_the_index_cannot_decide_is_left_as_residue() -> None:
+    """Equalities are taken out of the condition, the rest is for CEL."""
+    selection = Selection([_policy("p", '{event: A, where: data.x == "y" && data.n > 3}')])
+    plan = selection.plan("A")
+    assert plan is not None
+    (candidate,) = plan.candidates(Event("A", "g", {"x": "y"}))
+    assert candidate.checks == ((("x",), "y"),)
+    assert candidate.residue is not None
+    assert candidate.residue.reads == {"data.n"}
+
+
+@pytest.mark.parametrize(
+    ("guests", "name", "labels", "selected"),
+    [
+        pytest.param("", "web-1", {}, True, id="default: every guest"),
+        pytest.param("guests: {name: web-1}\n", "web-1", {}, True, id="name"),
+        pytest.param("guests: {name: web-1}\n", "web-2", {}, False, id="another name"),
+        pytest.param("guests: {name: [web-2, 'db-*']}\n", "db-9", {}, True, id="list of globs"),
+        pytest.param("guests: {labels: {tier: prod}}\n", "x", {"tier": "prod"}, True, id="label"),
+        pytest.param("guests: {labels: {tier: prod}}\n", "x", {"tier": "dev"}, False, id="other"),
+        pytest.param("guests: {labels: {tier: prod}}\n", "x", {}, False, id="no label"),
+        pytest.param(
+            "guests: {labels: {tier: [prod, 'st*']}}\n", "x", {"tier": "stage"}, True, id="any"
+        ),
+        pytest.param(
+            "guests: {name: 'web-*', labels: {tier: prod}}\n", "web-1", {}, False, id="both hold"
+        ),
+        pytest.param(
+            "guests: {except: {name: web-1}}\n", "web-1", {}, False, id="except by name"
+        ),
+        pytest.param(
+            "guests: {except: {labels: {keep: '*'}}}\n", "x", {"keep": "y"}, False, id="by label"
+        ),
+        pytest.param("guests: {except: {labels: {keep: '*'}}}\n", "x", {}, True, id="not excepted"),
+    ],
+)
+def test_selection(guests: str, name: str, labels: dict[str, str], selected: bool) -> None:  # noqa: FBT001
+    """Which guests a policy is for."""
+    index = Index([_policy("p", "{event: A}", guests)])
+    assert [p.name for p in index.selection(name, labels).policies] == (["p"] if selected else [])
+
+
+def test_guests_with_the_same_policies_share_one_selection() -> None:
+    """Ten thousand guests cost one plan."""
+    index = Index([_policy("p", "{event: A}", "guests: {name: 'web-*'}\n")])
+    assert index.selection("web-1", {}) is index.selection("web-2", {})
+    assert index.selection("db-1", {}) is not index.selection("web-1", {})
+
+
+def test_a_hostile_monitor_cannot_fill_the_memory_with_names() -> None:
+    """Only so many names are remembered; the others are still answered."""
+    selection = Selection([_policy("p", "{event: 'A*'}")])
+    for number in range(PLANS_KEPT + 10):
+        assert selection.plan(f"A{number}") is not None
+    assert len(selection._plans) == PLANS_KEPT
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(["a", "b", "c-d", "e_f"]),
+        st.one_of(st.integers(-2, 2), st.booleans(), st.sampled_from(["x", "y"]), st.none()),
+    )
+)
+def test_the_index_agrees_with_the_whole_condition(data: dict[str, object]) -> None:
+    """Whatever an event carries, the hash look-up and CEL give the same answer."""
+    sources = [
+        'data.a == "x"',
+        "data.a == 1 && data.b == true",
+        'data.c_d == "y" && data.a != 2',
+        "data.e_f == 0 || data.a == 1",
+    ]
+    policies = [
+        _policy(f"p{n}", f"{{event: A, where: '{source}'}}") for n, source in enumerate(sources)
+    ]
+    from reactor.core.expr import Scope  # noqa: PLC0415
+
+    scope = Scope({"data": data})
+    whole = sorted(
+        p.name
+        for p in policies
+        if p.triggers[0].where is not None and p.triggers[0].where.holds(scope).truth
+    )
+    plan = Index(policies).selection("g", {}).plan("A")
+    assert plan is not None
+    matched = sorted(
+        c.policy.name
+        for c in plan.candidates(Event("A", "g", data))
+        if c.residue is None or c.residue.holds(scope).truth
+    )
+    assert matched == whole
+
+
+def test_a_member_with_both_signs_is_found() -> None:
+    """`a-b_c` reads as a_b_c."""
+    assert look_up({"a-b_c": 1}, ("a_b_c",)) == 1
+
+
+def test_named() -> None:
+    """A name, or a glob."""
+    assert named("BLOCK_JOB_READY", ["RESET", "BLOCK_JOB_*"])
+    assert not named("BLOCK_IO_ERROR", ["RESET", "BLOCK_JOB_*"])

@@ -1,0 +1,106 @@
+"""Counting over windows, and deadlines by name."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reactor.core.policy import Limit, LimitScope
+from reactor.core.timers import Timers
+from reactor.core.windows import HOUR, KEYS_KEPT, Starts, WindowCounts
+
+GUEST = {LimitScope.GUEST: "g", LimitScope.KEY: "g", LimitScope.HOST: "h"}
+LIMIT = Limit(2, 10.0, LimitScope.GUEST, "2 per 10s per guest")
+
+
+def test_a_window_is_open_at_its_old_end() -> None:
+    """What lies exactly one window back no longer counts."""
+    counts = WindowCounts([LIMIT])
+    counts.add("a", GUEST, 0.0)
+    counts.add("b", GUEST, 1.0)
+    assert counts.full(GUEST, 9.99) is LIMIT
+    assert counts.full(GUEST, 10.0) is None
+    counts.add("c", GUEST, 10.0)
+    assert counts.full(GUEST, 10.99) is LIMIT
+    assert counts.full(GUEST, 11.0) is None
+
+
+def test_a_place_that_is_given_back_no_longer_counts() -> None:
+    """As after a run that ended before its first step."""
+    counts = WindowCounts([LIMIT])
+    counts.add("a", GUEST, 0.0)
+    counts.add("b", GUEST, 0.0)
+    counts.remove("a", GUEST)
+    counts.remove("a", {**GUEST, LimitScope.GUEST: "another"})
+    assert counts.full(GUEST, 1.0) is None
+
+
+def test_other_scopes_do_not_count() -> None:
+    """A limit per guest is per guest."""
+    counts = WindowCounts([LIMIT])
+    counts.add("a", GUEST, 0.0)
+    counts.add("b", GUEST, 0.0)
+    assert counts.full({**GUEST, LimitScope.GUEST: "another"}, 0.0) is None
+    assert counts.longest == 10.0
+    assert WindowCounts([]).longest == 0.0
+
+
+@given(st.lists(st.floats(0, 5), max_size=60))
+def test_a_limit_is_never_exceeded_over_any_window(gaps: list[float]) -> None:
+    """Whatever the rhythm of the matches."""
+    counts = WindowCounts([LIMIT])
+    now, admitted = 0.0, list[float]()
+    for number, gap in enumerate(gaps):
+        now += gap
+        if counts.full(GUEST, now) is None:
+            counts.add(str(number), GUEST, now)
+            admitted.append(now)
+    for start in admitted:
+        assert sum(1 for at in admitted if start <= at < start + 10.0) <= 2
+
+
+def test_keys_are_bounded_and_the_least_used_goes_first() -> None:
+    """A storm of keys costs no more than KEYS_KEPT."""
+    counts, starts = WindowCounts([LIMIT]), Starts()
+    for number in range(KEYS_KEPT + 5):
+        counts.add("r", {**GUEST, LimitScope.GUEST: str(number)}, 0.0)
+        starts.add(str(number), 0.0)
+    assert starts.last("0") is None
+    assert starts.last(str(KEYS_KEPT)) == 0.0
+    assert len(counts._times[0]) == KEYS_KEPT
+
+
+def test_starts_count_the_last_hour() -> None:
+    """The hour is open at its old end."""
+    starts = Starts()
+    starts.add("k", 0.0)
+    starts.add("k", 1.0)
+    assert starts.within_hour("k", HOUR) == 1
+    assert starts.within_hour("k", 1.0) == 2
+    assert starts.within_hour("other", 1.0) == 0
+    assert starts.last("k") == 1.0
+    assert starts.last("other") is None
+
+
+def test_timers_come_due_in_order_and_once() -> None:
+    """A deadline that was moved is due at its new time only."""
+    timers = Timers()
+    timers.set("a", 5.0)
+    timers.set("b", 3.0)
+    timers.set("c", 4.0)
+    timers.set("a", 9.0)
+    timers.set("c", None)
+    timers.set("never", None)
+    assert timers.next() == 3.0
+    assert timers.due(8.9) == ["b"]
+    assert timers.due(9.0) == ["a"]
+    assert timers.next() is None
+    assert timers.due(100.0) == []
+
+
+def test_a_timer_that_moves_for_ever_does_not_fill_the_memory() -> None:
+    """The heap shrinks when it is mostly dead entries."""
+    timers = Timers()
+    for number in range(10_000):
+        timers.set("a", float(number))
+    assert timers.due(9_998.0) == []
+    assert len(timers._heap) <= 65
+    assert timers.due(9_999.0) == ["a"]
