@@ -136,7 +136,8 @@ class Limits:
     Times are seconds. ``window`` is how many messages may be unacknowledged,
     ``lookahead`` how many rows are held in memory. ``ack_s`` without an
     acknowledgement means that the broker hangs. A connection that lasted
-    ``stable_s`` forgives the failures before it. A row that was alone in
+    ``stable_s`` forgives the failures before it; why one was lost is told again
+    when the last loss is ``recent_s`` ago. A row that was alone in
     flight when the connection broke ``strikes`` times is given up, and so is
     one that met the broker's quota that often.
     """
@@ -146,6 +147,7 @@ class Limits:
     connect_s: float = 5.0
     ack_s: float = 30.0
     stable_s: float = 10.0
+    recent_s: float = 120.0
     first_delay_s: float = 0.25
     max_delay_s: float = 30.0
     retry_s: float = 1.0

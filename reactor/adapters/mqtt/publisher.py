@@ -25,7 +25,6 @@ log = logging.getLogger(__name__)
 # Mosquitto gives no reason to a client whose id another one takes over: that so
 # many connections are closed in so short a time is no accident.
 _THROWN_OUT = 3
-_RECENT_S = 120.0
 
 
 class _LinkLostError(Exception):
@@ -338,7 +337,6 @@ class Publisher:
 
     def _take_back(self, link: Link, how: Lost | None) -> None:
         """Rows that were in flight wait again; one that breaks every connection is dropped."""
-        self._take_answers(link)
         stuck = [job for job, _ in link.in_flight.values() if job.seq]
         if stuck and not self._progress and how is not None:
             # Nothing went through. One at a time from now on, to find out
@@ -360,7 +358,7 @@ class Publisher:
         """Say why, once for each change of the reason, and set the back-off."""
         now = asyncio.get_running_loop().time()
         self._failures = 0 if lasted_s >= self._limits.stable_s else self._failures + 1
-        if now - self._lost_at > _RECENT_S:
+        if now - self._lost_at > self._limits.recent_s:
             self._told_loss = ""
             self._closed_at.clear()
         self._lost_at = now

@@ -66,7 +66,7 @@ class Wire(aiomqtt.Client):
         paho's public ``disconnect`` would wait until the socket takes a packet.
         """
         self._hung_up = True
-        # While the thread connects the socket is its own: it looks at the flag.
+        # While the thread connects, the socket is its own; _adopt looks at the flag.
         if self._adopted:
             self._client._sock_close()  # noqa: SLF001
 
@@ -115,13 +115,11 @@ class Wire(aiomqtt.Client):
 
     def _on_socket_open(self, client: Client, userdata: object, sock: PahoSocket) -> None:
         """Called in the thread that connects, as soon as TCP and TLS are through."""
-        if self._hung_up:
-            sock.close()
-            raise ConnectionAbortedError
         super()._on_socket_open(client, userdata, sock)
         self._loop.call_soon_threadsafe(self._adopt)
 
     def _adopt(self) -> None:
+        # Comes before the first byte is written: that is a callback of the loop as well.
         self._adopted = True
         if self._hung_up:
             self.hang_up()

@@ -61,7 +61,7 @@ class ScriptedBroker:
 
     ``connack`` is asked with the version of a CONNECT (5 or 4 for 3.1.1),
     ``puback`` with a PUBLISH: a number is the reason code, bytes are sent as
-    they are.
+    they are. ``farewells`` counts the connections that ended in order.
     """
 
     connack: Callable[[int], bytes | Do] = accept_all
@@ -69,6 +69,7 @@ class ScriptedBroker:
     versions: list[int] = field(default_factory=list)
     published: list[Published] = field(default_factory=list)
     open_connections: int = 0
+    farewells: int = 0
     url: str = ""
 
     @contextlib.asynccontextmanager
@@ -115,6 +116,7 @@ class ScriptedBroker:
             elif kind == PINGREQ:
                 answer = b"\xd0\x00"
             else:
+                self.farewells += kind == DISCONNECT
                 return
             if answer is Do.CLOSE:
                 return

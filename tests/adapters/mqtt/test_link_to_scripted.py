@@ -1,14 +1,18 @@
 """Brokers that Mosquitto cannot play: old, mute, full, hostile, broken."""
 
 import asyncio
+import contextlib
 import socket
 import struct
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
 
 from reactor.adapters.mqtt import OutMessage
+from reactor.adapters.mqtt.backlog import Job
+from reactor.adapters.mqtt.link import connect
 from tests.adapters.mqtt.scripted import (
     ACCEPT_V311,
     BAD_VERSION,
@@ -329,24 +333,41 @@ async def test_a_topic_that_mqtt_cannot_carry_is_refused_here() -> None:
     ]
 
 
-async def test_a_connect_that_is_given_up_never_reaches_the_broker() -> None:
-    """The thread that connects cannot be stopped, but what it opens too late is closed."""
+@contextlib.contextmanager
+def full_listener() -> Iterator[socket.socket]:
+    """A listener whose queue is full: connect() hangs, as it does behind a firewall."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen(0)
-        # A full accept queue: the next SYN is not answered, so that connect() hangs.
-        address = listener.getsockname()
-        waiting = [socket.create_connection(address)]
-        try:
-            setup = rig(f"mqtt://127.0.0.1:{address[1]}")
-            async with setup.running() as publisher:
-                await until(lambda: publisher._connecting is not None)  # noqa: SLF001
-                await asyncio.sleep(0.1)
-                await publisher.close(0.1)
-            late = await asyncio.to_thread(_accept_two, listener)
-        finally:
-            for sock in waiting:
-                sock.close()
+        with socket.create_connection(listener.getsockname()):
+            yield listener
+
+
+async def test_a_connect_that_hangs_is_told() -> None:
+    """TCP gets as long as the connect may take, not as long as the system would wait."""
+    with full_listener() as listener:
+        url = f"mqtt://127.0.0.1:{listener.getsockname()[1]}"
+        setup = rig(url, replace(QUICK, connect_s=0.1))
+        async with setup.running():
+            await until(lambda: setup.listener.troubles, within_s=1)
+    assert setup.listener.troubles == [
+        text(
+            f"broker {url}",
+            "no answer",
+            "check host, port and the firewalls between here and there",
+        )
+    ]
+
+
+async def test_a_connect_that_is_given_up_never_reaches_the_broker() -> None:
+    """The thread that connects cannot be stopped, but what it opens too late is closed."""
+    with full_listener() as listener:
+        setup = rig(f"mqtt://127.0.0.1:{listener.getsockname()[1]}")
+        async with setup.running() as publisher:
+            await until(lambda: publisher._connecting is not None)  # noqa: SLF001
+            await asyncio.sleep(0.1)
+            await publisher.close(0.1)
+        late = await asyncio.to_thread(_accept_two, listener)
     assert late == b""
     assert setup.listener.log == []
 
@@ -359,6 +380,68 @@ def _accept_two(listener: socket.socket) -> bytes:
     with first, second:
         second.settimeout(5)
         return second.recv(100)
+
+
+async def test_a_socket_closed_right_after_a_publish_is_not_watched() -> None:
+    """Its number may be another connection's in the next turn of the loop."""
+    loop = asyncio.get_running_loop()
+    complaints: list[str] = []
+    loop.set_exception_handler(lambda _loop, context: complaints.append(str(context)))
+    async with ScriptedBroker().running() as broker:
+        link = await connect(rig(broker.url).options, QUICK, lambda: None)
+        link.publish(Job(OutMessage("a", b"x")), None)
+        link.abort()
+        await until(lambda: not broker.open_connections)
+    assert complaints == []
+
+
+async def test_why_a_message_was_refused_is_told_again_after_a_reconnect() -> None:
+    """Once for each connection: the operator may have changed the ACL in between."""
+
+    def puback(message: Published) -> int | Do:
+        if message.topic == f"{BASE}/end":
+            return Do.CLOSE if message.connection == 1 else 0
+        return 135 if message.topic == f"{BASE}/info" else 0
+
+    async with ScriptedBroker(puback=puback).running() as broker:
+        setup = rig(broker.url)
+        setup.state = [OutMessage(f"{BASE}/info", b"x"), OutMessage(f"{BASE}/info", b"y")]
+        setup.outbox.add(f"{BASE}/end", b"x")
+        async with setup.running():
+            await until(lambda: not setup.outbox.rows)
+    refused, closed, again = setup.listener.troubles
+    assert "refused" in refused
+    assert refused == again
+    assert "closed" in closed
+
+
+async def test_a_loss_long_after_the_last_one_is_told_again() -> None:
+    """And three of them far apart are no reason to suspect another daemon."""
+    broker = ScriptedBroker(puback=lambda message: Do.CLOSE if message.connection <= 4 else 0)
+    async with broker.running():
+        setup = rig(broker.url, replace(QUICK, recent_s=0.001))
+        async with setup.running():
+            await until(lambda: len(broker.versions) == 5)
+    assert setup.listener.troubles == 4 * [
+        text(f"broker {broker.url}", "it closed the connection", LOG)
+    ]
+
+
+async def test_close_says_offline_although_the_rows_do_not_get_through() -> None:
+    """A quarter of the time is kept for it; the rows stay in the outbox."""
+    broker = ScriptedBroker(
+        puback=lambda message: 0 if message.topic == AVAILABILITY else Do.NOTHING
+    )
+    async with broker.running():
+        setup = rig(broker.url)
+        setup.outbox.add(f"{BASE}/alert", b"x")
+        async with setup.running() as publisher:
+            await until(lambda: len(broker.published) == 2)
+            await publisher.close(0.4)
+        await until(lambda: not broker.open_connections)
+    assert broker.published[-1].payload == b"offline"
+    assert broker.farewells == 1
+    assert list(setup.outbox.rows) == [1]
 
 
 async def test_a_reset_in_the_middle_of_a_burst_leaves_no_writer_behind() -> None:
