@@ -38,7 +38,9 @@ def set_up_logs(
     handler.setFormatter(
         formatter(processors=[formatter.remove_processors_meta, *last], foreign_pre_chain=before)
     )
-    logging.basicConfig(handlers=[handler], level=number, force=True)
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(number)
 
 
 def _before(*, is_json: bool) -> Sequence[Processor]:

@@ -1,6 +1,5 @@
 """The settings as they are written, key by key."""
 
-import os
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated
@@ -112,8 +111,9 @@ class Mqtt(Model):
 
 def _broker_problem(texts: Mapping[str, str]) -> SettingsError | None:
     """What is wrong with these values of ``mqtt``; no file is looked at."""
-    # Whether the real one can be read is asked by who uses it, when it does.
-    stand_in = {key: Path(os.devnull) for key in texts if key.endswith("_file")}
+    # Whether the real one can be read is asked by who uses it, when it does; this
+    # module's own file stands in for it.
+    stand_in = {key: Path(__file__) for key in texts if key.endswith("_file")}
     try:
         MqttOptions.parse(
             texts["url"],

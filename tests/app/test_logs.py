@@ -1,0 +1,181 @@
+"""The daemon's log, as people and programs read it."""
+
+import asyncio
+import io
+import json
+import logging
+import re
+from collections.abc import Iterator
+
+import pytest
+import structlog
+
+from reactor.app.log_options import LogFormat, LogLevel
+from reactor.app.logs import set_up_logs
+
+
+class Stream(io.StringIO):
+    """A stream that may be a terminal, and that may break."""
+
+    def __init__(self, *, terminal: bool = False) -> None:
+        super().__init__()
+        self._terminal = terminal
+        self.broken = False
+
+    def isatty(self) -> bool:
+        """Whether a person looks at it."""
+        return self._terminal
+
+    def write(self, text: str) -> int:
+        """Take the text, or fail like a pipe that nobody reads."""
+        if self.broken:
+            raise BrokenPipeError
+        return super().write(text)
+
+
+@pytest.fixture(autouse=True)
+def _logs_as_before() -> Iterator[None]:
+    """The log of the tests themselves is left alone."""
+    root = logging.getLogger()
+    before = root.level, list(root.handlers)
+    yield
+    root.setLevel(before[0])
+    root.handlers[:] = before[1]
+    structlog.reset_defaults()
+
+
+def log_to(stream: Stream, form: LogFormat = "auto", level: LogLevel = "info") -> None:
+    """Log two lines of ours and one of a library."""
+    set_up_logs(form, level, stream)
+    log = structlog.get_logger("reactor")
+    log.debug("not said")
+    log.warning("monitor lost", guest="web-1", reason="it is gone")
+    logging.getLogger("asyncio").error("task %s failed", 3)
+
+
+def test_elsewhere_each_line_is_json() -> None:
+    """With its level and an RFC 3339 time in UTC; lines of libraries too."""
+    stream = Stream()
+    log_to(stream)
+    ours, theirs = map(json.loads, stream.getvalue().splitlines())
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d+Z", ours.pop("timestamp"))
+    assert ours == {
+        "event": "monitor lost",
+        "guest": "web-1",
+        "level": "warning",
+        "reason": "it is gone",
+    }
+    del theirs["timestamp"]
+    assert theirs == {"event": "task 3 failed", "level": "error"}
+
+
+def test_on_a_terminal_lines_are_for_people(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In colour, with the local time."""
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    stream = Stream(terminal=True)
+    log_to(stream)
+    ours, theirs = stream.getvalue().splitlines()
+    assert "\x1b[" in ours
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", ours)
+    assert re.fullmatch(
+        r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d \[warning *\] "
+        r"monitor lost guest=web-1 reason='it is gone'",
+        plain,
+    )
+    assert "task 3 failed" in theirs
+
+
+@pytest.mark.parametrize(
+    ("terminal", "no_color"),
+    [
+        pytest.param(True, "1", id="NO_COLOR on a terminal"),
+        pytest.param(False, "", id="console format in a file"),
+    ],
+)
+def test_colour_is_for_terminals_that_want_it(
+    monkeypatch: pytest.MonkeyPatch, terminal: bool, no_color: str
+) -> None:
+    """Elsewhere there is not one escape sequence."""
+    monkeypatch.setenv("NO_COLOR", no_color)
+    stream = Stream(terminal=terminal)
+    log_to(stream, "console")
+    assert "monitor lost" in stream.getvalue()
+    assert "\x1b" not in stream.getvalue()
+
+
+def test_the_format_can_be_chosen() -> None:
+    """JSON on a terminal, too."""
+    stream = Stream(terminal=True)
+    log_to(stream, "json")
+    assert json.loads(stream.getvalue().splitlines()[0])["event"] == "monitor lost"
+
+
+@pytest.mark.parametrize(
+    ("level", "lines"),
+    [
+        pytest.param("debug", 3, id="debug"),
+        pytest.param("info", 2, id="info"),
+        pytest.param("warning", 2, id="warning"),
+        pytest.param("error", 1, id="error"),
+    ],
+)
+def test_lines_below_the_level_are_not_written(level: LogLevel, lines: int) -> None:
+    """A debug, a warning and an error were logged."""
+    stream = Stream()
+    log_to(stream, level=level)
+    assert len(stream.getvalue().splitlines()) == lines
+
+
+def test_a_guest_cannot_steer_the_terminal() -> None:
+    """Its words are shown with escapes."""
+    stream = Stream()
+    set_up_logs("console", stream=stream)
+    structlog.get_logger().info("a\x1b[2Jb", text="\x9b31m", number=3)
+    (line,) = stream.getvalue().splitlines()
+    assert line.endswith("a\\x1b[2Jb number=3 text=\\x9b31m")
+
+
+@pytest.mark.parametrize("form", ["json", "console"])
+def test_an_exception_comes_with_its_trace(form: LogFormat) -> None:
+    """JSON keeps it on its one line."""
+    stream = Stream()
+    set_up_logs(form, stream=stream)
+    try:
+        _ = 1 // 0
+    except ZeroDivisionError:
+        structlog.get_logger().exception("internal error")
+    text = stream.getvalue()
+    assert "ZeroDivisionError" in text
+    assert (len(text.splitlines()) == 1) is (form == "json")
+
+
+def test_a_log_that_nobody_reads_does_not_stop_the_daemon() -> None:
+    """Lines are lost, and come again when somebody reads."""
+    stream = Stream()
+    set_up_logs(stream=stream)
+    log = structlog.get_logger()
+    stream.broken = True
+    log.error("lost")
+    logging.getLogger("library").error("lost, too")
+    stream.broken = False
+    log.error("read")
+    assert [json.loads(line)["event"] for line in stream.getvalue().splitlines()] == ["read"]
+
+
+def test_a_line_of_a_library_that_cannot_be_formatted_is_no_error(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """It is told on standard error, as Python does."""
+    set_up_logs(stream=Stream())
+    logging.getLogger("library").error("%d", "no number")
+    assert "--- Logging error ---" in capsys.readouterr().err
+
+
+def test_the_log_of_a_loop_goes_there_too() -> None:
+    """What asyncio says about a task that failed unseen is one of our lines."""
+    stream = Stream()
+    set_up_logs(stream=stream)
+    loop = asyncio.new_event_loop()
+    loop.call_exception_handler({"message": "nobody asked for this"})
+    loop.close()
+    assert json.loads(stream.getvalue())["event"] == "nobody asked for this"

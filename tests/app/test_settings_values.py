@@ -1,0 +1,184 @@
+"""What the settings say becomes values for the engine and the adapters."""
+
+import socket
+from pathlib import Path
+
+import pytest
+
+from reactor.adapters.qmp.pattern import parse_pattern
+from reactor.app.settings import Discovery, NamedGuest
+from reactor.app.settings_layers import Flags
+from reactor.core.config import EngineConfig
+from reactor.core.policy import Enforcement, Limit, LimitScope
+from reactor.errors import SettingsError
+from tests.app.settings_files import Machine
+
+EVERYTHING = """\
+guests:
+  - discover: /run/qemu/*.sock
+    labels: {tier: web}
+  - {name: db-1, qmp: /run/db.sock, labels: {tier: db}}
+  - {name: lab, qmp: '[::1]:4444'}
+rules: [/rules]
+mqtt:
+  url: mqtts://broker
+  username: me
+  password_file: /secret
+  prefix: lab/reactor
+  ca_file: /ca
+  cert_file: /cert
+  key_file: /key
+  client_id: my-id
+journal: {path: /journal.db}
+host: {name: host-1, labels: {rack: '12'}}
+qmp: {allow: [quit, memsave]}
+dumps: {folder: /crash, allow: [/other/a.kdump]}
+limits:
+  reset: [3 per 1h per guest, 10 per 10m per host]
+  dump: 1 at once per host
+  destroy: [1 per 1h per host]
+enforcement: audit
+"""
+
+
+def test_guests_are_patterns_and_names(machine: Machine) -> None:
+    """In their order, each with its labels."""
+    settings = machine.of(EVERYTHING)
+    assert settings.discoveries == (Discovery("/run/qemu/*.sock", {"tier": "web"}),)
+    assert settings.guests == (
+        NamedGuest("db-1", "unix:/run/db.sock", {"tier": "db"}),
+        NamedGuest("lab", "[::1]:4444"),
+    )
+
+
+def test_the_engine_gets_what_it_decides_by(machine: Machine) -> None:
+    """Every member of its configuration has a setting."""
+    assert machine.of(EVERYTHING).engine_config() == EngineConfig(
+        host="host-1",
+        host_labels={"rack": "12"},
+        allow=frozenset({"quit", "memsave"}),
+        dumps_folder="/crash",
+        dumps_allow=frozenset({"/other/a.kdump"}),
+        limits={
+            "reset": (
+                Limit(3, 3600.0, LimitScope.GUEST, "3 per 1h per guest"),
+                Limit(10, 600.0, LimitScope.HOST, "10 per 10m per host"),
+            ),
+            "dump": (Limit(1, None, LimitScope.HOST, "1 at once per host"),),
+            "destroy": (Limit(1, 3600.0, LimitScope.HOST, "1 per 1h per host"),),
+        },
+        enforcement=Enforcement.AUDIT,
+        has_broker=True,
+    )
+
+
+def test_without_settings_the_engine_gets_its_defaults(machine: Machine) -> None:
+    """But for the host's name, and there is no broker."""
+    settings = machine.settings()
+    assert settings.engine_config() == EngineConfig(host=socket.gethostname(), has_broker=False)
+    assert settings.mqtt_options() is None
+
+
+def test_the_broker_gets_all_its_settings(machine: Machine) -> None:
+    """Files that exist are passed on."""
+    for name in ("secret", "ca", "cert", "key"):
+        machine.write(f"here/{name}", "x")
+    here = machine.here
+    text = EVERYTHING
+    for name in ("secret", "ca", "cert", "key"):
+        text = text.replace(f": /{name}\n", f": {name}\n")
+    options = machine.of(text).mqtt_options()
+    assert options is not None
+    assert str(options.address) == "mqtts://broker:8883"
+    assert (options.host, options.prefix, options.client_id) == ("host-1", "lab/reactor", "my-id")
+    assert (options.username, options.password_file) == ("me", here / "secret")
+    assert (options.ca_file, options.cert_file) == (here / "ca", here / "cert")
+    assert options.key_file == here / "key"
+
+
+def test_the_broker_has_defaults(machine: Machine) -> None:
+    """Only the address is needed."""
+    options = machine.of("mqtt: {url: 'mqtt://b'}\nhost: {name: h}\n").mqtt_options()
+    assert options is not None
+    assert (options.prefix, options.client_id) == ("reactor", "reactor-h")
+    assert (options.username, options.password_file) == (None, None)
+
+
+def test_the_last_will_stands_where_the_other_topics_do(machine: Machine) -> None:
+    """A host's name that is no level of a topic is slugged in both."""
+    options = machine.of("mqtt: {url: 'mqtt://b'}\nhost: {name: my host/1}\n").mqtt_options()
+    assert options is not None
+    assert options.availability == "reactor/my-host-1/availability"
+
+
+def test_a_password_file_that_is_missing_is_told_when_the_broker_is_needed(
+    machine: Machine,
+) -> None:
+    """`reactor events` must not fail because it cannot read the daemon's password."""
+    text = "mqtt: {url: 'mqtt://b', username: me, password_file: /no/such/file}\n"
+    settings = machine.of(text)
+    with pytest.raises(SettingsError) as refused:
+        settings.mqtt_options()
+    assert str(refused.value).replace(f"{machine.here}/", "") == (
+        "try.yaml: mqtt: password_file /no/such/file cannot be read: No such file or directory\n"
+        "  fix: create the file and let reactor's user read it, or correct password_file"
+    )
+
+
+def test_relative_paths_begin_at_their_file(machine: Machine) -> None:
+    """Wherever the daemon is started."""
+    machine.write(
+        "etc/reactor.yaml",
+        "guests: [{discover: run/*.sock}, {name: a, qmp: a.sock}, {name: b, qmp: 'unix:b.sock'}]\n"
+        "rules: [rules, ../more]\njournal: {path: ./journal.db}\n"
+        "dumps: {folder: dumps, allow: [one.kdump]}\n"
+        "mqtt: {url: 'mqtt://b', username: me, password_file: password}\n",
+    )
+    settings = machine.settings()
+    etc = machine.etc
+    assert settings.discoveries[0].discover == f"{etc}/run/*.sock"
+    assert [guest.qmp for guest in settings.guests] == [f"unix:{etc}/a.sock", f"unix:{etc}/b.sock"]
+    assert settings.rules == (etc / "rules", etc.parent / "more")
+    assert settings.journal.path == etc / "journal.db"
+    assert settings.dumps.folder == etc / "dumps"
+    assert settings.dumps.allow == {f"{etc}/one.kdump"}
+    assert settings.mqtt is not None
+    assert settings.mqtt.password_file == etc / "password"
+
+
+def test_each_file_has_its_own_folder(machine: Machine) -> None:
+    """Also where their lists are added up."""
+    machine.write("etc/reactor.yaml", "rules: [a]\n")
+    machine.write("etc/conf.d/x.yaml", "rules: [a]\n")
+    assert machine.settings().rules == (machine.etc / "a", machine.etc / "conf.d" / "a")
+
+
+def test_a_file_that_is_named_relatively_has_an_absolute_folder(machine: Machine) -> None:
+    """The daemon may change its folder later."""
+    machine.write("here/sub/a.yaml", "rules: [r]\n")
+    assert machine.settings(Flags(config=Path("sub/a.yaml"))).rules == (machine.here / "sub" / "r",)
+
+
+def test_paths_of_flags_and_variables_begin_at_the_current_folder(machine: Machine) -> None:
+    """Even beside a file elsewhere."""
+    machine.write("etc/reactor.yaml", "journal: {path: a.db}\n")
+    flags = Flags(rules=[Path("rules")])
+    settings = machine.settings(flags, {"REACTOR_JOURNAL__PATH": "b.db"})
+    assert settings.rules == (machine.here / "rules",)
+    assert settings.journal.path == machine.here / "b.db"
+
+
+def test_a_tilde_is_the_users_home(machine: Machine) -> None:
+    """As in a shell."""
+    settings = machine.of("rules: [~/rules, '~']\nguests: [{discover: ~/run/*}]\n")
+    assert settings.rules == (machine.home / "rules", machine.home)
+    assert settings.discoveries[0].discover == f"{machine.home}/run/*"
+
+
+def test_a_folder_that_looks_like_a_pattern_is_a_folder(machine: Machine) -> None:
+    """Only what the admin wrote is a pattern."""
+    file = machine.write("here/[a]/try.yaml", "guests: [{discover: '*.sock'}]\n")
+    machine.write("here/[a]/web-1.sock", "")
+    machine.write("here/a/web-2.sock", "")
+    (found,) = machine.settings(Flags(config=file)).discoveries
+    assert parse_pattern(found.discover).paths() == [f"{machine.here}/[a]/web-1.sock"]
