@@ -6,9 +6,6 @@ from pathlib import Path
 
 from reactor.errors import JournalError
 
-OTHER_PATH = "set 'journal.path' to a journal of reactor, or to a file that does not exist yet"
-HEADER = b"SQLite format 3\0"
-
 
 class Lock:
     """A lock on ``<journal>.lock`` that ends with this process at the latest.
@@ -70,13 +67,13 @@ def make_folder(path: Path) -> None:
 
 
 def make_file(path: Path) -> None:
-    """The file exists and is SQLite's or empty; one that is made here is for its owner only.
+    """The file exists and may be written; one that is made here is for its owner only.
 
     SQLite would make it for everybody to read, and gives its ``-wal`` and
     ``-shm`` the rights that the file has.
 
     Raises:
-        JournalError: it cannot be opened for writing, or holds something else.
+        JournalError: it cannot be made or written, or is a folder.
     """
     if path.is_dir():
         raise JournalError(
@@ -85,21 +82,33 @@ def make_file(path: Path) -> None:
             f"name a file in 'journal.path', such as {path / 'journal.db'}",
         )
     try:
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+    except FileExistsError:
+        demand(path, os.R_OK | os.W_OK)
     except OSError as error:
-        raise _unreadable(path, error) from error
-    refuse_other_files(path)
+        raise JournalError(
+            path,
+            f"the file cannot be made: {error.strerror}",
+            "give the user that runs reactor the right to write in its folder, "
+            "or set another 'journal.path'",
+        ) from error
 
 
-def refuse_other_files(path: Path) -> None:
-    """Nothing, when the file is empty or begins like every SQLite file.
+def demand(path: Path, rights: int) -> None:
+    """Nothing, when this process has the rights (of ``os.access``) on the file.
+
+    Asked without opening it: a process that closes any handle of a file loses
+    all its locks on it, also those by which SQLite tells other programs that
+    the write-ahead log is still needed. For the same reason nothing in the
+    daemon may open the journal but SQLite.
 
     Raises:
-        JournalError: it is not there, cannot be read, or holds something else.
+        JournalError: the file is not there or the rights are.
     """
+    if os.access(path, rights, effective_ids=True):
+        return
     try:
-        with path.open("rb") as file:
-            start = file.read(len(HEADER))
+        path.stat()
     except FileNotFoundError as error:
         raise JournalError(
             path,
@@ -107,15 +116,14 @@ def refuse_other_files(path: Path) -> None:
             "start the daemon first ('reactor run'), or name its journal",
         ) from error
     except OSError as error:
-        raise _unreadable(path, error) from error
-    if start and start != HEADER:
-        raise JournalError(path, "this is not an SQLite file", OTHER_PATH)
+        raise _forbidden(path, error.strerror) from error
+    raise _forbidden(path, "Permission denied")
 
 
-def _unreadable(path: Path, error: OSError) -> JournalError:
+def _forbidden(path: Path, reason: str | None) -> JournalError:
     return JournalError(
         path,
-        f"the file cannot be opened: {error.strerror}",
+        f"the file cannot be opened: {reason}",
         "give the user that runs reactor the right to read and write it, "
         "or set another 'journal.path'",
     )

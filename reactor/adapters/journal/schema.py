@@ -1,5 +1,6 @@
 """A connection to a sound journal of this version, or an error that says what to do."""
 
+import os
 import secrets
 import sqlite3
 import string
@@ -7,7 +8,7 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
-from reactor.adapters.journal.files import OTHER_PATH, refuse_other_files
+from reactor.adapters.journal.files import demand
 from reactor.errors import JournalError
 
 APPLICATION_ID = 0x52454143
@@ -15,6 +16,8 @@ APPLICATION_ID = 0x52454143
 
 LOCK_WAIT_S = 2.0
 """Seconds to wait for another program, such as the sqlite3 shell, that holds the file locked."""
+
+OTHER_PATH = "set 'journal.path' to a journal of reactor, or to a file that does not exist yet"
 
 IDENTITY_LETTERS = string.ascii_lowercase + string.digits
 
@@ -213,7 +216,7 @@ def open_for_reading(path: Path) -> sqlite3.Connection:
     Raises:
         JournalError: no journal there, not one of ours, a newer or older one.
     """
-    refuse_other_files(path)
+    demand(path, os.R_OK)
     connection = sqlite3.connect(
         f"{path.resolve().as_uri()}?mode=ro",
         uri=True,
@@ -251,7 +254,13 @@ def explain(error: sqlite3.Error, path: Path) -> JournalError:
                 "the disk is full",
                 "make room on the disk that holds it; reactor goes on by itself",
             )
-        case sqlite3.SQLITE_CORRUPT | sqlite3.SQLITE_NOTADB:
+        case sqlite3.SQLITE_NOTADB:
+            return JournalError(
+                path,
+                "this is not an SQLite file, or one whose beginning is damaged",
+                f"{OTHER_PATH}; instead of a damaged journal restore a backup",
+            )
+        case sqlite3.SQLITE_CORRUPT:
             return _damaged(path, str(error))
         case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
             return JournalError(

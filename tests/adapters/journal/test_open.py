@@ -1,5 +1,6 @@
 """Opening: what is made, what is kept, and every refusal word for word."""
 
+import asyncio
 import os
 import sqlite3
 import stat
@@ -18,6 +19,7 @@ from reactor.errors import JournalError
 from tests.adapters.journal.support import NOW, batch, connected, locked, now, numbers, opened
 
 OTHER = "set 'journal.path' to a journal of reactor, or to a file that does not exist yet"
+NOT_SQLITE = f"{OTHER}; instead of a damaged journal restore a backup"
 DAMAGED = (
     "restore a backup, or move the file and its '-wal' and '-shm' away and start with a "
     "new one: open runs and marks are lost then ('sqlite3 FILE .recover' saves what can "
@@ -174,14 +176,14 @@ def test_a_creation_that_was_cut_short_is_finished(path: Path) -> None:
     [
         pytest.param(
             lambda path: path.write_text("policy: not a journal\n"),
-            "this is not an SQLite file",
-            OTHER,
+            "this is not an SQLite file, or one whose beginning is damaged",
+            NOT_SQLITE,
             id="a text file",
         ),
         pytest.param(
             lambda path: path.write_bytes(b"SQLite"),
-            "this is not an SQLite file",
-            OTHER,
+            "this is not an SQLite file, or one whose beginning is damaged",
+            NOT_SQLITE,
             id="a file shorter than the header",
         ),
         pytest.param(
@@ -205,8 +207,8 @@ def test_a_creation_that_was_cut_short_is_finished(path: Path) -> None:
         ),
         pytest.param(
             lambda path: path.write_bytes(b"SQLite format 3\0" + b"\xff" * 5000),
-            "the journal is damaged (file is not a database)",
-            DAMAGED,
+            "this is not an SQLite file, or one whose beginning is damaged",
+            NOT_SQLITE,
             id="a header and nothing sound behind it",
         ),
     ],
@@ -272,6 +274,20 @@ def test_a_file_that_cannot_be_read_is_refused(path: Path) -> None:
             )
         ]
         * 2
+    )
+
+
+def test_a_file_that_cannot_be_made_is_refused(path: Path) -> None:
+    """Where only the lock's file is left of a former journal."""
+    lock = path.with_name("journal.db.lock")
+    lock.touch()
+    lock.chmod(0o666)
+    with powerless(path.parent):
+        text = refusal(path)
+    assert text == (
+        f"{path}: the file cannot be made: Permission denied\n"
+        "  fix: give the user that runs reactor the right to write in its folder, "
+        "or set another 'journal.path'"
     )
 
 
@@ -516,6 +532,33 @@ def test_errors_of_sqlite_are_explained(path: Path, error: int, problem: str, fi
     cause.sqlite_errorcode = error
     cause.sqlite_errorname = "NAME"
     assert str(schema.explain(cause, path)) == f"{path}: {problem}\n  fix: {fix}"
+
+
+@pytest.mark.asyncio
+async def test_another_program_that_comes_and_goes_does_no_harm(path: Path) -> None:
+    """It must find our locks: the last one to leave a file removes its write-ahead log.
+
+    A process loses its locks on a file as soon as it closes any handle of it.
+    """
+    script = (
+        "import sqlite3, sys\n"
+        "connection = sqlite3.connect(sys.argv[1])\n"
+        "print(connection.execute('SELECT count(*) FROM history').fetchone()[0])\n"
+        "connection.close()\n"
+    )
+
+    def visit() -> bytes:
+        return subprocess.check_output([sys.executable, "-c", script, str(path)])
+
+    async with opened(path) as journal:
+        await journal.commit(batch(1))
+        Reader(path).close()
+        assert await asyncio.to_thread(visit) == b"1\n"
+        assert path.with_name("journal.db-wal").stat().st_size > 0
+        await journal.commit(batch(2))
+        assert await asyncio.to_thread(visit) == b"2\n"
+        assert numbers(journal) == [1, 2]
+    assert stored(path) == [1, 2]
 
 
 @pytest.mark.asyncio
