@@ -79,6 +79,7 @@ class Daemon:
             nudge=self.publisher.nudge if self.publisher else None,
         )
         self.rules = Rules(settings.rules, self.dispatcher.adopt)
+        self.ready = asyncio.Event()
         self._stop = asyncio.Event()
 
     async def execute(
@@ -113,6 +114,7 @@ class Daemon:
                 tasks.create_task(self.publisher.run(), name="publisher")
             for guest in self._settings.guests:
                 self.guests.add(guest.name, guest.qmp, guest.labels)
+            self.ready.set()
             log.info("ready", host=self._settings.host.name, journal=str(self.journal.path))
             await self._stop.wait()
             await self._shut_down(loop_task, others)

@@ -382,6 +382,7 @@ def _run_row(effect: RunChanged) -> RunRow:
         effect.error,
         effect.started,
         effect.ended,
+        body=effect.role.encode(),
     )
 
 
@@ -408,13 +409,17 @@ def _log_trace(trace: Trace) -> None:
         fields["run"] = trace.run
     if trace.reason:
         fields["reason"] = trace.reason
-    log.info("trace", verdict=trace.verdict, **fields)
+    # The steps of a run are told by the run itself; a match that was refused
+    # has nobody else to tell it.
+    say = log.debug if trace.run else log.info
+    say("trace", verdict=trace.verdict, **fields)
 
 
 def _log_run(run: RunChanged) -> None:
     fields = {"run": run.run, "policy": run.policy, "guest": run.guest}
     if run.ended is not None:
         say = log.info if run.outcome in {"succeeded", "skipped", "stopped"} else log.warning
-        say(f"run {run.outcome}", **fields, **({"reason": run.error} if run.error else {}))
+        what = "run" if run.role == "run" else "on_limit"
+        say(f"{what} {run.outcome}", **fields, **({"reason": run.error} if run.error else {}))
     elif run.step:
         log.info("run at step", **fields, step=run.step)

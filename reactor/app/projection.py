@@ -144,6 +144,7 @@ class Projection:
             "run": effect.run,
             "policy": effect.policy,
             "guest": effect.guest,
+            "role": effect.role,
             "state": effect.state,
             "step": effect.step,
             "outcome": effect.outcome or None,
@@ -152,7 +153,7 @@ class Projection:
             "ended": instant(effect.ended),
         }
         message = Outgoing(f"{self._base}/run/{effect.run}", encode(body), expiry_s=RUN_EXPIRY)
-        if effect.ended is None:
+        if effect.ended is None or effect.role != "run":
             return [message]
         last = f"{self._base}/policy/{effect.policy}/last"
         return [message, Outgoing(last, encode(body), retain=True)]

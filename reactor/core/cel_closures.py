@@ -128,7 +128,7 @@ class Translator:
     def _shown(self, node: Node) -> Shown:
         if isinstance(node, Ident):
             return node.name
-        return static_path(node, self._locals) or "the value"
+        return static_path(node, self._locals, maybe=True) or "the value"
 
     def _qmp(self, node: Node) -> bool:
         """Whether the value may be QEMU's own, with hyphens in its names."""

@@ -192,6 +192,8 @@ def _sides(case: _Case, types: list[str], words: list[str]) -> Misuse:
 
 def _overload_fix(function: str, types: list[str]) -> str:
     kinds = set(types)
+    if function in {"or", "orValue"}:
+        return "give both sides one kind"
     if "optional_type" in kinds:
         return "end the optional with .orValue(...)"
     if function in SIGNATURES:
@@ -222,6 +224,12 @@ def _split(kinds: str) -> list[str]:
 def _no_members(case: _Case, kind: str) -> Misuse:
     word = _KINDS.get(kind.partition("(")[0], kind)
     return case.misuse(f"{word} has no members", "take the dot and what follows it away")
+
+
+def _expected(case: _Case, wanted: str, found: str) -> Misuse:
+    words = [_KINDS.get(_split(kind)[0], kind) for kind in (found, wanted)]
+    fix = "write .? instead of the dot" if "optional" in wanted else "use values that go together"
+    return case.misuse(f"{words[0]} stands where {words[1]} is needed", fix)
 
 
 def _macro(case: _Case, _name: str) -> Misuse:
@@ -300,6 +308,7 @@ def _unexpected(case: _Case, text: str) -> Misuse:
 _HANDLERS: tuple[tuple[str, Callable[..., Misuse]], ...] = (
     (r"undeclared reference to '(.*?)' \(in", _undeclared),
     (r"found no matching overload for '(.*?)' applied to '\((.*)\)'", _overload),
+    (r"expected type '(.*)' but found '(.*)'", _expected),
     (r"expression of type '(.*)' cannot be the operand", _no_members),
     (r"(\w+)\(\) variable name must be", _macro),
     (r"has\(\) argument must be", _has),

@@ -77,12 +77,17 @@ class EventSeen(msgspec.Struct, frozen=True, tag="event-seen"):
 
 
 class RunChanged(msgspec.Struct, frozen=True, tag="run-changed"):
-    """What the world is told of a run: its state, present step and outcome."""
+    """What the world is told of a run: its state, present step and outcome.
+
+    ``role`` is ``run``, or ``on_limit`` for the handler of a refused match.
+    ``ended`` is None while the run is open, its handlers included.
+    """
 
     run: str
     policy: str
     guest: str
     state: str
+    role: str = "run"
     step: str = ""
     outcome: str = ""
     error: str = ""

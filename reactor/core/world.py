@@ -26,7 +26,7 @@ from reactor.core.marks import Mark, MarkBook
 from reactor.core.matching import Index, Selection
 from reactor.core.policy import LimitScope, Policy
 from reactor.core.program import Program, compile_program
-from reactor.core.run import Run
+from reactor.core.run import Role, Run
 from reactor.core.timers import Timers
 from reactor.core.windows import WindowCounts
 
@@ -159,7 +159,9 @@ class World:
         self.changed_runs[run.id] = None
 
     def tell_run(self, run: Run, step: str = "") -> None:
-        """Let the world know how a run stands."""
+        """Let the world know how a run stands; an arm is nobody's business but readiness's."""
+        if run.role is Role.ARM:
+            return
         ended = None if run.is_open else self.now
         outcome = run.outcome.value if run.outcome else ""
         self.emit(
@@ -168,6 +170,7 @@ class World:
                 policy=run.policy,
                 guest=run.guest,
                 state=run.phase.value,
+                role=run.role.value,
                 step=step,
                 outcome=outcome,
                 error=run.error,
@@ -232,7 +235,7 @@ class World:
                 self.timers.set(f"run {run_id}", None)
                 continue
             self.timers.set(f"run {run_id}", run.next_wake())
-            if run.role != "arm":
+            if run.role is not Role.ARM:
                 self.keep("run", run_id, run)
         self.changed_runs.clear()
 
