@@ -103,7 +103,7 @@ class Link:
             tls_context=secrets.tls,
             logger=WIRE_LOG,
         )
-        self._wire.prepare(self, limits.connect_s)
+        self._wire.prepare(self)
 
     # ------------------------------------------------------------ life
 

@@ -50,11 +50,10 @@ class Wire(aiomqtt.Client):
     _adopted = False
     _hung_up = False
 
-    def prepare(self, listener: WireListener, connect_s: float) -> None:
-        """To be called before the connect; ``connect_s`` bounds TCP and TLS."""
+    def prepare(self, listener: WireListener) -> None:
+        """To be called before the connect."""
         self.listener = listener
         self._thread = threading.get_ident()
-        self._client.connect_timeout = connect_s
 
     def send(self, message: Message, qos: int, properties: Properties | None) -> MQTTMessageInfo:
         """Queue a message; ``on_answer`` is called with the ``mid`` of the result."""

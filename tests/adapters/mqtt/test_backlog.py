@@ -68,6 +68,17 @@ def test_what_was_lost_goes_first_and_oldest_first() -> None:
     assert seqs(take_all(rows)) == [4, 5]
 
 
+def test_a_row_that_comes_back_lets_no_other_topic_overtake_itself() -> None:
+    """Only its own topic is free again; the one that is still in flight stays busy."""
+    rows, _, _ = backlog("aab")
+    asyncio.run(rows.fill())
+    first, second = take_all(rows)
+    rows.put_back([second])
+    assert seqs(take_all(rows)) == [3]
+    rows.finish(first)
+    assert seqs(take_all(rows)) == [2]
+
+
 def test_a_full_backlog_reads_no_more_until_it_is_half_empty() -> None:
     """Four of four held: nothing is read; two through: two more are read."""
     rows, outbox, _ = backlog("abcdefgh", lookahead=4)
@@ -147,20 +158,27 @@ class Traffic:
             self.flying.append(job)
         elif what == "acknowledge" and self.flying:
             self.rows.finish(self.flying.pop(pick % len(self.flying)))
+        elif what == "refuse" and self.flying:
+            self.rows.put_back([self.flying.pop(pick % len(self.flying))])
         elif what == "lose":
             self.rows.put_back(self.flying)
             self.flying.clear()
 
 
-STEPS = st.tuples(st.sampled_from(["read", "send", "acknowledge", "lose"]), st.integers(0, 9))
+EVENTS = ["read", "send", "acknowledge", "refuse", "lose"]
+STEPS = st.tuples(st.sampled_from(EVENTS), st.integers(0, 9))
 
 
 @settings(max_examples=200)
-@given(topics=st.text("abc", max_size=30), lookahead=st.integers(1, 8), steps=st.lists(STEPS))
+@given(
+    topics=st.text("abc", max_size=30),
+    lookahead=st.integers(1, 8),
+    steps=st.lists(STEPS, min_size=20),
+)
 def test_no_row_overtakes_another_of_its_topic_and_none_is_forgotten(
     topics: str, lookahead: int, steps: list[tuple[str, int]]
 ) -> None:
-    """Whatever the order of reads, sends, acknowledgements and lost connections."""
+    """Whatever the order of reads, sends, answers and lost connections."""
     traffic = Traffic(topics, lookahead)
     for what, pick in steps:
         traffic.step(what, pick)
