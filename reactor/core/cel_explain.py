@@ -42,6 +42,17 @@ SIGNATURES = {
 }
 """How each function is written, for who wrote it otherwise."""
 
+_OTHER_NAMES = {
+    "coalesce": "orValue",
+    "count": "size",
+    "default": "orValue",
+    "fnmatch": "glob",
+    "len": "size",
+    "length": "size",
+    "match": "matches",
+    "str": "string",
+}
+
 _WORDS = {
     "and": "&&",
     "or": "||",
@@ -61,6 +72,8 @@ _OPERATORS = {
     "!~": '.matches(r"...") with a ! in front',
     "??": ".orValue(...), and .? instead of the dot",
     "=>": ">=",
+    "=<": "<=",
+    "~=": '.matches(r"...")',
     "&": "&&",
     "|": "||",
     "=": "==",
@@ -75,6 +88,7 @@ _KINDS = {
     "list": "a list",
     "map": "a map",
     "null": "null",
+    "null_type": "null",
     "optional_type": "an optional",
     "string": "a text",
     "type": "a type",
@@ -83,9 +97,9 @@ _KINDS = {
 _PLAIN = {"_?_:_": "? :", "_[_]": "[ ]", "@in": "in"}
 
 _FIRST = re.compile(r"ERROR: <input>:(-?\d+):(-?\d+): (.*)")
-_HYPHENS = re.compile(r"[A-Za-z_][\w.]*(?:-[A-Za-z_]\w*)+", re.ASCII)
+_HYPHENS = re.compile(r"[A-Za-z_][\w.]*(?:-\w+)+", re.ASCII)
 _FOREIGN = re.compile(
-    r"===|=~|!~|<>|=>|\?\?|(?<![=!<>])=(?!=)|(?<!&)&(?!&)|(?<!\|)\|(?!\|)"
+    r"===|=~|!~|~=|<>|=>|=<|\?\?|(?<![=!<>])=(?!=)|(?<!&)&(?!&)|(?<!\|)\|(?!\|)"
     rf"|(?<![\w.])(?:{'|'.join(_WORDS)})(?!\w)"
 )
 _SMART = frozenset("\u201c\u201d\u201e\u2018\u2019\u201a\u00ab\u00bb")
@@ -121,7 +135,7 @@ def explain(source: str, complaint: str, names: Names) -> Misuse:
     return case.misuse(f"the library says: {case.text}", _GENERAL)
 
 
-_GENERAL = "compare with the examples of the reference of expressions"
+_GENERAL = 'write it like data.action == "pause" && guest.status == "running"'
 
 
 def _undeclared(case: _Case, name: str) -> Misuse:
@@ -130,7 +144,8 @@ def _undeclared(case: _Case, name: str) -> Misuse:
     root = name.partition(".")[0]
     start = max(case.source.rfind(name, 0, case.at + len(name)), 0)
     for hyphened in _HYPHENS.finditer(case.source):
-        if hyphened.start() < start < hyphened.end():
+        first = hyphened.start() + ("." in hyphened[0])
+        if first <= start < hyphened.end():
             return _hyphen(case, hyphened[0], hyphened.start())
     if root in _VALUES:
         return case.misuse(f"`{root}` is not known", f"write {_VALUES[root]}", start)
@@ -141,9 +156,9 @@ def _unknown_fix(case: _Case, name: str) -> str:
     near = closest(name, case.names.allowed)
     if near is not None:
         return f"did you mean {near}?"
-    owners = [path for path, members in MEMBERS.items() if name in members]
-    if len(owners) == 1 and owners[0] in case.names.allowed:
-        return f"did you mean {owners[0]}.{name}?"
+    owners = [path for path in case.names.allowed if name in MEMBERS.get(path, ())]
+    if owners:
+        return f"did you mean {' or '.join(f'{owner}.{name}' for owner in owners)}?"
     if "data" not in case.names.allowed:
         return f"known are: {case.names.listed()}"
     return f'write data.{name} for a member of the event, "{name}" for a text'
@@ -162,12 +177,13 @@ def _hyphen(case: _Case, text: str, at: int) -> Misuse:
 
 def _unknown_function(case: _Case, name: str) -> Misuse:
     start = max(case.source.rfind(name, 0, case.at), 0)
-    if name == "free":
+    if case.source.startswith("host.free", max(start - 5, 0)):
         return case.misuse("host.free() is not built yet", "do without it for now", start)
     if name in SIGNATURES:
         return case.misuse(f"{name}() is not written like this", f"write {SIGNATURES[name]}", start)
-    near = closest(name, SIGNATURES)
-    fix = f"did you mean {SIGNATURES[near]}?" if near else f"known are: {', '.join(SIGNATURES)}"
+    near = closest(name, [*SIGNATURES, *_OTHER_NAMES])
+    meant = SIGNATURES[_OTHER_NAMES.get(near, near)] if near else ""
+    fix = f"did you mean {meant}?" if meant else f"known are: {', '.join(SIGNATURES)}"
     return case.misuse(f"there is no function {name}()", fix, start)
 
 
@@ -179,7 +195,7 @@ def _overload(case: _Case, function: str, kinds: str) -> Misuse:
         return _sides(case, types, words)
     shown = symbol if not symbol.isidentifier() or symbol == "in" else f"{symbol}()"
     problem = f"`{shown}` cannot take {' and '.join(words)}"
-    return case.misuse(problem, _overload_fix(function, types))
+    return case.misuse(problem, _overload_fix(function, types, words))
 
 
 def _sides(case: _Case, types: list[str], words: list[str]) -> Misuse:
@@ -190,10 +206,14 @@ def _sides(case: _Case, types: list[str], words: list[str]) -> Misuse:
     return case.misuse(problem, "make them the same kind")
 
 
-def _overload_fix(function: str, types: list[str]) -> str:
+def _overload_fix(function: str, types: list[str], words: list[str]) -> str:
+    if function in _COMPARISONS:
+        otherwise = f"compare {words[0]} with {words[0]}"
+    else:
+        otherwise = _FIXES.get(function, "use values that go together")
     kinds = set(types)
     if function in {"or", "orValue"}:
-        return "give both sides one kind"
+        return otherwise
     if "optional_type" in kinds:
         return "end the optional with .orValue(...)"
     if function in SIGNATURES:
@@ -202,11 +222,19 @@ def _overload_fix(function: str, types: list[str]) -> str:
         return "write both as whole numbers or both as fractions, or use double(...)"
     if kinds & {"google.protobuf.Duration", "google.protobuf.Timestamp"}:
         return 'times go with timestamp("2026-01-31T12:00:00Z"), durations with duration("24h")'
-    if function == "_+_" and "string" in kinds:
-        return "make a text of the other with string(...)"
-    if function in {"_&&_", "_||_", "!_"}:
-        return "compare it with something, so that it is true or false"
-    return "use values that go together"
+    return otherwise
+
+
+_COMPARISONS = frozenset({"_==_", "_!=_", "_<_", "_<=_", "_>_", "_>=_"})
+_TRUTH = "compare it with something, so that it is true or false"
+_FIXES = {
+    "_+_": "make a text of what is none with string(...)",
+    "_&&_": _TRUTH,
+    "_||_": _TRUTH,
+    "!_": _TRUTH,
+    "or": "give both sides one kind",
+    "orValue": "give both sides one kind",
+}
 
 
 def _split(kinds: str) -> list[str]:
@@ -291,19 +319,35 @@ def _unexpected(case: _Case, text: str) -> Misuse:
     if case.source[case.at : case.at + 1] == "$":
         problem = "`${ }` stands around an expression only inside a text"
         return case.misuse(problem, "write the expression alone")
-    keyword = re.fullmatch(r"no viable alternative at input '\.(\w+)'", text)
-    if keyword is not None:
-        problem = f"`{keyword[1]}` cannot stand after a dot"
-        return case.misuse(problem, f'write ["{keyword[1]}"]')
+    unknown = re.match(r"token recognition error at: '(.)", text)
+    if unknown is not None:
+        fix = "write // before a comment" if unknown[1] == "#" else _GENERAL
+        return case.misuse(f"`{unknown[1]}` has no place in an expression", fix)
+    after_dot = re.fullmatch(r"""no viable alternative at input '\.["']?(\w[\w-]*)["']?'""", text)
+    if after_dot is not None:
+        problem = f"`{after_dot[1]}` cannot stand after a dot"
+        return case.misuse(problem, f'write ["{after_dot[1]}"] without the dot')
     if text.endswith("expecting ':'"):
         return case.misuse("a `?` has no `:`", "write a ? b : c")
     if case.at >= len(case.source.rstrip()):
         return case.misuse("the expression ends too early", "write what is missing at its end")
-    found = re.match(r"(?:extraneous|mismatched) input '(.+?)' expecting", text)
-    if found is not None:
-        return case.misuse(f"`{found[1]}` is not expected here", "an operator before it is missing")
-    return case.misuse("the syntax is wrong here", _GENERAL)
+    return _out_of_place(case, text)
 
+
+def _out_of_place(case: _Case, text: str) -> Misuse:
+    found = re.match(r"(?:extraneous|mismatched) input '(.+?)' expecting", text)
+    if found is None:
+        return case.misuse("the syntax is wrong here", _GENERAL)
+    with_unit = _UNIT.match(case.source, max(case.at - 1, 0))
+    if with_unit is not None:
+        problem = f"`{with_unit[1]}` cannot follow a number"
+        fix = 'write sizes in bytes (4 * 1024 * 1024 * 1024), durations as duration("30s")'
+        return case.misuse(problem, fix)
+    missing = "an operator" if re.match(r"[\w\"']", found[1]) else "a value"
+    return case.misuse(f"`{found[1]}` is not expected here", f"{missing} is missing before it")
+
+
+_UNIT = re.compile(r"\d([A-Za-z]+)")
 
 _HANDLERS: tuple[tuple[str, Callable[..., Misuse]], ...] = (
     (r"undeclared reference to '(.*?)' \(in", _undeclared),

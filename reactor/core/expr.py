@@ -12,7 +12,7 @@ from reactor.core.cel_access import Env, Evaluate, path_reader, show
 from reactor.core.cel_closures import MARKED, NOW, Translator
 from reactor.core.cel_evaluate import METER
 from reactor.core.cel_explain import explain
-from reactor.core.cel_library import Refused, compile_typed, compile_untyped, members_of
+from reactor.core.cel_library import Refused, compile_typed, compile_untyped
 from reactor.core.cel_names import (
     ARM,
     CONDITION,
@@ -28,7 +28,7 @@ from reactor.core.cel_names import (
     reads,
 )
 from reactor.core.cel_tokens import name_start
-from reactor.core.cel_tree import Misuse, Node, Path, Select, children, static_path
+from reactor.core.cel_tree import Misuse, Node, Path
 from reactor.core.cel_values import EvaluationFailed, Meter, described, plain
 from reactor.core.text import clip, render_json
 from reactor.errors import ExpressionError
@@ -206,20 +206,26 @@ def compile_expression(source: str, *, condition: bool, names: Names) -> Express
 
 def _compile(source: str, condition: bool, names: Names) -> Expression:
     _check_source(source)
-    try:
-        checked = compile_untyped(source)
-        check_names(checked.tree, names)
-        kind = checked.kind
-        if not _tests_members(checked.tree):
-            kind = compile_typed(source).kind
-    except Refused as refused:
-        raise explain(source, str(refused), names) from None
+    tree, kind = _checked(source, names)
     _check_kind(kind, condition)
-    parts = [(part, equality(part)) for part in conjuncts(checked.tree)]
+    parts = [(part, equality(part)) for part in conjuncts(tree)]
     rest = joined([part for part, found in parts if found is None])
     equalities = tuple(found for _, found in parts if found is not None)
     residue = None if rest is None or not equalities else _expression(source, rest)
-    return _expression(source, checked.tree, equalities, residue)
+    return _expression(source, tree, equalities, residue)
+
+
+def _checked(source: str, names: Names) -> tuple[Node, str]:
+    """The tree, and the name of the type of what it computes."""
+    # The types of fixed members are not known where has() asks for one.
+    typed = None if "has(" in source else compile_typed
+    try:
+        kind = typed(source).kind if typed else ""
+        checked = compile_untyped(source)
+    except Refused as refused:
+        raise explain(source, str(refused), names) from None
+    check_names(checked.tree, names)
+    return checked.tree, kind or checked.kind
 
 
 def _check_source(source: str) -> None:
@@ -253,15 +259,6 @@ def _expression(
         _metered=translator.metered,
         _residue=residue,
     )
-
-
-def _tests_members(tree: Node) -> bool:
-    """Whether it asks has() of a fixed member: its types are then not checked."""
-    if isinstance(tree, Select) and tree.test:
-        above = static_path(tree.operand, frozenset())
-        if above is not None and members_of(above) is not None:
-            return True
-    return any(map(_tests_members, children(tree)))
 
 
 _KINDS = {
