@@ -1,0 +1,107 @@
+"""QUORUM_REPORT_BAD, QUORUM_FAILURE and DUMP_COMPLETED on the real programs."""
+
+from pathlib import Path
+
+import pytest
+
+from reactor.demo.guests import GuestPlan
+from reactor.demo.lab import Lab
+from tests.fakes.broker import Mosquitto, Subscriber
+from tests.lab.rig import HOST, rig
+
+pytestmark = pytest.mark.asyncio
+
+DUMPED = """
+policy: dump-completed
+description: Tell people of a dump that somebody took.
+trigger: {event: DUMP_COMPLETED}
+steps:
+  - publish: dumped
+    payload: {guest: '${guest.name}', status: '${data.result.status}', own: '${event.own}'}
+"""
+
+
+def _broker(tmp_path: Path) -> Mosquitto:
+    folder = tmp_path / "broker"
+    folder.mkdir()
+    return Mosquitto(folder)
+
+
+async def test_a_bad_copy_is_marked_and_told_once(lab: Lab, tmp_path: Path) -> None:
+    """The mark is retained on the broker, names the copy, and further reports are no new alert."""
+    with _broker(tmp_path) as broker:
+        async with rig(lab, tmp_path, broker=broker) as host:
+            disk = lab.disk("disk0")
+            store = await lab.storage_daemon("store-1", disk)
+            await host.watches("store-1")
+            disk.spoil(1)
+            assert await store.read_disk("disk0") is None
+            assert await host.outcomes(1, "quorum-report-bad") == ["succeeded"]
+            await store.read_disk("disk0")
+            topic = "guest/store-1/event/QUORUM_REPORT_BAD"
+            await host.until("the second report arrives", lambda: len(host.heard(topic)) >= 2)
+            assert len(host.heard("alert/warning")) == 1
+            marks = list(host.running.engine.world.marks)
+            assert [(m.guest, m.kind, m.id, m.word) for m in marks] == [
+                ("store-1", "disk", "disk0-copy1", "degraded")
+            ]
+            late = Subscriber(broker.port, f"reactor/{HOST}/guest/+/mark/#")
+            late.start()
+            await late.until(lambda: bool(late.messages))
+            late.stop()
+            assert late.messages[0].retain
+            assert late.messages[0].topic.endswith("/mark/disk/disk0-copy1/degraded")
+
+
+async def test_a_lost_majority_calls_people_and_touches_nothing(lab: Lab, tmp_path: Path) -> None:
+    """An alert and a mark; the only commands are queries."""
+    with _broker(tmp_path) as broker:
+        async with rig(lab, tmp_path, broker=broker) as host:
+            disk = lab.disk("disk0")
+            store = await lab.storage_daemon("store-1", disk)
+            await host.watches("store-1")
+            disk.spoil(1, 2)
+            assert await store.read_disk("disk0") is not None
+            assert await host.outcomes(1, "quorum-failure") == ["succeeded"]
+            await host.until("people are called", lambda: bool(host.heard("alert/critical")))
+            assert host.heard("alert/critical")[0]["disk"] == "disk0"
+            assert [m.word for m in host.running.engine.world.marks if m.id == "disk0"] == [
+                "failed"
+            ]
+            assert host.running.journal.reader.counts()["intent"] == 0
+
+
+async def test_a_dump_of_somebody_else_starts_a_policy(lab: Lab, tmp_path: Path) -> None:
+    """An operator's dump is no effect of ours."""
+    with _broker(tmp_path) as broker:
+        async with rig(lab, tmp_path, [DUMPED], broker=broker) as host:
+            guest = await lab.guest("web-1")
+            await host.watches("web-1")
+            arguments = {"paging": False, "detach": True, "protocol": f"file:{tmp_path}/theirs"}
+            await guest.control.command("dump-guest-memory", arguments)
+            assert await host.outcomes(1) == ["succeeded"]
+            await host.until("it is told", lambda: bool(host.heard("dumped")))
+            assert host.heard("dumped") == [{"guest": "web-1", "status": "completed", "own": False}]
+
+
+async def test_our_own_dump_starts_no_policy(lab: Lab, tmp_path: Path) -> None:
+    """Its DUMP_COMPLETED is recorded as own, and opens no trigger."""
+    ours = """
+policy: ours
+description: dumps
+trigger: {event: RESUME}
+steps:
+  - guest: dump
+    to: ours.elf
+    format: elf
+"""
+    with _broker(tmp_path) as broker:
+        async with rig(lab, tmp_path, [DUMPED, ours], broker=broker) as host:
+            guest = await lab.guest("web-1", GuestPlan(preserved=True))
+            await host.watches("web-1")
+            await guest.run()
+            assert await host.outcomes(1, "ours") == ["succeeded"]
+            topic = "guest/web-1/event/DUMP_COMPLETED"
+            await host.until("the event arrives", lambda: bool(host.heard(topic)))
+            assert host.heard(topic)[0]["own"] is True
+            assert host.ended("dump-completed") == []
