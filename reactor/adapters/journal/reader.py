@@ -3,11 +3,10 @@
 import sqlite3
 import threading
 import time
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import msgspec
+from msgspec import json
 
 from reactor.adapters.journal.rows import (
     HistoryRow,
@@ -22,16 +21,6 @@ from reactor.adapters.journal.tables import RUN_COLUMNS
 from reactor.core.effect import Trace
 
 _RUN = f"id, {', '.join(RUN_COLUMNS)}"
-
-# One row in one step, however many messages: each step gives up the interpreter
-# lock, and beside a busy loop (a storm) winning it back takes milliseconds.
-# 17 digits give back the same float.
-_PENDING = """
-SELECT json_group_array(json_array(
-    seq, printf('%!.17g', at), topic, hex(payload), qos, retain,
-    printf('%!.17g', expires), expires IS NULL, content_type, properties))
-FROM (SELECT * FROM outbox WHERE seq > ? ORDER BY seq LIMIT ?)
-"""
 
 
 class Reader:
@@ -128,8 +117,7 @@ class Reader:
             run,
         )
         return [
-            TraceRow(seq, Trace(*(*fields, msgspec.json.decode(values))))
-            for seq, *fields, values in rows
+            TraceRow(seq, Trace(*(*fields, json.decode(values)))) for seq, *fields, values in rows
         ]
 
     def runs(self, limit: int) -> list[RunRow]:
@@ -151,8 +139,18 @@ class Reader:
 
     def outbox(self, after: int, limit: int) -> list[OutboxMessage]:
         """At most ``limit`` messages with a number beyond ``after``, in their order."""
-        ((text,),) = self._ask(_PENDING, after, limit)
-        return [_message(row) for row in msgspec.json.decode(text)]
+        rows = self._ask(
+            "SELECT seq, at, topic, payload, qos, retain, expires, content_type, properties "
+            "FROM outbox WHERE seq > ? ORDER BY seq LIMIT ?",
+            after,
+            limit,
+        )
+        return [
+            OutboxMessage(
+                seq, at, topic, payload, qos, bool(retain), expires, kind, json.decode(properties)
+            )
+            for seq, at, topic, payload, qos, retain, expires, kind, properties in rows
+        ]
 
     def counters(self) -> dict[str, int]:
         """What was dropped in all lives of the daemon, such as ``outbox.refused``."""
@@ -183,18 +181,3 @@ class Reader:
                 raise closed(self._path) from error
             except sqlite3.Error as error:
                 raise explain(error, self._path) from error
-
-
-def _message(row: Sequence[Any]) -> OutboxMessage:
-    seq, at, topic, payload, qos, retain, expires, for_ever, content_type, properties = row
-    return OutboxMessage(
-        seq=seq,
-        at=float(at),
-        topic=topic,
-        payload=bytes.fromhex(payload),
-        qos=qos,
-        retain=bool(retain),
-        expires=None if for_ever else float(expires),
-        content_type=content_type,
-        properties=msgspec.json.decode(properties),
-    )

@@ -1,9 +1,9 @@
 """Rows of many batches, written in as few SQLite steps as possible.
 
-Each step gives up the interpreter lock and must win it back. Beside a busy
-event loop that takes up to ``sys.getswitchinterval()`` (5 ms) a step: 1,000
-rows by ``executemany`` took 4 s, in steps of 100 rows 0.06 s. So every
-statement here takes many rows at once.
+Each step gives up the interpreter lock and must win it back. Beside a thread
+that computes without a pause this takes ``sys.getswitchinterval()`` (5 ms):
+1,000 rows by ``executemany`` took 2 to 4 s, in steps of 100 rows 0.06 s. So
+every statement here takes many rows at once.
 """
 
 import sqlite3
