@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator
 
 from reactor.adapters.mqtt.options import MqttOptions
 from reactor.adapters.qmp.address import parse_address
@@ -13,10 +13,10 @@ from reactor.core.policy import Limit, LimitScope
 from reactor.errors import SettingsError
 from reactor.policyfile.schema_base import Complaint, Model
 from reactor.policyfile.values import (
-    TUPLE,
     Choice,
     CommandName,
     LimitText,
+    Many,
     Maybe,
     OneOrMany,
     Spelling,
@@ -53,7 +53,7 @@ def _over_all(limit: Limit) -> Limit:
 Address = Annotated[PathText, _parses(parse_address)]
 Pattern = Annotated[PathText, _parses(parse_pattern)]
 AnyLimit = Annotated[LimitText, AfterValidator(_over_all)]
-Limits = Annotated[tuple[AnyLimit, ...], OneOrMany(), Field(min_length=1)]
+Limits = Annotated[tuple[AnyLimit, ...], OneOrMany(1)]
 
 
 class Guest(Model):
@@ -101,12 +101,16 @@ class Mqtt(Model):
         is_whole = "url" in texts and len(texts) == len(known)
         if not is_whole or not all(text.strip() for text in texts.values()):
             return  # a simpler problem is told already
-        told = ""
-        for part in ({"url": texts["url"]}, texts):  # it stops at its first problem
-            if (problem := _broker_problem(part)) and problem.problem != told:
-                told = problem.problem
+        tries = [texts]
+        if _broker_problem({"url": texts["url"]}):
+            # With a wrong address only the prefix can be judged beside it.
+            beside = {"url": "mqtt://host", "prefix": texts.get("prefix", "reactor")}
+            tries = [{"url": texts["url"]}, beside]
+        for values in tries:
+            if error := _broker_problem(values):
+                told = error.problem
                 key = min((key for key in texts if key in told), key=told.find, default="url")
-                yield Complaint(key, told, problem.fix)
+                yield Complaint(key, told, error.fix)
 
 
 def _broker_problem(texts: Mapping[str, str]) -> SettingsError | None:
@@ -146,14 +150,14 @@ class Host(Model):
 class Qmp(Model):
     """Permissions of QMP commands."""
 
-    allow: Annotated[tuple[CommandName, ...], TUPLE] = ()
+    allow: Annotated[tuple[CommandName, ...], Many()] = ()
 
 
 class Dumps(Model):
     """Where memory dumps go."""
 
     folder: Annotated[PathText | None, Maybe()] = None
-    allow: Annotated[tuple[PathText, ...], TUPLE] = ()
+    allow: Annotated[tuple[PathText, ...], Many()] = ()
 
 
 class LimitsOf(Model):
@@ -167,8 +171,8 @@ class LimitsOf(Model):
 class File(Model):
     """Everything that a settings file may hold."""
 
-    guests: Annotated[tuple[Guest, ...], TUPLE] = ()
-    rules: Annotated[tuple[PathText, ...], TUPLE] = ()
+    guests: Annotated[tuple[Guest, ...], Many()] = ()
+    rules: Annotated[tuple[PathText, ...], Many()] = ()
     mqtt: Annotated[Mqtt | None, Maybe()] = None
     journal: Annotated[Journal | None, Maybe()] = None
     host: Annotated[Host | None, Maybe()] = None

@@ -119,7 +119,7 @@ def _refuse_to_overwrite(files: list[Path]) -> None:
         names = ", ".join(path.name for path in there)
         fix = "name another folder, or move what is there away"
         problem = f"these files exist already: {names}"
-        raise RefusedError(f"reactor init, folder {shown_path(there[0].parent)}", problem, fix)
+        raise RefusedError("reactor init", problem, fix)
 
 
 def _write(path: Path, text: str) -> None:

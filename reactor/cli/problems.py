@@ -1,5 +1,6 @@
 """Problems as people read them: place, code, sentence, the source line with a caret, the fix."""
 
+import re
 from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
@@ -10,6 +11,7 @@ from reactor.errors import Problem, Severity
 
 _STYLES = {Severity.ERROR: "bold red", Severity.WARNING: "bold yellow", Severity.NOTE: "cyan"}
 _WIDTH = 110
+_PASSWORD = re.compile(r"(?<=://)([^/@:\s]*):[^@\s]+@")
 _BEFORE = 70  # of a long line, this much is shown in front of the place
 
 
@@ -35,6 +37,8 @@ def _show(problem: Problem, screen: Screen, lines: list[str]) -> None:
 
 def _window(line: str, column: int) -> tuple[str, int]:
     """The part of a line around the column (from 1), and where the column is in it (from 0)."""
+    # Output ends up in tickets and logs of CI.
+    line = _PASSWORD.sub(r"\1:***@", line)
     at = len(printable(line[: max(column - 1, 0)]))
     line = printable(line)
     if len(line) <= _WIDTH:

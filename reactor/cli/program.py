@@ -72,8 +72,11 @@ def _program(
     """Options in front of the verb."""
 
 
-for verb in (run, demo, check, events, schema, init):
-    verb.add_to(app)
+for _module in (run, demo, check, events, schema, init):
+    _module.add_to(app)
+
+VERBS = tuple(command.name or "" for command in app.registered_commands)
+"""The verbs, in the order of the help."""
 
 
 def run_program(words: Sequence[str]) -> int:
@@ -86,21 +89,21 @@ def run_program(words: Sequence[str]) -> int:
         code = app(args=list(words), prog_name="reactor", standalone_mode=False)
         return int(code or 0)
     except typer.TyperException as error:
-        return _usage(error)
+        return _usage(error, words)
     except (KeyboardInterrupt, typer.Abort):
         return Exit.INTERRUPTED
     except Exception as error:  # noqa: BLE001 - the last line of defence
         return _failed(error, in_full="--debug" in words)
 
 
-def _usage(error: typer.TyperException) -> int:
-    context = getattr(error, "ctx", None)
-    place = context.command_path if context else "reactor"
-    text = error.format_message().strip().rstrip(".")
+def _usage(error: typer.TyperException, words: Sequence[str]) -> int:
+    verb = next((word for word in words if word in VERBS), "")
+    place = f"reactor {verb}".rstrip()
+    # Texts of the library that typer checks values with begin like this.
+    text = error.format_message().replace("Value error, ", "").strip().rstrip(".")
     problem = text[:1].lower() + text[1:]
-    guesses = getattr(error, "possibilities", None)
     fix = f"`{place} --help` shows how it is written"
-    if guesses:
+    if guesses := getattr(error, "possibilities", None):
         problem = f"there is no option `{getattr(error, 'option_name', '')}`"
         fix = f"did you mean `{guesses[0]}`?"
     _say(UsageError(place, problem, fix))

@@ -1,0 +1,163 @@
+"""``reactor check``: what it finds, how it shows it, how it ends."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from reactor.cli.exits import Exit
+from tests.cli.conftest import Call
+
+SOUND = """\
+policy: sound
+description: It is right.
+trigger: {event: GUEST_PANICKED}
+steps:
+  - log: it panicked
+"""
+
+WRONG = SOUND.replace("sound", "wrong").replace(
+    "  - log: it", "  - log: it\n    retyr: 3\n  - log: it"
+)
+
+QUITS = SOUND.replace("sound", "quits").replace("log: it panicked", "qmp: quit")
+
+
+@pytest.fixture
+def rules(here: Path) -> Path:
+    """A folder with one sound policy."""
+    folder = here / "rules"
+    folder.mkdir()
+    (folder / "sound.yaml").write_text(SOUND, encoding="utf-8")
+    return folder
+
+
+def test_sound_policies_are_counted(reactor: Call, rules: Path) -> None:
+    """Exit code 0."""
+    assert rules.is_dir()
+    assert reactor("check", "rules") == (Exit.OK, "no problems; 1 sound policy in 1 file\n", "")
+
+
+def test_a_problem_is_shown_with_its_line_and_a_caret(reactor: Call, rules: Path) -> None:
+    """Then the fix, and a summary; exit code 1."""
+    (rules / "wrong.yaml").write_text(WRONG, encoding="utf-8")
+    assert reactor("check", "rules") == (
+        Exit.FINDINGS,
+        (
+            "rules/wrong.yaml:6:5: R003 `retyr` is no key here\n"
+            "    6 |     retyr: 3\n"
+            "      |     ^\n"
+            "  fix: did you mean `retry`?\n"
+            "1 error; 1 sound policy in 2 files\n"
+        ),
+        "",
+    )
+
+
+def test_json_is_a_list_of_problems(reactor: Call, rules: Path) -> None:
+    """With everything that the text says, and the place in the policy."""
+    (rules / "wrong.yaml").write_text(WRONG, encoding="utf-8")
+    code, out, _ = reactor("check", "rules", "-o", "json")
+    assert code == Exit.FINDINGS
+    assert json.loads(out) == [
+        {
+            "file": "rules/wrong.yaml",
+            "line": 6,
+            "column": 5,
+            "code": "R003",
+            "severity": "error",
+            "message": "`retyr` is no key here",
+            "fix": "did you mean `retry`?",
+            "path": "steps/0/retyr",
+        }
+    ]
+
+
+def test_json_of_sound_policies_is_an_empty_list(reactor: Call, rules: Path) -> None:
+    """And nothing else."""
+    assert reactor("check", rules, "-o", "json") == (Exit.OK, "[]\n", "")
+
+
+@pytest.mark.parametrize(
+    ("flags", "code"),
+    [
+        pytest.param([], Exit.OK, id="a warning is no error"),
+        pytest.param(["--strict"], Exit.FINDINGS, id="but with --strict"),
+    ],
+)
+def test_a_warning_is_called_so(reactor: Call, here: Path, flags: list[str], code: int) -> None:
+    """It ends in an error with --strict only."""
+    (here / "empty").mkdir()
+    assert reactor("check", "empty", *flags) == (
+        code,
+        (
+            "empty: R011 warning: the folder holds no policy file\n"
+            "  fix: put a file that ends in .yaml into it\n"
+            "1 warning; 0 sound policies in 0 files\n"
+        ),
+        "",
+    )
+
+
+def test_a_path_that_is_not_there_is_an_error(reactor: Call) -> None:
+    """Not an empty success."""
+    assert reactor("check", "none.yaml") == (
+        Exit.FINDINGS,
+        (
+            "none.yaml: R011 there is no such file or folder\n"
+            "  fix: check the path\n"
+            "1 error; 0 sound policies in 0 files\n"
+        ),
+        "",
+    )
+
+
+def test_with_settings_the_allow_list_is_checked(reactor: Call, rules: Path, here: Path) -> None:
+    """What they do not allow is an error, what they allow is none."""
+    (rules / "quits.yaml").write_text(QUITS, encoding="utf-8")
+    settings = here / "reactor.yaml"
+    settings.write_text("qmp: {allow: [memsave]}\n", encoding="utf-8")
+    code, out, _ = reactor("check", "rules", "-c", "reactor.yaml")
+    assert code == Exit.FINDINGS
+    assert re.match(r"rules/quits.yaml:5:\d+: R010 .*quit", out)
+    settings.write_text("qmp: {allow: [quit]}\n", encoding="utf-8")
+    code, out, _ = reactor("check", "rules", "-c", "reactor.yaml")
+    assert (code, out) == (Exit.OK, "no problems; 2 sound policies in 2 files\n")
+
+
+def test_without_settings_nothing_is_said_about_the_allow_list(reactor: Call, rules: Path) -> None:
+    """Nobody knows them."""
+    (rules / "quits.yaml").write_text(QUITS, encoding="utf-8")
+    assert reactor("check", "rules")[0] == Exit.OK
+
+
+def test_settings_alone_check_the_rules_that_they_name(
+    reactor: Call, rules: Path, here: Path
+) -> None:
+    """The whole set-up with one command."""
+    assert rules.is_dir()
+    (here / "reactor.yaml").write_text("rules: [rules]\n", encoding="utf-8")
+    assert reactor("check", "-c", "reactor.yaml") == (
+        Exit.OK,
+        "no problems; 1 sound policy in 1 file\n",
+        "",
+    )
+
+
+def test_wrong_settings_are_told_first(reactor: Call, here: Path) -> None:
+    """With exit code 2, whatever the policies are like."""
+    (here / "reactor.yaml").write_text("rulse: []\n", encoding="utf-8")
+    code, out, err = reactor("check", "-c", "reactor.yaml", "none.yaml")
+    assert (code, out) == (Exit.USAGE, "")
+    assert err.startswith("reactor.yaml:1:1: R003")
+
+
+def test_problems_come_in_the_order_of_files_and_lines(reactor: Call, here: Path) -> None:
+    """Also where an early file is named late."""
+    for name in ("b", "a"):
+        (here / f"{name}.yaml").write_text(f"policy: {name}\nx: 1\ny: 1\n", encoding="utf-8")
+    _, out, _ = reactor("check", "b.yaml", "a.yaml")
+    places = re.findall(r"^[ab]\.yaml:\d+", out, flags=re.MULTILINE)
+    assert places == sorted(places)
+    assert {place[0] for place in places} == {"a", "b"}
