@@ -1,0 +1,118 @@
+"""The policies of the bench, as YAML, and the events that fit them."""
+
+from dataclasses import dataclass
+
+from bench.lines import KINDS, Kind
+from bench.talk import COMMAND, EVENT
+
+OTHER_EVENTS = (
+    "BLOCK_IO_ERROR",
+    "BLOCK_JOB_ERROR",
+    "DEVICE_UNPLUG_GUEST_ERROR",
+    "WATCHDOG",
+    "BLOCK_WRITE_THRESHOLD",
+)
+GLOBS = (
+    ("QUORUM_REPORT_BAD", "QUORUM_*"),
+    ("MEM_UNPLUG_ERROR", "MEM_*"),
+    ("VSERPORT_CHANGE", "VSERPORT_*"),
+)
+OTHER_GLOBS = ("BLOCK_JOB_*", "BALLOON*", "MEMORY_FAIL*")
+
+REACTION = f"""\
+policy: react
+description: The reaction that the row `latency` times.
+trigger: {{event: {EVENT}}}
+steps:
+  - qmp: {COMMAND}
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Keyed:
+    """A policy that an event of ``kind`` with the key of ``place`` fits; ``extra`` must hold."""
+
+    policy: str
+    kind: Kind
+    place: int
+    extra: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PolicySet:
+    """Policies as YAML documents, and those of them that an event can fit."""
+
+    documents: list[str]
+    keyed: list[Keyed]
+
+
+def mixed(count: int) -> PolicySet:
+    """So many policies as a big site has them; no event of the bench fits two of them.
+
+    Of twenty, ten compare one member, three also hold a condition that no
+    index answers, one names its event by a glob, three are for other guests,
+    three for other events (one of them by a glob).
+    """
+    documents, keyed = list[str](), list[Keyed]()
+    for place in range(count):
+        document, key = _mixed(place)
+        documents.append(document)
+        if key is not None:
+            keyed.append(key)
+    return PolicySet(documents, keyed)
+
+
+def one_kind(count: int) -> PolicySet:
+    """So many policies for one kind of event that differ only in the value they compare."""
+    kind = KINDS[0]
+    keyed = [Keyed(f"disk-{place}", kind, place, extra=False) for place in range(count)]
+    documents = [
+        document(key.policy, kind.event, f"{kind.key} == {kind.literal(key.place)}")
+        for key in keyed
+    ]
+    return PolicySet(documents, keyed)
+
+
+def residues() -> list[str]:
+    """One policy for each of the seven kinds whose condition is asked, and false, every time."""
+    return [
+        document(f"never-{number}", kind.event, kind.never) for number, kind in enumerate(KINDS)
+    ]
+
+
+def document(name: str, event: str, where: str = "", guests: str = "") -> str:
+    """The YAML text of one policy with one step that asks for nothing."""
+    condition = f", where: '{where}'" if where else ""
+    selector = f"guests: {{name: '{guests}'}}\n" if guests else ""
+    return f"""\
+policy: {name}
+description: One of many.
+{selector}trigger: {{event: '{event}'{condition}}}
+steps:
+  - log: taken
+"""
+
+
+def _mixed(place: int) -> tuple[str, Keyed | None]:
+    share, nth = place % 20, place // 20
+    kind = KINDS[(nth + share) % len(KINDS)]
+    equal = f"{kind.key} == {kind.literal(place)}"
+    if share < 10:
+        return _keyed(Keyed(f"plain-{place}", kind, place, extra=False), kind.event, equal)
+    if share < 13:
+        key = Keyed(f"residue-{place}", kind, place, extra=True)
+        return _keyed(key, kind.event, f"{equal} && {kind.extra}")
+    if share == 13:
+        name, pattern = GLOBS[nth % len(GLOBS)]
+        kind = next(kind for kind in KINDS if kind.event == name)
+        key = Keyed(f"glob-{place}", kind, place, extra=False)
+        return _keyed(key, pattern, f"{kind.key} == {kind.literal(place)}")
+    if share < 17:
+        return document(f"guest-{place}", kind.event, guests=f"other-{place}"), None
+    if share < 19:
+        return document(f"event-{place}", OTHER_EVENTS[nth % len(OTHER_EVENTS)]), None
+    return document(f"block-{place}", OTHER_GLOBS[nth % len(OTHER_GLOBS)]), None
+
+
+def _keyed(key: Keyed, event: str, where: str) -> tuple[str, Keyed]:
+    return document(key.policy, event, where), key

@@ -1,0 +1,48 @@
+"""How much each row measures: all of it, or just enough to prove that it works."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """The sizes of a run of the bench; ``rounds`` is how often each pair is measured.
+
+    ``sweeps`` are events that every one of the ``watched`` monitors gets in
+    the row ``cpu``. ``large`` adds 100,000 policies to the row ``growth``.
+    """
+
+    rounds: int
+    events: int
+    policies: int
+    keyed: int
+    monitors: int
+    latencies: int
+    commits: int
+    watched: int
+    sweeps: int
+    large: bool = False
+
+
+FULL = Scale(
+    rounds=7,
+    events=100_000,
+    policies=1000,
+    keyed=10_000,
+    monitors=1000,
+    latencies=1000,
+    commits=150,
+    watched=100,
+    sweeps=150,
+)
+
+SMOKE = Scale(
+    rounds=1,
+    events=4000,
+    policies=100,
+    keyed=200,
+    monitors=20,
+    latencies=40,
+    commits=10,
+    watched=10,
+    sweeps=10,
+)
