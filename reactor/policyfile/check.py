@@ -9,7 +9,7 @@ from reactor.core.policy import Policy
 from reactor.core.text import closest
 from reactor.errors import Code, Place, PolicyError, Problem, Severity
 from reactor.policyfile.builder import build
-from reactor.policyfile.files import read_all
+from reactor.policyfile.files import Source, read_all
 from reactor.policyfile.findings import fit
 from reactor.policyfile.lints import lint
 from reactor.policyfile.nodes import Broken, Dictionary, Node, Scalar
@@ -45,13 +45,21 @@ def load(paths: Sequence[Path]) -> Loaded:
     of files never decides.
     """
     sources, problems = read_all(paths)
-    found = _Found(problems=problems)
+    return _load(sources, _Found(problems=problems))
+
+
+def load_text(text: str, file: str) -> Loaded:
+    """The same for one text that is no file."""
+    return _load([Source(file, text)], _Found())
+
+
+def _load(sources: Sequence[Source], found: "_Found") -> Loaded:
     for source in sources:
         _collect(source.text, source.file, 1, found)
     doubled = _doubled(found)
     policies = tuple(policy for policy in found.policies if policy.name not in doubled)
-    problems += [problem for policy in policies for problem in lint(policy)]
-    return Loaded(policies, _ordered(problems), len(sources))
+    warnings = [problem for policy in policies for problem in lint(policy)]
+    return Loaded(policies, _ordered(found.problems + warnings), len(sources))
 
 
 @dataclass(slots=True)
@@ -96,8 +104,7 @@ def _kind_problem(root: Node) -> Problem | None:
     kind, entry = next(iter(root.entries.items()))
     if kind in DOCUMENTS:
         return Problem(entry.key_place, Code.NOT_BUILT, unbuilt(kind), DOCUMENTS[kind])
-    guess = closest(kind, ("policy", *DOCUMENTS))
-    fix = f"did you mean `{guess}`?" if guess else begin
+    fix = "did you mean `policy`?" if closest(kind, ("policy",)) else begin
     problem = f"a document cannot begin with `{kind}`"
     return Problem(entry.key_place, Code.UNKNOWN_KEY, problem, fix)
 

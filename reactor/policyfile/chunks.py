@@ -23,7 +23,10 @@ _END = re.compile(r"^\.\.\.[ \t]*(#.*)?$")
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """The text of one document with its ``---`` line; ``line`` is its first in the file."""
+    """The text of one document with its ``---`` line; ``line`` is its first in the file.
+
+    The text ends with exactly one line end.
+    """
 
     text: str
     line: int
@@ -82,9 +85,15 @@ def split(text: str, first_line: int = 1) -> Iterator[Chunk]:
     for number, line in enumerate(lines):
         ends = _END.match(line)
         if ends or _START.match(line):
-            yield Chunk("\n".join(lines[first:number]), first_line + first)
+            yield _chunk(lines[first:number], first_line + first)
             first = number + 1 if ends else number
-    yield Chunk("\n".join(lines[first:]), first_line + first)
+    yield _chunk(lines[first:], first_line + first)
+
+
+def _chunk(lines: list[str], line: int) -> Chunk:
+    # The blank lines before the next `---` must not become part of a text block,
+    # or the document would be another one when it is read alone.
+    return Chunk("\n".join(lines).rstrip(" \t\n") + "\n", line)
 
 
 def is_empty(chunk: Chunk) -> bool:

@@ -164,8 +164,6 @@ def _value(spot: _Spot, error: ErrorDetails) -> _Said:
         return _Said(place, context["problem"], context["fix"])
     if kind == "not_built":
         return _Said(place, context["problem"], context["fix"], Code.NOT_BUILT)
-    if kind == "too_short":
-        return _Said(place, "the list is empty", "write at least one entry")
     if error["input"] is None:
         return _Said(place, "the value is missing", "write it, or take the key out")
     what, fix = _EXPECTED[kind]

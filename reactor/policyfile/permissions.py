@@ -84,7 +84,7 @@ def _target(policy: Policy, step: Step, to: Tree, config: EngineConfig) -> Itera
     if path.startswith(folder.rstrip("/") + "/"):
         return
     pattern = posixpath.normpath(posixpath.join(folder, str(filled(to, "*"))))
-    if any(fnmatchcase(permitted, pattern) for permitted in config.dumps_allow):
+    if path in config.dumps_allow or any(_fits(one, pattern) for one in config.dumps_allow):
         return
     yield _problem(
         step,
@@ -92,3 +92,9 @@ def _target(policy: Policy, step: Step, to: Tree, config: EngineConfig) -> Itera
         f" ({folder})",
         "use a relative path, or add it to `dumps.allow` of the settings",
     )
+
+
+def _fits(path: str, pattern: str) -> bool:
+    """Whether the path is of that form; ``*`` is part of one name, as a slug is."""
+    names, globs = path.split("/"), pattern.split("/")
+    return len(names) == len(globs) and all(map(fnmatchcase, names, globs))

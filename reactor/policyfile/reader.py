@@ -78,7 +78,7 @@ def _document(chunk: Chunk, root: Node, *, is_sound: bool) -> Document:
     # A mapping in braces may stand behind the marker; its column must stay.
     lines = [first.replace("---", "   ", 1) if first.startswith("---") else first, *others]
     source = "\n".join(lines[root.place.line - chunk.line :])
-    return Document(root, source.rstrip() + "\n", root.place, is_sound)
+    return Document(root, source, root.place, is_sound)
 
 
 class _GiveUpError(Exception):

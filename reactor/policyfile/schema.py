@@ -9,11 +9,11 @@ from reactor.policyfile import unbuilt
 from reactor.policyfile.schema_base import Complaint, Model
 from reactor.policyfile.schema_steps import AnyArmStep, AnyStep, EventNames
 from reactor.policyfile.values import (
-    TUPLE,
     AnyTemplate,
     Choice,
     Condition,
     LimitText,
+    Many,
     Maybe,
     OneOrMany,
     PolicyName,
@@ -24,7 +24,7 @@ from reactor.policyfile.values import (
     Whole,
 )
 
-Globs = Annotated[tuple[str, ...], OneOrMany(), Field(min_length=1)]
+Globs = Annotated[tuple[str, ...], OneOrMany(1)]
 
 
 class Except(Model):
@@ -38,13 +38,13 @@ class Except(Model):
     labels: Annotated[
         dict[str, Globs] | None,
         Maybe(),
-        Field(description="Labels that must all hold.", min_length=1),
+        Field(description="Labels that must all hold."),
     ] = None
 
     @classmethod
     def complaints(cls, data: Mapping[str, object]) -> Iterator[Complaint]:
         """Nothing said: that would leave every guest out."""
-        if not data:
+        if data.keys() <= {"labels"} and not data.get("labels"):
             yield Complaint(None, "an empty `except` leaves every guest out", "take it out")
 
 
@@ -85,9 +85,6 @@ class Trigger(Model):
     ] = None
 
 
-_STEPS = Field(description="Steps, done in order.")
-
-
 class Policy(Model):
     """A reaction of reactor to events of QEMU guests."""
 
@@ -105,13 +102,13 @@ class Policy(Model):
     ] = None
     arm: Annotated[
         tuple[AnyArmStep, ...],
-        TUPLE,
+        Many(),
         Field(description="Sent at each connect; until it succeeded the policy is not ready."),
     ] = ()
     trigger: Annotated[
         tuple[Trigger, ...],
-        OneOrMany(),
-        Field(min_length=1, description="What starts a run; of several any."),
+        OneOrMany(1),
+        Field(description="What starts a run; of several any."),
     ]
     if_: Annotated[
         tuple[Condition, ...],
@@ -131,7 +128,7 @@ class Policy(Model):
     max: Annotated[int, Whole(1, 1000), Field(description="How many may wait.")] = 10
     limits: Annotated[
         tuple[LimitText, ...],
-        TUPLE,
+        Many(),
         Field(description="`3 per 1h per guest`, `1 at once per host`."),
     ] = ()
     timeout: Annotated[Span, Field(description="Deadline of a run, from its start.")] = 3600.0
@@ -140,20 +137,25 @@ class Policy(Model):
         Field(
             default_factory=dict,
             description="Names to values, computed once when a run starts.",
+            json_schema_extra={"propertyNames": {"pattern": "^[a-z_][a-z0-9_]*$"}},
         ),
     ]
-    steps: Annotated[tuple[AnyStep, ...], TUPLE, Field(min_length=1), _STEPS]
+    steps: Annotated[
+        tuple[AnyStep, ...],
+        Many(1),
+        Field(description="The runbook: steps, done in order."),
+    ]
     on_failure: Annotated[
         tuple[AnyStep, ...],
-        TUPLE,
+        Many(),
         Field(description="Once, after a step failed, the run timed out, or is unknown."),
     ] = ()
     on_limit: Annotated[
-        tuple[AnyStep, ...], TUPLE, Field(description="Once, when a limit refused a run.")
+        tuple[AnyStep, ...], Many(), Field(description="Once, when a limit refused a run.")
     ] = ()
     finally_: Annotated[
         tuple[AnyStep, ...],
-        TUPLE,
+        Many(),
         Field(alias="finally", description="Always last, however the run ended."),
     ] = ()
 

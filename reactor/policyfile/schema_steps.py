@@ -36,7 +36,7 @@ DUMP_FORMATS = (
 )
 DUMP_TARGET = "${guest.name}-${run.id}.dump"
 
-EventNames = Annotated[tuple[EventName, ...], OneOrMany(), Field(min_length=1)]
+EventNames = Annotated[tuple[EventName, ...], OneOrMany(1)]
 
 
 class Retry(Model):

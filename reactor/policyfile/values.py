@@ -39,33 +39,48 @@ def meant(word: str, words: Iterable[str]) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class OneOrMany:
-    """In ``Annotated[tuple[T, ...], OneOrMany()]``: a single T may stand for the list."""
+class Many:
+    """In ``Annotated[tuple[T, ...], Many()]``: a YAML list, with ``least`` items or more.
+
+    pydantic's own ``min_length`` counts the sound items only, and so would
+    find a list empty whose one item is wrong.
+    """
+
+    least: int = 0
+
+    def check(self, value: object) -> object:
+        """The list as a tuple; what is no list is left to the tuple's own check."""
+        if value == [] and self.least:
+            raise wrong("the list is empty", "write at least one entry")
+        return tuple(value) if isinstance(value, list) else value
 
     def __get_pydantic_core_schema__(
         self, source: object, handler: GetCoreSchemaHandler
     ) -> CoreSchema:
-        """Wraps what is no list into one."""
-        return core_schema.no_info_before_validator_function(_listed, handler(source))
+        """The check before the tuple's own."""
+        return core_schema.no_info_before_validator_function(self.check, handler(source))
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        """The list with its bound."""
+        return handler(schema) | ({"minItems": self.least} if self.least else {})
+
+
+@dataclass(frozen=True, slots=True)
+class OneOrMany(Many):
+    """The same, where a single T may stand for the list of it."""
+
+    def check(self, value: object) -> object:
+        """What is no list is wrapped into one."""
+        return Many.check(self, value if isinstance(value, list) else [value])
 
     def __get_pydantic_json_schema__(
         self, schema: CoreSchema, handler: GetJsonSchemaHandler
     ) -> JsonSchemaValue:
         """Either the item or the list of items."""
-        many = handler(schema)
+        many = Many.__get_pydantic_json_schema__(self, schema, handler)
         return {"anyOf": [many["items"], many]}
-
-
-def _listed(value: object) -> object:
-    return tuple(value) if isinstance(value, list) else (value,)
-
-
-def _tupled(value: object) -> object:
-    return tuple(value) if isinstance(value, list) else value
-
-
-TUPLE = BeforeValidator(_tupled)
-"""In ``Annotated[tuple[T, ...], TUPLE]``: YAML's lists are taken for tuples."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -176,7 +176,7 @@ def policy(**keys: str) -> str:
             "  fix: put it in single quotes [guests/labels/tier]\n"
             "f:1:48: R005 a string is expected here, not the boolean true\n"
             "  fix: put it in single quotes [guests/labels/rack/1]\n"
-            "f:1:65: R005 an empty `except` leaves every guest out\n"
+            "f:1:64: R005 an empty `except` leaves every guest out\n"
             "  fix: take it out [guests/except]",
             id="selector",
         ),
@@ -187,6 +187,13 @@ def policy(**keys: str) -> str:
             "  fix: write one of: name, labels [guests/except/except]",
             id="unknown keys of a selector",
         ),
+        pytest.param(
+            {"guests": "{except: {labels: {}}}"},
+            "f:1:18: R005 an empty `except` leaves every guest out\n"
+            "  fix: take it out [guests/except]",
+            id="except without labels",
+        ),
+        pytest.param({"guests": "{except: {name: a, labels: {}}}"}, "", id="except by name"),
         # triggers
         pytest.param(
             {"trigger": "{event: guest_panicked}"},

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from reactor.errors import Place
 from reactor.policyfile import reader
 from reactor.policyfile.chunks import MAX_BYTES, decode
-from reactor.policyfile.nodes import Broken, Dictionary, Scalar, plain
+from reactor.policyfile.nodes import Broken, Dictionary, Scalar, find, plain
 from reactor.policyfile.reader import MAX_DEPTH, MAX_NODES, read
 
 LOADERS = [
@@ -400,6 +400,12 @@ def test_what_is_read(
             id="from the first key, without what surrounds it",
         ),
         pytest.param("--- {a: 1}\n", 1, [("f:1:5", "    {a: 1}\n")], id="columns stay"),
+        pytest.param(
+            "a: |+\n  x\n\n\n---\n>",
+            1,
+            [("f:1:1", "a: |+\n  x\n"), ("f:6:1", ">\n")],
+            id="text blocks at the end",
+        ),
         pytest.param("  a: 1\n  b: 2\n", 7, [("f:7:3", "  a: 1\n  b: 2\n")], id="other line"),
     ],
 )
@@ -440,6 +446,13 @@ def test_the_place_of_a_character_inside_a_scalar(text: str, column: int) -> Non
     scalar = root.get("a")
     assert isinstance(scalar, Scalar)
     assert scalar.place_of(2) == Place("f", 1, column)
+
+
+def test_find() -> None:
+    """Keys and indices lead down; a scalar ends the way."""
+    root = read("a: [{b: c}]\n", "f").documents[0].root
+    assert plain(find(root, ("a", 0, "b"))) == "c"
+    assert plain(find(root, ("a", 0, "b", 1, "x"))) == "c"
 
 
 def test_what_was_complained_about_is_broken() -> None:

@@ -1,0 +1,340 @@
+"""Every construct of the language as the value that the engine gets."""
+
+from dataclasses import fields, is_dataclass
+
+import pytest
+
+from reactor.core import policy as core
+from reactor.core.expr import Expression
+from reactor.core.marks import MarkKind
+from reactor.core.template import Template
+from reactor.errors import Place
+from reactor.policyfile.builder import revision_of
+from reactor.policyfile.check import load_text
+
+FULL = """\
+policy: everything
+description: All there is.
+enforcement: audit
+guests:
+  name: [web-*, db-1]
+  labels: {tier: [prod, stage], rack: a*}
+  except: {name: web-9, labels: {on-panic: keep}}
+arm:
+  - guest: preserve-on-panic
+  - {qmp: set-action, args: {panic: pause}, timeout: 5s}
+trigger:
+  - {event: RESET, where: data.guest == true, by: data.reason}
+  - {event: [STOP, 'BLOCK_*']}
+if: ['true', guest.status == "running"]
+cooldown: 1h30m
+mode: queued
+max: 3
+limits: [3 per 1h per guest, 1 at once per key]
+timeout: 2h
+vars: {a: 1, b: "${data.x}"}
+steps:
+  - {log: x}
+on_limit: [{log: limit}]
+on_failure: [{log: failure}]
+finally: [{log: end}]
+"""
+
+
+def shown(value: object) -> object:
+    """The value with expressions and templates as their sources, so that it can be compared."""
+    match value:
+        case Expression():
+            return f"cel: {value.source}"
+        case Template():
+            return f"template: {value.source}"
+        case dict():
+            return {key: shown(item) for key, item in value.items()}
+        case tuple():
+            return tuple(shown(item) for item in value)
+        case _ if is_dataclass(value) and not isinstance(value, Place | core.StepOptions):
+            return {
+                "": type(value).__name__,
+                **{
+                    field.name: shown(getattr(value, field.name))
+                    for field in fields(value)
+                    if field.name != "options"
+                },
+            }
+        case _:
+            return value
+
+
+def built(text: str) -> core.Policy:
+    """The one policy of a text without problems."""
+    loaded = load_text(text, "f")
+    assert [str(problem) for problem in loaded.problems] == []
+    return loaded.policies[0]
+
+
+def options(section: str, index: int, line: int, column: int = 5) -> core.StepOptions:
+    """The options of a step that says nothing but its verb."""
+    return core.StepOptions(f"{section}/{index}", Place("f", line, column))
+
+
+def test_a_policy_with_every_key() -> None:
+    """Each key arrives where the engine looks for it; durations are seconds."""
+    policy = built(FULL)
+    assert policy.name == "everything"
+    assert policy.description == "All there is."
+    assert policy.enforcement is core.Enforcement.AUDIT
+    assert policy.guests == core.Selector(
+        names=("web-*", "db-1"),
+        labels=(("tier", ("prod", "stage")), ("rack", ("a*",))),
+        excludes=core.Selector(names=("web-9",), labels=(("on-panic", ("keep",)),)),
+    )
+    assert shown(policy.triggers) == (
+        {
+            "": "Trigger",
+            "events": ("RESET",),
+            "where": "cel: data.guest == true",
+            "by": "cel: data.reason",
+            "path": "trigger/0",
+        },
+        {
+            "": "Trigger",
+            "events": ("STOP", "BLOCK_*"),
+            "where": None,
+            "by": None,
+            "path": "trigger/1",
+        },
+    )
+    assert shown(policy.conditions) == ("cel: true", 'cel: guest.status == "running"')
+    assert (policy.cooldown, policy.timeout) == (5400.0, 7200.0)
+    assert (policy.mode, policy.max) == (core.Mode.QUEUED, 3)
+    assert policy.limits == (
+        core.Limit(3, 3600.0, core.LimitScope.GUEST, "3 per 1h per guest"),
+        core.Limit(1, None, core.LimitScope.KEY, "1 at once per key"),
+    )
+    assert shown(policy.vars) == (("a", 1), ("b", "template: ${data.x}"))
+    assert policy.steps == (core.LogStep(options("steps", 0, 22), "x"),)
+    assert policy.on_limit == (core.LogStep(options("on_limit", 0, 23, 12), "limit"),)
+    assert policy.on_failure == (core.LogStep(options("on_failure", 0, 24, 14), "failure"),)
+    assert policy.finally_ == (core.LogStep(options("finally", 0, 25, 11), "end"),)
+    assert policy.arm == (
+        core.GuestStep(options("arm", 0, 9), core.GuestAction.PRESERVE_ON_PANIC),
+        core.QmpStep(
+            core.StepOptions("arm/1", Place("f", 10, 5), timeout=5.0),
+            "set-action",
+            {"panic": "pause"},
+        ),
+    )
+    assert (policy.place, policy.source) == (Place("f", 1, 1), FULL)
+
+
+def test_a_policy_with_no_more_than_it_needs() -> None:
+    """What is left out is the default of the contract."""
+    text = "policy: p\ndescription: d\ntrigger: {event: RESET}\nsteps: [{log: x}]\n"
+    policy = built(text)
+    assert policy == core.Policy(
+        name="p",
+        description="d",
+        triggers=(core.Trigger(("RESET",)),),
+        steps=(core.LogStep(options("steps", 0, 4, 9), "x"),),
+        revision="42c486ed7cf2",
+        source=text,
+        place=Place("f", 1, 1),
+        enforcement=core.Enforcement.ENFORCE,
+        guests=core.Selector(),
+        arm=(),
+        conditions=(),
+        mode=core.Mode.SINGLE,
+        max=10,
+        cooldown=None,
+        limits=(),
+        timeout=3600.0,
+        vars=(),
+        on_failure=(),
+        on_limit=(),
+        finally_=(),
+    )
+
+
+@pytest.mark.parametrize(
+    ("step", "value"),
+    [
+        pytest.param(
+            "guest: dump",
+            {
+                "": "GuestDump",
+                "to": "template: ${guest.name}-${run.id}.dump",
+                "format": "kdump-zlib",
+            },
+            id="dump, as it is",
+        ),
+        pytest.param(
+            "{guest: dump, to: a.dump, format: elf}",
+            {"": "GuestDump", "to": "a.dump", "format": "elf"},
+            id="dump to a file",
+        ),
+        pytest.param(
+            "guest: reset", {"": "GuestStep", "action": core.GuestAction.RESET}, id="reset"
+        ),
+        pytest.param(
+            "guest: pause", {"": "GuestStep", "action": core.GuestAction.PAUSE}, id="pause"
+        ),
+        pytest.param(
+            "guest: resume", {"": "GuestStep", "action": core.GuestAction.RESUME}, id="resume"
+        ),
+        pytest.param(
+            "guest: preserve-on-panic",
+            {"": "GuestStep", "action": core.GuestAction.PRESERVE_ON_PANIC},
+            id="preserve-on-panic as a step",
+        ),
+        pytest.param(
+            "qmp: query-status",
+            {"": "QmpStep", "command": "query-status", "arguments": {}, "wait": None},
+            id="qmp",
+        ),
+        pytest.param(
+            "{qmp: balloon, args: {value: '${guest.memory}', deep: [{x: true}, null]},"
+            " wait: {event: [BALLOON_CHANGE, 'X*'], where: data.actual > 1, fail_when: false,"
+            " timeout: 10s}}",
+            {
+                "": "QmpStep",
+                "command": "balloon",
+                "arguments": {"value": "template: ${guest.memory}", "deep": ({"x": True}, None)},
+                "wait": {
+                    "": "EventWait",
+                    "events": ("BALLOON_CHANGE", "X*"),
+                    "where": "cel: data.actual > 1",
+                    "fail_when": "cel: false",
+                    "timeout": 10.0,
+                },
+            },
+            id="qmp with arguments and a wait",
+        ),
+        pytest.param(
+            "wait: {event: RESET}",
+            {
+                "": "WaitEventStep",
+                "wait": {
+                    "": "EventWait",
+                    "events": ("RESET",),
+                    "where": None,
+                    "fail_when": None,
+                    "timeout": None,
+                },
+            },
+            id="wait for an event",
+        ),
+        pytest.param(
+            "wait: {until: guest.migrating, timeout: 1m}",
+            {"": "WaitUntilStep", "until": "cel: guest.migrating", "limit": 60.0},
+            id="wait for a condition",
+        ),
+        pytest.param("check: true", {"": "CheckStep", "holds": "cel: true"}, id="check"),
+        pytest.param("delay: 500ms", {"": "DelayStep", "seconds": 0.5}, id="delay"),
+        pytest.param(
+            "publish: alert/x",
+            {
+                "": "PublishStep",
+                "topic": "alert/x",
+                "payload": None,
+                "qos": 1,
+                "retain": False,
+                "absolute": False,
+                "properties": None,
+            },
+            id="publish, as it is",
+        ),
+        pytest.param(
+            "{publish: 'a/${slug(guest.name)}', payload: ['${run.id}'], qos: 2, retain: true,"
+            " topic: absolute, properties: {by: '${run.policy}'}}",
+            {
+                "": "PublishStep",
+                "topic": "template: a/${slug(guest.name)}",
+                "payload": ("template: ${run.id}",),
+                "qos": 2,
+                "retain": True,
+                "absolute": True,
+                "properties": {"by": "template: ${run.policy}"},
+            },
+            id="publish with everything",
+        ),
+        pytest.param(
+            "mark: {disk: '${data.x}', as: degraded, reason: bad, expires: 1d}",
+            {
+                "": "MarkStep",
+                "kind": MarkKind.DISK,
+                "id": "template: ${data.x}",
+                "word": "degraded",
+                "reason": "bad",
+                "expires": 86400.0,
+            },
+            id="mark",
+        ),
+        pytest.param(
+            "mark: {host: self, as: full}",
+            {
+                "": "MarkStep",
+                "kind": MarkKind.HOST,
+                "id": "self",
+                "word": "full",
+                "reason": None,
+                "expires": None,
+            },
+            id="mark on the host",
+        ),
+        pytest.param(
+            "clear: {port: agent}",
+            {"": "ClearStep", "kind": MarkKind.PORT, "id": "agent", "word": None},
+            id="clear all of an id",
+        ),
+        pytest.param(
+            "clear: {migration: m, as: slow}",
+            {"": "ClearStep", "kind": MarkKind.MIGRATION, "id": "m", "word": "slow"},
+            id="clear one word",
+        ),
+        pytest.param("log: $${x}", {"": "LogStep", "text": "${x}"}, id="log"),
+        pytest.param("fail: no", {"": "FailStep", "text": "no"}, id="fail"),
+        pytest.param("stop: '5'", {"": "StopStep", "text": "5"}, id="stop"),
+    ],
+)
+def test_a_step(step: str, value: dict[str, object]) -> None:
+    """The verb with all it may say."""
+    policy = built(f"policy: p\ndescription: d\ntrigger: {{event: RESET}}\nsteps:\n  - {step}\n")
+    assert shown(policy.steps) == (value,)
+    assert policy.steps[0].options == options("steps", 0, 5)
+
+
+def test_the_options_of_a_step() -> None:
+    """Each one, on a step that has them all."""
+    step = (
+        "{log: x, name: A step, if: guest.migrating, timeout: 1m, retry: {times: 3,"
+        " backoff: [5s, 1m]}, on_error: continue, save: it}"
+    )
+    policy = built(f"policy: p\ndescription: d\ntrigger: {{event: RESET}}\nsteps: [{step}]\n")
+    found = policy.steps[0].options
+    assert found.condition is not None
+    assert found.condition.source == "guest.migrating"
+    assert (found.path, found.place, found.name) == ("steps/0", Place("f", 4, 9), "A step")
+    assert (found.timeout, found.retry) == (60.0, core.Retry(3, (5.0, 60.0)))
+    assert (found.on_error, found.save) == (core.OnError.CONTINUE, "it")
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        pytest.param("a: 1\n", "a: 1\n", True, id="the same text"),
+        pytest.param("a: 1\n", "a: 2\n", False, id="another value"),
+        pytest.param("a: 1\n", "a: 1 # why\n", False, id="another comment"),
+    ],
+)
+def test_the_revision_names_the_text(one: str, other: str, same: bool) -> None:
+    """Twelve hex digits, equal exactly for equal texts."""
+    assert (revision_of(one) == revision_of(other)) is same
+    assert len(revision_of(one)) == 12
+
+
+def test_the_revision_does_not_depend_on_what_surrounds_the_document() -> None:
+    """The same policy in another file, at another line, with Windows line ends."""
+    text = "policy: p\ndescription: d\ntrigger: {event: RESET}\nsteps: [{log: x}]\n"
+    other = f"# more\n---\n\n{text}\n\n---\n# end\n".replace("\n", "\r\n")
+    assert built(other).revision == built(text).revision
+    assert built(other).source == text

@@ -1,0 +1,219 @@
+"""The JSON Schema for editors, and what it has to say about what the reader says."""
+
+import importlib
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from reactor.policyfile import unbuilt
+from reactor.policyfile.check import load_text
+from reactor.policyfile.nodes import Dictionary, plain
+from reactor.policyfile.reader import read
+from reactor.policyfile.schema import Policy, json_schema
+
+# It has no types; the check-jsonschema tool brings it.
+jsonschema: Any = importlib.import_module("jsonschema")
+SCHEMA = json_schema()
+VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
+RULES = Path(__file__).resolve().parents[2] / "rules"
+HEAD = "policy: p\ndescription: d\n"
+TRIGGER = "trigger: {event: RESET}\n"
+STEPS = "steps: [{log: x}]\n"
+
+
+def accepted_by_schema(text: str) -> bool:
+    """Whether an editor would underline nothing."""
+    root = read(text, "f").documents[0].root
+    assert isinstance(root, Dictionary)
+    return bool(VALIDATOR.is_valid(plain(root)))
+
+
+def accepted_by_reader(text: str) -> bool:
+    """Whether the policy would be loaded."""
+    return bool(load_text(text, "f").policies)
+
+
+def test_the_schema_is_one() -> None:
+    """Draft 2020-12, as JSON."""
+    assert SCHEMA["$schema"] == "https://json-schema.org/draft/2020-12/schema"
+    assert SCHEMA["title"] == "reactor policy"
+    jsonschema.Draft202012Validator.check_schema(SCHEMA)
+    assert json.loads(json.dumps(SCHEMA)) == SCHEMA
+
+
+def test_every_key_is_described() -> None:
+    """An editor that points at a key has something to show."""
+    models = {"Policy": SCHEMA, **SCHEMA["$defs"]}
+    bare = [
+        f"{name}.{key}"
+        for name, model in models.items()
+        for key, value in model["properties"].items()
+        if "description" not in value and "enum" not in value
+    ]
+    assert bare == []
+    assert all("description" in model for model in models.values())
+
+
+def test_nothing_of_python_is_in_the_schema() -> None:
+    """No defaults that are null, no names of classes for people."""
+    text = json.dumps(SCHEMA)
+    assert '"default": null' not in text
+    assert text.count('"title"') == 1
+    assert '"null"' not in text
+
+
+@pytest.mark.parametrize("path", sorted(RULES.glob("*.yaml")), ids=lambda path: path.stem)
+def test_shipped_policies_fit(path: Path) -> None:
+    """Editor and reader both take what we ship."""
+    text = path.read_text(encoding="utf-8")
+    assert accepted_by_schema(text)
+    assert accepted_by_reader(text)
+
+
+GOOD = [
+    pytest.param(HEAD + TRIGGER + STEPS, id="the least"),
+    pytest.param(HEAD + "trigger: [{event: [RESET, 'B_*']}]\n" + STEPS, id="lists"),
+    pytest.param(HEAD + TRIGGER + STEPS + "if: true\n", id="a boolean as condition"),
+    pytest.param(HEAD + TRIGGER + STEPS + "if: [true, 'false']\n", id="conditions"),
+    pytest.param(HEAD + TRIGGER + STEPS + "timeout: 1d2h3m4s5ms\n", id="every unit"),
+    pytest.param(HEAD + TRIGGER + STEPS + "timeout: 1.5h\n", id="a fraction"),
+    pytest.param(HEAD + TRIGGER + STEPS + "timeout: 5ms\n", id="milliseconds only"),
+    pytest.param(HEAD + TRIGGER + STEPS + "limits: [1 at once per key]\n", id="at once"),
+    pytest.param(HEAD + TRIGGER + STEPS + "limits: [5 per 10m per host]\n", id="per time"),
+    pytest.param(HEAD + TRIGGER + STEPS + "guests: {}\n", id="no selector"),
+    pytest.param(
+        HEAD + TRIGGER + STEPS + "guests: {name: a, labels: {b: [c]}, except: {name: [d]}}\n",
+        id="selector",
+    ),
+    pytest.param(
+        HEAD + TRIGGER + STEPS + "arm: [{guest: preserve-on-panic}, {qmp: x}]\n", id="arm"
+    ),
+    pytest.param(HEAD + TRIGGER + "steps: [{guest: dump, format: elf}]\n", id="dump"),
+    pytest.param(
+        HEAD + TRIGGER + "steps: [{wait: {event: A}}, {wait: {until: 'true'}}]\n", id="wait"
+    ),
+    pytest.param(
+        HEAD + TRIGGER + "steps: [{qmp: a, args: {b: [1, {c: null}]}, wait: {event: A}}]\n",
+        id="qmp",
+    ),
+    pytest.param(
+        HEAD + TRIGGER + "steps: [{mark: {host: self, as: x, expires: 1d}}, {clear: {disk: y}}]\n",
+        id="marks",
+    ),
+    pytest.param(
+        HEAD + TRIGGER + "steps: [{publish: a, payload: [1], qos: 0, topic: absolute}]\n",
+        id="publish",
+    ),
+    pytest.param(
+        HEAD + TRIGGER + "steps: [{delay: 5s, retry: {times: 100, backoff: 1s}, save: a_1}]\n",
+        id="options",
+    ),
+]
+
+
+@pytest.mark.parametrize("text", GOOD)
+def test_good_policies_fit_both(text: str) -> None:
+    """Nobody complains."""
+    assert accepted_by_reader(text)
+    assert accepted_by_schema(text)
+
+
+BAD = [
+    pytest.param("description: d\n" + TRIGGER + STEPS + "policy: P\n", id="name"),
+    pytest.param("policy: p\n" + TRIGGER + STEPS, id="no description"),
+    pytest.param("policy: p\ndescription: ' '\n" + TRIGGER + STEPS, id="blank description"),
+    pytest.param(HEAD + STEPS, id="no trigger"),
+    pytest.param(HEAD + TRIGGER + "steps: []\n", id="no step"),
+    pytest.param(HEAD + "trigger: {event: reset}\n" + STEPS, id="event in small letters"),
+    pytest.param(HEAD + "trigger: {event: []}\n" + STEPS, id="no event"),
+    pytest.param(HEAD + "trigger: {event: RESET, count: 5}\n" + STEPS, id="count, later"),
+    pytest.param(HEAD + TRIGGER + STEPS + "debounce: 5s\n", id="debounce, later"),
+    pytest.param(HEAD + TRIGGER + STEPS + "mode: restart\n", id="mode, later"),
+    pytest.param(HEAD + TRIGGER + STEPS + "colour: red\n", id="unknown key"),
+    pytest.param(HEAD + TRIGGER + STEPS + "if:\n", id="a key without its value"),
+    pytest.param(HEAD + TRIGGER + STEPS + "if: 5\n", id="a number as condition"),
+    pytest.param(HEAD + TRIGGER + STEPS + "max: 0\n", id="max below"),
+    pytest.param(HEAD + TRIGGER + STEPS + "max: 1001\n", id="max above"),
+    pytest.param(HEAD + TRIGGER + STEPS + "max: '5'\n", id="max as text"),
+    pytest.param(HEAD + TRIGGER + STEPS + "timeout: 30\n", id="no unit"),
+    pytest.param(HEAD + TRIGGER + STEPS + "timeout: 30 s\n", id="a blank in a duration"),
+    pytest.param(HEAD + TRIGGER + STEPS + "timeout: 5m1h\n", id="units mixed up"),
+    pytest.param(HEAD + TRIGGER + STEPS + "timeout: ''\n", id="no duration"),
+    pytest.param(HEAD + TRIGGER + STEPS + "limits: [3 per 1h per fleet]\n", id="fleet, later"),
+    pytest.param(HEAD + TRIGGER + STEPS + "limits: [0 at once per host]\n", id="limit of none"),
+    pytest.param(HEAD + TRIGGER + STEPS + "limits: 1 at once per host\n", id="limit, no list"),
+    pytest.param(HEAD + TRIGGER + STEPS + "guests: {except: {}}\n", id="empty except"),
+    pytest.param(HEAD + TRIGGER + STEPS + "guests: {labels: {a: true}}\n", id="label"),
+    pytest.param(HEAD + TRIGGER + STEPS + "arm: [{guest: reset}]\n", id="arm with a reset"),
+    pytest.param(HEAD + TRIGGER + STEPS + "arm: [{log: x}]\n", id="arm with a log"),
+    pytest.param(HEAD + TRIGGER + STEPS + "vars: {A: 1}\n", id="name of a var"),
+    pytest.param(HEAD + TRIGGER + "steps: [{}]\n", id="no verb"),
+    pytest.param(HEAD + TRIGGER + "steps: [{log: x, fail: y}]\n", id="two verbs"),
+    pytest.param(HEAD + TRIGGER + "steps: [{log: x, to: y}]\n", id="option of another verb"),
+    pytest.param(HEAD + TRIGGER + "steps: [{guest: reset, to: y}]\n", id="target of a reset"),
+    pytest.param(HEAD + TRIGGER + "steps: [{guest: reboot}]\n", id="guest action, later"),
+    pytest.param(HEAD + TRIGGER + "steps: [{choose: []}]\n", id="verb, later"),
+    pytest.param(HEAD + TRIGGER + "steps: [{wait: {}}]\n", id="wait for nothing"),
+    pytest.param(
+        HEAD + TRIGGER + "steps: [{wait: {event: A, until: 'true'}}]\n", id="wait for both"
+    ),
+    pytest.param(HEAD + TRIGGER + "steps: [{qmp: a, wait: {until: 'true'}}]\n", id="until on qmp"),
+    pytest.param(HEAD + TRIGGER + "steps: [{qmp: '${x}'}]\n", id="command as template"),
+    pytest.param(HEAD + TRIGGER + "steps: [{mark: {disk: a}}]\n", id="mark without a word"),
+    pytest.param(HEAD + TRIGGER + "steps: [{mark: {as: a}}]\n", id="mark on nothing"),
+    pytest.param(
+        HEAD + TRIGGER + "steps: [{clear: {disk: a, port: b}}]\n", id="clear on two things"
+    ),
+    pytest.param(HEAD + TRIGGER + "steps: [{publish: a, qos: 3}]\n", id="qos"),
+    pytest.param(HEAD + TRIGGER + "steps: [{publish: a, topic: x}]\n", id="topic"),
+    pytest.param(HEAD + TRIGGER + "steps: [{log: x, save: A}]\n", id="save"),
+    pytest.param(HEAD + TRIGGER + "steps: [{log: x, retry: {times: 0}}]\n", id="retry"),
+    pytest.param(HEAD + TRIGGER + "steps: [{log: x, on_error: stop}]\n", id="on_error"),
+]
+
+
+@pytest.mark.parametrize("text", BAD)
+def test_bad_policies_fit_neither(text: str) -> None:
+    """Both complain."""
+    assert not accepted_by_reader(text)
+    assert not accepted_by_schema(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param(HEAD + TRIGGER + STEPS + "if: guest.staus == 1\n", id="expression"),
+        pytest.param(HEAD + TRIGGER + STEPS + "timeout: 0s\n", id="no time"),
+        pytest.param(HEAD + TRIGGER + STEPS + "timeout: 99999d\n", id="too long"),
+        pytest.param(HEAD + TRIGGER + "steps: [{publish: /a}]\n", id="topic"),
+        pytest.param(HEAD + TRIGGER + "steps: [{guest: dump, format: zip}]\n", id="format"),
+        pytest.param(HEAD + TRIGGER + "steps: [{mark: {host: x, as: y}}]\n", id="id of a host"),
+        pytest.param(
+            HEAD + TRIGGER + "steps: [{log: x, save: a}, {log: x, save: a}]\n", id="saved twice"
+        ),
+        pytest.param(HEAD + TRIGGER + "steps: [{log: x, name: '${a}'}]\n", id="name"),
+    ],
+)
+def test_what_only_the_reader_knows(text: str) -> None:
+    """JSON Schema cannot say it; `reactor check` does."""
+    assert not accepted_by_reader(text)
+    assert accepted_by_schema(text)
+
+
+def test_what_is_not_built_is_not_in_the_models() -> None:
+    """A key is either built or refused in words, never both."""
+    models = {"Policy": SCHEMA, **SCHEMA["$defs"]}
+    keys = {key for model in models.values() for key in model["properties"]}
+    assert keys.isdisjoint(set(unbuilt.POLICY_KEYS) | set(unbuilt.STEP_VERBS) - {"run"})
+    assert set(SCHEMA["$defs"]["Trigger"]["properties"]).isdisjoint(unbuilt.TRIGGER_KEYS)
+    assert set(Policy.words()) == set(SCHEMA["properties"])
+
+
+def test_patterns_of_the_schema_are_anchored() -> None:
+    """A pattern of JSON Schema matches anywhere unless it says otherwise."""
+    patterns = re.findall(r'"pattern": "([^"]*)"', json.dumps(SCHEMA))
+    loose = {pattern for pattern in patterns if not (pattern[0] == "^" and pattern[-1] == "$")}
+    assert loose == {r"\\S"}
