@@ -53,6 +53,31 @@ class OldBrokerError(BrokerError):
     """The broker does not know MQTT 5."""
 
 
+def _make_wire(
+    options: MqttOptions, secrets: Secrets, version: aiomqtt.ProtocolVersion, limits: Limits
+) -> Wire:
+    return Wire(
+        options.address.host,
+        options.address.port,
+        username=options.username,
+        password=secrets.password,
+        identifier=options.client_id,
+        protocol=version,
+        will=aiomqtt.Will(options.availability, b"offline", qos=1, retain=True),
+        # The outbox is our session: the broker shall keep none for us. A fresh
+        # MQTT 5 client begins clean anyway, and paho refuses the word there.
+        clean_session=None if version is V5 else True,
+        keepalive=options.keepalive,
+        timeout=limits.connect_s,
+        # Nothing is subscribed; a broker that sends all the same cannot fill us.
+        max_queued_incoming_messages=100,
+        # The window is ours, see Publisher.
+        max_inflight_messages=0,
+        tls_context=secrets.tls,
+        logger=WIRE_LOG,
+    )
+
+
 class Link:
     """A connection: ``open`` it once, ``publish``, then ``close`` or ``abort`` it.
 
@@ -83,26 +108,7 @@ class Link:
         self._refused: tuple[int, str] | None = None
         self._over = asyncio.Event()
         self._stack = contextlib.AsyncExitStack()
-        self._wire = Wire(
-            options.address.host,
-            options.address.port,
-            username=options.username,
-            password=secrets.password,
-            identifier=options.client_id,
-            protocol=version,
-            will=aiomqtt.Will(options.availability, b"offline", qos=1, retain=True),
-            # The outbox is our session: the broker shall keep none for us. A fresh
-            # MQTT 5 client begins clean anyway, and paho refuses the word there.
-            clean_session=None if version is V5 else True,
-            keepalive=options.keepalive,
-            timeout=limits.connect_s,
-            # Nothing is subscribed; a broker that sends all the same cannot fill us.
-            max_queued_incoming_messages=100,
-            # The window is ours, see Publisher.
-            max_inflight_messages=0,
-            tls_context=secrets.tls,
-            logger=WIRE_LOG,
-        )
+        self._wire = _make_wire(options, secrets, version, limits)
         self._wire.prepare(self)
 
     # ------------------------------------------------------------ life
@@ -115,6 +121,13 @@ class Link:
             NoAnswerError: it closed the connection without a CONNACK.
             BrokerError: any other reason.
         """
+        try:
+            await self._enter()
+        except BaseException:
+            self.abort()
+            raise
+
+    async def _enter(self) -> None:
         entering = asyncio.create_task(self._stack.enter_async_context(self._wire))
         over = asyncio.create_task(self._over.wait())
         try:
@@ -124,9 +137,6 @@ class Link:
                 return_when=asyncio.FIRST_COMPLETED,
             )
             self._judge(entering)
-        except BaseException:
-            self.abort()
-            raise
         finally:
             over.cancel()
             entering.cancel()

@@ -6,7 +6,7 @@ import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Self, TypedDict, Unpack
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from reactor.errors import SettingsError
@@ -38,19 +38,30 @@ class BrokerAddress:
             return self.host == "localhost"
 
 
+class Details(TypedDict, total=False):
+    """The settings that have a default, see ``MqttOptions``."""
+
+    prefix: str
+    password_file: Path | None
+    ca_file: Path | None
+    cert_file: Path | None
+    key_file: Path | None
+    keepalive: int
+
+
 @dataclass(frozen=True, slots=True)
 class MqttOptions:
     """Everything the publisher has to know of the broker; ``parse`` makes and checks it.
 
     The password itself is not kept: its file is read at every connect, so
-    that a changed one needs no restart.
+    that a changed one needs no restart. ``keepalive`` is seconds between pings.
     """
 
     address: BrokerAddress
     host: str
-    prefix: str
     client_id: str
     username: str | None = None
+    prefix: str = "reactor"
     password_file: Path | None = None
     ca_file: Path | None = None
     cert_file: Path | None = None
@@ -68,20 +79,15 @@ class MqttOptions:
         return f"{self.base}/availability"
 
     @classmethod
-    def parse(  # noqa: PLR0913 - one argument for each setting, by keyword
+    def parse(
         cls,
         url: str,
         *,
         host: str,
         place: object = "mqtt",
-        prefix: str = "reactor",
         client_id: str | None = None,
         username: str | None = None,
-        password_file: Path | None = None,
-        ca_file: Path | None = None,
-        cert_file: Path | None = None,
-        key_file: Path | None = None,
-        keepalive: int = 30,
+        **details: Unpack[Details],
     ) -> Self:
         """The options, when every setting is right.
 
@@ -90,38 +96,43 @@ class MqttOptions:
             host: this host's name, one level of a topic.
             place: where the settings stand, for the error.
             client_id: ``reactor-<host>`` when None; unique at the broker.
-            keepalive: seconds between pings, 1 to 65535.
 
         Raises:
             SettingsError: the first setting that is wrong, with its fix.
         """
-        _check_level(place, "host name", host, several=False)
-        _check_level(place, "prefix", prefix, several=True)
-        if not 1 <= keepalive <= 65535:
-            raise SettingsError(
-                place,
-                f"keepalive is {keepalive}",
-                "write a number of seconds from 1 to 65535",
-            )
         parts = _split(place, url)
-        files = {"password_file": password_file}
-        tls_files = {"ca_file": ca_file, "cert_file": cert_file, "key_file": key_file}
-        user = _user(place, parts, username, password_file)
-        address = _address(place, parts, url)
-        _check_tls_files(place, address, tls_files)
-        _check_readable(place, files | tls_files)
-        return cls(
-            address=address,
+        options = cls(
+            address=_address(place, parts, url),
             host=host,
-            prefix=prefix,
             client_id=f"reactor-{host}" if client_id is None else client_id,
-            username=user,
-            password_file=password_file,
-            ca_file=ca_file,
-            cert_file=cert_file,
-            key_file=key_file,
-            keepalive=keepalive,
+            username=_user(place, parts, username),
+            **details,
         )
+        _check(place, options)
+        return options
+
+
+def _check(place: object, options: MqttOptions) -> None:
+    """Everything that is wrong with more than the url."""
+    _check_level(place, "host name", options.host, several=False)
+    _check_level(place, "prefix", options.prefix, several=True)
+    if not 1 <= options.keepalive <= 65535:
+        raise SettingsError(
+            place,
+            f"keepalive is {options.keepalive}",
+            "write a number of seconds from 1 to 65535",
+        )
+    if options.username is None and options.password_file is not None:
+        raise SettingsError(
+            place, "password_file is given without a user", "write username as well"
+        )
+    tls_files = {
+        "ca_file": options.ca_file,
+        "cert_file": options.cert_file,
+        "key_file": options.key_file,
+    }
+    _check_tls_files(place, options.address, tls_files)
+    _check_readable(place, {"password_file": options.password_file} | tls_files)
 
 
 def _check_level(place: object, name: str, text: str, *, several: bool) -> None:
@@ -178,9 +189,7 @@ def _address(place: object, parts: SplitResult, url: str) -> BrokerAddress:
     return BrokerAddress(name, port or _PORTS[parts.scheme], parts.scheme == "mqtts")
 
 
-def _user(
-    place: object, parts: SplitResult, username: str | None, password_file: Path | None
-) -> str | None:
+def _user(place: object, parts: SplitResult, username: str | None) -> str | None:
     """The user's name, from wherever it is given."""
     in_url = None if parts.username is None else unquote(parts.username)
     if in_url and username and in_url != username:
@@ -189,12 +198,7 @@ def _user(
             f"the url names the user {in_url!r}, and username is {username!r}",
             "keep one of them",
         )
-    user = username or in_url or None
-    if user is None and password_file is not None:
-        raise SettingsError(
-            place, "password_file is given without a user", "write username as well"
-        )
-    return user
+    return username or in_url or None
 
 
 def _check_tls_files(

@@ -190,9 +190,9 @@ class Publisher:
         self.counters.reconnects += 1 if self._connections else 0
         self._connections += 1
         started = asyncio.get_running_loop().time()
-        self._listener.on_connected()
         how = None
         try:
+            self._listener.on_connected()
             await self._talk(link)
         except _LinkLostError as lost:
             how = lost.how

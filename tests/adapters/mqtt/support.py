@@ -168,6 +168,14 @@ async def until(condition: Callable[[], object], within_s: float = 5.0) -> None:
         await asyncio.sleep(0.005)
 
 
+async def stays(condition: Callable[[], object], for_s: float = 0.05) -> None:
+    """Returns when ``condition`` was true all the time, looked at every 5 ms."""
+    deadline = time.monotonic() + for_s
+    while time.monotonic() < deadline:
+        assert condition()
+        await asyncio.sleep(0.005)
+
+
 def text(place: str, problem: str, fix: str) -> str:
     """The whole text of an error."""
     return f"{place}: {problem}\n  fix: {fix}"

@@ -7,6 +7,7 @@ import struct
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -24,7 +25,7 @@ from tests.adapters.mqtt.scripted import (
     disconnect,
     refuse_v5,
 )
-from tests.adapters.mqtt.support import AVAILABILITY, BASE, QUICK, rig, text, until
+from tests.adapters.mqtt.support import AVAILABILITY, BASE, QUICK, rig, stays, text, until
 
 pytestmark = pytest.mark.asyncio
 
@@ -176,8 +177,7 @@ async def test_never_more_in_flight_than_the_window_and_the_broker_allow(
         async with setup.running() as publisher:
             await until(lambda: len(broker.published) >= 1 + in_flight)
             publisher.nudge()
-            await asyncio.sleep(0.05)
-            assert len(broker.published) == 1 + in_flight
+            await stays(lambda: len(broker.published) == 1 + in_flight)
 
 
 async def test_of_one_topic_only_one_row_is_in_flight() -> None:
@@ -192,7 +192,7 @@ async def test_of_one_topic_only_one_row_is_in_flight() -> None:
         async with setup.running() as publisher:
             await until(lambda: len(broker.published) >= 4)
             publisher.nudge()
-            await asyncio.sleep(0.05)
+            await stays(lambda: len(broker.published) == 4)
     assert [message.payload for message in broker.published[1:]] == [b"0", b"1", b"2"]
 
 
@@ -343,6 +343,12 @@ def full_listener() -> Iterator[socket.socket]:
             yield listener
 
 
+def hangs_in_connect(port: int) -> bool:
+    """Whether somebody has sent a SYN to the port and has no answer (proc(5), /proc/net/tcp)."""
+    lines = Path("/proc/net/tcp").read_text(encoding="ascii").splitlines()[1:]
+    return any(line.split()[2:4] == [f"0100007F:{port:04X}", "02"] for line in lines)
+
+
 async def test_a_connect_that_hangs_is_told() -> None:
     """TCP gets as long as the connect may take, not as long as the system would wait."""
     with full_listener() as listener:
@@ -362,10 +368,10 @@ async def test_a_connect_that_hangs_is_told() -> None:
 async def test_a_connect_that_is_given_up_never_reaches_the_broker() -> None:
     """The thread that connects cannot be stopped, but what it opens too late is closed."""
     with full_listener() as listener:
-        setup = rig(f"mqtt://127.0.0.1:{listener.getsockname()[1]}")
+        port = listener.getsockname()[1]
+        setup = rig(f"mqtt://127.0.0.1:{port}")
         async with setup.running() as publisher:
-            await until(lambda: publisher._connecting is not None)  # noqa: SLF001
-            await asyncio.sleep(0.1)
+            await until(lambda: hangs_in_connect(port))
             await publisher.close(0.1)
         late = await asyncio.to_thread(_accept_two, listener)
     assert late == b""
