@@ -9,7 +9,7 @@ from reactor.adapters.qmp.commands import Commands
 from reactor.adapters.qmp.facts import epoch_of, facts_of, questions, refusal
 from reactor.adapters.qmp.messages import Message, Version
 from reactor.adapters.qmp.shared import Shared
-from reactor.adapters.qmp.wire import Wire
+from reactor.adapters.qmp.wire import wire_for
 from reactor.core.inputs import Facts
 from reactor.errors import MonitorError
 
@@ -63,7 +63,7 @@ class Session:
         self.ready: asyncio.Future[Ready | MonitorError] = loop.create_future()
         self.ended: asyncio.Future[Ended] = loop.create_future()
         self.usable = False
-        self.wire = Wire(guest, self, shared, self._hold)
+        self.wire = wire_for(loop, guest, self, shared, self._hold)
         self._place = place
         self._shared = shared
         self._commands = commands

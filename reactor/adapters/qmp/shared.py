@@ -76,12 +76,13 @@ class Counters:
 
 @dataclass(slots=True)
 class Shared:
-    """Handed to every monitor of a pool."""
+    """Handed to every monitor of a pool; ``buffer`` is for ``BufferedWire``."""
 
     listener: Listener
     limits: Limits
     rng: Random
     counters: Counters = field(default_factory=Counters)
+    buffer: bytearray = field(default_factory=lambda: bytearray(256 * 1024), repr=False)
 
     def call(self, callback: Callable[P, None], *args: P.args, **kwargs: P.kwargs) -> bool:
         """Whether a listener's method went well; what it raised goes to the loop's handler.

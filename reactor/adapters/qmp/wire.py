@@ -130,3 +130,34 @@ class Wire(asyncio.Protocol):
         stamp = message.timestamp
         time = 0.0 if stamp is None else stamp.seconds + stamp.microseconds * 1e-6
         self.sink(self._guest, name, message.data, time)
+
+
+class BufferedWire(Wire, asyncio.BufferedProtocol):
+    """A wire for asyncio's own loop, which makes a new 256 KiB object for every read otherwise.
+
+    One buffer serves all monitors of a pool: what is in it is handed on before
+    the loop reads the next one.
+    """
+
+    __slots__ = ("_buffer",)
+
+    def __init__(self, guest: str, owner: Owner, shared: Shared, sink: EventSink) -> None:
+        super().__init__(guest, owner, shared, sink)
+        self._buffer = shared.buffer
+
+    def get_buffer(self, sizehint: int) -> bytearray:
+        """Where the loop reads into."""
+        del sizehint
+        return self._buffer
+
+    def buffer_updated(self, nbytes: int) -> None:
+        """Hand on every message that these bytes complete."""
+        self.data_received(bytes(memoryview(self._buffer)[:nbytes]))
+
+
+def wire_for(
+    loop: asyncio.AbstractEventLoop, guest: str, owner: Owner, shared: Shared, sink: EventSink
+) -> Wire:
+    """The wire that costs least on this loop (docs/adr/0010)."""
+    kind = BufferedWire if isinstance(loop, asyncio.BaseEventLoop) else Wire
+    return kind(guest, owner, shared, sink)

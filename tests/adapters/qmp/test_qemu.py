@@ -5,13 +5,14 @@ import re
 import socket
 import time
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 import pytest_asyncio
 
 from reactor.adapters.qmp import Limits, Monitors
 from reactor.core.inputs import Facts
-from reactor.demo.guests import GuestPlan
+from reactor.demo.guests import Guest, GuestPlan
 from reactor.demo.lab import Lab
 from reactor.errors import GuestError, LostReply
 from tests.adapters.qmp.scene import Disconnected, Happened, Recorder, Scene, chance, eventually
@@ -35,6 +36,13 @@ async def watch(lab: Lab) -> AsyncIterator[Scene]:
     limits = Limits(greeting_s=0.5)
     async with Monitors(recorder, limits=limits, rng=chance()) as monitors:
         yield Scene(lab.folder, monitors, recorder)
+
+
+async def freeze(guest: Guest) -> None:
+    """Return when QEMU stands still: a signal takes a moment."""
+    stat = Path(f"/proc/{guest.process.pid}/stat")
+    guest.freeze()
+    await eventually(lambda: stat.read_text("ascii").rpartition(")")[2].split()[0] == "T")
 
 
 async def test_a_guest_that_panics(lab: Lab, watch: Scene) -> None:
@@ -117,7 +125,7 @@ async def test_qemu_killed_in_the_middle_of_a_command(lab: Lab, watch: Scene) ->
     guest = await lab.guest("web-1", PANICS)
     watch.monitors.add("web-1", str(guest.monitor))
     await eventually(watch.monitors.connected)
-    guest.freeze()
+    await freeze(guest)
     reply = watch.monitors.send("web-1", "system_reset", {}, timeout=10)
     guest.kill9()
     with pytest.raises(LostReply) as caught:
@@ -138,7 +146,7 @@ async def test_qemu_killed_in_the_middle_of_a_command(lab: Lab, watch: Scene) ->
 async def test_a_qemu_that_hangs(lab: Lab, watch: Scene) -> None:
     """It looks like a monitor that somebody holds, and is connected when it goes on."""
     guest = await lab.guest("web-1", PANICS)
-    guest.freeze()
+    await freeze(guest)
     watch.monitors.add("web-1", str(guest.monitor))
     await eventually(lambda: watch.recorder.troubles)
     guest.thaw()

@@ -1,16 +1,18 @@
 """Lines out of chunks: what is taken from a stream does not depend on how it arrives."""
 
+import asyncio
 import itertools
 import time
 
 import pytest
+import uvloop
 from hypothesis import given
 from hypothesis import strategies as st
 
 from reactor.adapters.qmp import Limits
 from reactor.adapters.qmp.messages import Message
 from reactor.adapters.qmp.shared import Shared
-from reactor.adapters.qmp.wire import Wire
+from reactor.adapters.qmp.wire import BufferedWire, Wire, wire_for
 from tests.adapters.qmp.scene import Recorder, chance
 from tests.fakes.qmp_server import event_line
 
@@ -24,6 +26,7 @@ class Notes:
     def __init__(self, limit: int = 1000) -> None:
         self.told: list[object] = []
         shared = Shared(Recorder(), Limits(line_bytes=limit), chance())
+        self.shared = shared
         self.wire = Wire("web-1", self, shared, self.event)
         self.counters = shared.counters
 
@@ -122,6 +125,32 @@ def test_chunks_make_no_difference(lines: list[bytes], cuts: list[int]) -> None:
     edges = sorted({0, len(stream), *(cut for cut in cuts if cut < len(stream))})
     chunks = [stream[start:end] for start, end in itertools.pairwise(edges)]
     assert told(chunks, limit=250) == told([stream], limit=250)
+
+
+@given(st.lists(LINES, max_size=12), st.lists(st.integers(0, 1500)))
+def test_a_wire_with_a_buffer_takes_the_same(lines: list[bytes], cuts: list[int]) -> None:
+    """What asyncio's own loop uses differs from what uvloop uses in nothing but its cost."""
+    stream = b"".join(lines)
+    edges = sorted({0, len(stream), *(cut for cut in cuts if cut < len(stream))})
+    notes = Notes(limit=250)
+    notes.wire = wire = BufferedWire("web-1", notes, notes.shared, notes.event)
+    for start, end in itertools.pairwise(edges):
+        wire.get_buffer(-1)[: end - start] = stream[start:end]
+        wire.buffer_updated(end - start)
+    assert notes.told == told([stream], limit=250)
+
+
+async def which_wire() -> type[Wire]:
+    """What a session on this loop is given."""
+    notes = Notes()
+    loop = asyncio.get_running_loop()
+    return type(wire_for(loop, "web-1", notes, notes.shared, notes.event))
+
+
+def test_each_loop_gets_its_wire() -> None:
+    """The buffer where it saves, not where it costs."""
+    assert asyncio.run(which_wire()) is BufferedWire
+    assert uvloop.run(which_wire()) is Wire
 
 
 def test_every_event_is_counted() -> None:
