@@ -422,4 +422,4 @@ def _log_run(run: RunChanged) -> None:
         what = "run" if run.role == "run" else "on_limit"
         say(f"{what} {run.outcome}", **fields, **({"reason": run.error} if run.error else {}))
     elif run.step:
-        log.info("run at step", **fields, step=run.step)
+        log.info("run at step", **fields, step=run.step, verb=run.verb)

@@ -147,6 +147,7 @@ class Projection:
             "role": effect.role,
             "state": effect.state,
             "step": effect.step,
+            "verb": effect.verb,
             "outcome": effect.outcome or None,
             "error": effect.error or None,
             "started": instant(effect.started),

@@ -207,11 +207,12 @@ def _sides(case: _Case, types: list[str], words: list[str]) -> Misuse:
 
 
 def _overload_fix(function: str, types: list[str], words: list[str]) -> str:
+    kinds = set(types)
+    otherwise = _FIXES.get(function, "use values that go together")
     if function in _COMPARISONS:
         otherwise = f"compare {words[0]} with {words[0]}"
-    else:
-        otherwise = _FIXES.get(function, "use values that go together")
-    kinds = set(types)
+    if function == "_+_" and "string" in kinds:
+        otherwise = "make a text of the other with string(...)"
     if function in {"or", "orValue"}:
         return otherwise
     if "optional_type" in kinds:
@@ -228,7 +229,6 @@ def _overload_fix(function: str, types: list[str], words: list[str]) -> str:
 _COMPARISONS = frozenset({"_==_", "_!=_", "_<_", "_<=_", "_>_", "_>=_"})
 _TRUTH = "compare it with something, so that it is true or false"
 _FIXES = {
-    "_+_": "make a text of what is none with string(...)",
     "_&&_": _TRUTH,
     "_||_": _TRUTH,
     "!_": _TRUTH,

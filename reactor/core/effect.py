@@ -79,6 +79,7 @@ class EventSeen(msgspec.Struct, frozen=True, tag="event-seen"):
 class RunChanged(msgspec.Struct, frozen=True, tag="run-changed"):
     """What the world is told of a run: its state, present step and outcome.
 
+    ``step`` is the path of the step that begins and ``verb`` what it does.
     ``role`` is ``run``, or ``on_limit`` for the handler of a refused match.
     ``ended`` is None while the run is open, its handlers included.
     """
@@ -89,6 +90,7 @@ class RunChanged(msgspec.Struct, frozen=True, tag="run-changed"):
     state: str
     role: str = "run"
     step: str = ""
+    verb: str = ""
     outcome: str = ""
     error: str = ""
     started: float | None = None

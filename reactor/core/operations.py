@@ -86,7 +86,7 @@ def _enter(world: World, run: Run, op: Enter) -> Flow:
     if options.timeout is not None:
         cursor.deadline = world.now + options.timeout
     world.trace(run, options.path, "begun", op.verb, {"attempt": cursor.attempt})
-    world.tell_run(run, options.path)
+    world.tell_run(run, options.path, op.verb)
     return NEXT
 
 

@@ -6,7 +6,7 @@ from reactor.core.guest import Arming, Guest, Readiness
 from reactor.core.lifecycle import admit, enforcement_of, new_run, refusal_trace
 from reactor.core.machine import advance
 from reactor.core.matching import Candidate
-from reactor.core.policy import Enforcement, Policy
+from reactor.core.policy import Enforcement, GuestStep, Policy
 from reactor.core.program import Section
 from reactor.core.run import Cursor, Origin, Outcome, Phase, Role, Run
 from reactor.core.world import World
@@ -33,6 +33,11 @@ def arm_guest(world: World, guest: Guest) -> None:
 def arm(world: World, guest: Guest, policy: Policy) -> None:
     """Send the policy's arm to the guest; nothing is sent in audit."""
     if not policy.arm or enforcement_of(world, policy) is Enforcement.AUDIT:
+        return
+    if guest.is_storage_daemon and any(isinstance(step, GuestStep) for step in policy.arm):
+        # Not a failure that anybody should hear of: there is nothing to arm.
+        reason = "a storage daemon has no guest to arm"
+        guest.arming[policy.name] = Arming(Readiness.NOT_READY, reason)
         return
     known = guest.arming.get(policy.name)
     if known is not None and known.run in world.runs:

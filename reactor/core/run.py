@@ -63,8 +63,8 @@ class Cursor(msgspec.Struct, omit_defaults=True):
     Times are on the engine's clock. ``deadline`` bounds the attempt, ``limit``
     the present operation, ``wake`` is the next look. ``pending`` pairs effect
     ids that are not answered with what they were for, ``answer_by`` is when
-    they count as lost; ``fresh`` are the facts just answered. ``sent`` is the id of a changing command in flight.
-    ``armed`` is the counter of an event wait that listens already, ``caught``
+    they count as lost; ``fresh`` are the facts just answered. ``sent`` is the
+    id of a changing command in flight. ``armed`` is the counter of an event wait that listens already, ``caught``
     what it caught.
     """
 

@@ -158,7 +158,7 @@ class World:
         """The run changed: it is kept and its timer set when the input has been handled."""
         self.changed_runs[run.id] = None
 
-    def tell_run(self, run: Run, step: str = "") -> None:
+    def tell_run(self, run: Run, step: str = "", verb: str = "") -> None:
         """Let the world know how a run stands; an arm is nobody's business but readiness's."""
         if run.role is Role.ARM:
             return
@@ -172,6 +172,7 @@ class World:
                 state=run.phase.value,
                 role=run.role.value,
                 step=step,
+                verb=verb,
                 outcome=outcome,
                 error=run.error,
                 started=run.started,

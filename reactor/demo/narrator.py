@@ -15,6 +15,7 @@ class Narrator:
         self._began = time.monotonic()
         self._failed = 0
         self._checked = 0
+        self._over = False
         self._console = None
         if not self._json and sys.stdout.isatty():
             # Only a terminal is worth the time that this import takes.
@@ -31,7 +32,9 @@ class Narrator:
         self._say("demo", f"demo     {text}", "cyan")
 
     def heard(self, topic: str, payload: Any) -> None:  # noqa: ANN401 - any JSON
-        """A message came from reactor over MQTT."""
+        """A message came from reactor over MQTT; nothing is told after the verdict."""
+        if self._over:
+            return
         text = _told(topic, payload)
         if text:
             self._say("mqtt", f"reactor  {text}", "", topic=topic, payload=payload)
@@ -47,6 +50,7 @@ class Narrator:
 
     def verdict(self) -> int:
         """0 when all promises were kept, 1 otherwise."""
+        self._over = True
         seconds = time.monotonic() - self._began
         kept = self._checked - self._failed
         text = f"\n{kept} of {self._checked} promises kept, in {seconds:.1f} s"
@@ -94,5 +98,5 @@ def _told_run(run: str, body: Mapping[str, Any]) -> str:
         why = f": {body['error']}" if body.get("error") else ""
         return f"run {run} of {body.get('policy')}: {body['outcome']}{why}"
     if body.get("step"):
-        return f"run {run} of {body.get('policy')}: {body['step']}"
+        return f"run {run} of {body.get('policy')}: {body['step']}, {body.get('verb')}"
     return ""

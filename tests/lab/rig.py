@@ -42,7 +42,7 @@ class Rig:
         """Start the daemon (again): it reads the journal that is there."""
         self.daemon = Daemon(self.settings)
         self._task = asyncio.create_task(self.daemon.run())
-        await self.until("the daemon is ready", lambda: self.running.ready.is_set())
+        await self.until("the daemon is ready", self.running.ready.is_set)
         return self
 
     async def stop(self) -> None:
@@ -76,7 +76,7 @@ class Rig:
             return all(
                 name in known
                 and known[name].connected
-                and all(arming.state == "ready" for arming in known[name].arming.values())
+                and all(arming.state != "arming" for arming in known[name].arming.values())
                 for name in guests
             )
 

@@ -221,7 +221,10 @@ async def test_broken_rules_at_a_reload_leave_the_old_ones_in_force(
             await host.until(
                 "it is reloaded", lambda: any(x["event"] == "rules reloaded" for x in lines)
             )
-            assert sorted(host.running.engine.world.index.policies) == ["free", "second"]
+            await host.until(
+                "it is adopted",
+                lambda: sorted(host.running.engine.world.index.policies) == ["free", "second"],
+            )
 
 
 async def test_the_tail_of_events_is_json_that_anybody_can_read(lab: Lab, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ one piece, as nearly all do, costs one search for its end, one decode, one call.
 """
 
 import asyncio
+import os
 from collections.abc import Callable
 from typing import Protocol, cast
 
@@ -40,7 +41,17 @@ class Wire(asyncio.Protocol):
     ``sink`` gets the events and may be exchanged at any time.
     """
 
-    __slots__ = ("_counters", "_guest", "_limit", "_owner", "_partial", "_stopped", "_to", "sink")
+    __slots__ = (
+        "_counters",
+        "_descriptor",
+        "_guest",
+        "_limit",
+        "_owner",
+        "_partial",
+        "_stopped",
+        "_to",
+        "sink",
+    )
 
     def __init__(self, guest: str, owner: Owner, shared: Shared, sink: EventSink) -> None:
         self.sink = sink
@@ -50,11 +61,13 @@ class Wire(asyncio.Protocol):
         self._limit = shared.limits.line_bytes
         self._partial = bytearray()
         self._stopped = False
+        self._descriptor = -1
         self._to: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep the transport and tell the owner."""
         self._to = cast("asyncio.Transport", transport)
+        self._descriptor = transport.get_extra_info("socket").fileno()
         self._owner.made()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -72,9 +85,27 @@ class Wire(asyncio.Protocol):
             self._chunk(data)
 
     def write(self, line: bytes) -> None:
-        """Hand bytes to the transport: from then on they count as sent."""
-        if self._to is not None:
+        """Hand bytes to the kernel, or to the transport: from then on they count as sent."""
+        if self._to is None or self._to.is_closing():
+            return
+        if self._to.get_write_buffer_size() == 0:
+            line = self._write_now(line)
+        if line:
             self._to.write(line)
+
+    def _write_now(self, line: bytes) -> bytes:
+        """What the kernel did not take at once.
+
+        Not by the transport: when its write fails, because QEMU has just
+        ended, it drops the last events (SHUTDOWN) that were sent and not read.
+        """
+        try:
+            return line[os.write(self._descriptor, line) :]
+        except BlockingIOError:
+            return line
+        except OSError:
+            # QEMU is gone; the end of the stream says so after its last words.
+            return b""
 
     def waiting_bytes(self) -> int:
         """What QEMU has not taken yet of what was written."""
