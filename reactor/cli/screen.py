@@ -1,6 +1,7 @@
 """What verbs print: plain text anywhere, colour only where a person looks at a terminal."""
 
 import contextlib
+import errno
 import os
 import sys
 from collections.abc import Callable
@@ -19,6 +20,8 @@ Part = str | tuple[str, str]
 
 Output = Literal["text", "json"]
 Lines = Literal["text", "json", "jsonl"]
+
+_NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
 
 
 def has_colour(stream: TextIO) -> bool:
@@ -69,23 +72,18 @@ def until_readers_leave(show: Callable[[], object]) -> object:
     """
     try:
         result = show()
-        _flush()
+        sys.stdout.flush()
     except BrokenPipeError:
         _discard_the_rest()
         return None
-    return result
-
-
-def _flush() -> None:
-    try:
-        sys.stdout.flush()
-    except BrokenPipeError:
-        raise
     except OSError as error:
+        if error.filename is not None or error.errno not in _NO_ROOM:
+            raise
         _discard_the_rest()
         problem = f"it cannot be written: {error.strerror}"
         fix = "make room, or send the output elsewhere"
         raise ReactorError("standard output", problem, fix) from None
+    return result
 
 
 def _discard_the_rest() -> None:

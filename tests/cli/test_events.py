@@ -1,6 +1,8 @@
 """``reactor events``: what the journal holds."""
 
 import json
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,10 +16,8 @@ from tests.cli.journals import AT, event, row, write_events, write_rows
 
 
 @pytest.fixture
-def journal(here: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def journal(here: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A journal with five events of two guests; times are those of UTC."""
-    monkeypatch.setenv("TZ", "UTC")
-    verb.time.tzset()
     path = here / "journal.db"
     write_events(
         path,
@@ -27,7 +27,11 @@ def journal(here: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         event("RESET", data={"guest": False}, own=True),
         event("BLOCK_JOB_ERROR", "db-1", synthetic=True),
     )
-    return path
+    with monkeypatch.context() as patch:
+        patch.setenv("TZ", "UTC")
+        time.tzset()
+        yield path
+    time.tzset()
 
 
 def test_text_has_a_line_for_each_event(reactor: Call, journal: Path) -> None:
