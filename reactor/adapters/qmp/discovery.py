@@ -8,12 +8,16 @@ from typing import Protocol
 import watchfiles
 
 from reactor.adapters.qmp.pattern import parse_pattern
-from reactor.adapters.qmp.survey import Folder, Found, survey
+from reactor.adapters.qmp.survey import Folder, Found, Stamps, stamps, survey
 from reactor.errors import SettingsError
 
 # Between the first change in a folder and the scan: a QEMU that has made its
 # socket listens on it a moment later.
 _SETTLE_MS = 50
+
+# After so many rescans that found every folder's stamp unchanged the sockets
+# are looked through all the same: a stamp is as coarse as the system's clock.
+_SCAN_ANYWAY = 15
 
 
 class Finder(Protocol):
@@ -33,8 +37,8 @@ class Discovery:
     """Watches patterns such as ``/run/qemu/*.sock``.
 
     The folders are watched by the system's own notices; every ``rescan_s``
-    seconds they are looked through all the same: notices get lost, and a
-    folder may appear later.
+    seconds their time stamps are compared all the same: notices get lost, and
+    a folder may appear later.
 
     Args:
         limit: guests at most; what is found beyond is left out and told.
@@ -58,6 +62,7 @@ class Discovery:
         self._found: dict[str, Found] = {}
         self._told: frozenset[str] = frozenset()
         self._folders: frozenset[Folder] = frozenset()
+        self._stamps: Stamps = {}
 
     async def scan(self) -> None:
         """Look once, and tell what changed since the last look."""
@@ -77,25 +82,39 @@ class Discovery:
                 self._finder.on_problem(error)
         self._told = frozenset(seen.problems)
         self._folders = seen.folders
+        self._stamps = seen.stamps
 
     async def run(self) -> None:
-        """Scan at every change and every ``rescan_s``, until the task is cancelled."""
+        """Scan at every change, until the task is cancelled."""
         changed = asyncio.Event()
         watcher: asyncio.Task[None] | None = None
         watched: frozenset[Folder] = frozenset()
+        noticed = False
         try:
             while True:
                 changed.clear()
                 await self.scan()
-                if watcher is None or watcher.done() or self._folders != watched:
+                # A watch that ended by itself is not begun again at once: where
+                # the system refuses it, that would go on without a pause.
+                ended = watcher is None or watcher.done()
+                if self._folders != watched or (ended and not noticed):
                     await _end(watcher)
                     watched = self._folders
                     watcher = asyncio.create_task(_watch(watched, changed), name="discovery")
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(self._rescan_s):
-                        await changed.wait()
+                noticed = await self._news(changed)
         finally:
             await _end(watcher)
+
+    async def _news(self, changed: asyncio.Event) -> bool:
+        """Wait until a scan is due; whether the watch gave notice of a change."""
+        for _ in range(_SCAN_ANYWAY):
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._rescan_s):
+                    await changed.wait()
+                return True
+            if await asyncio.to_thread(stamps, self._patterns) != self._stamps:
+                break
+        return False
 
 
 async def _watch(folders: frozenset[Folder], changed: asyncio.Event) -> None:

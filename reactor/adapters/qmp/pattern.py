@@ -45,7 +45,8 @@ class Pattern:
     def name(self, path: str) -> str:
         """The guest's name in a path that matches; empty where there is none."""
         if self.part is None:
-            return PurePath(path).stem
+            file = path.rpartition("/")[2]
+            return file.rpartition(".")[0] or file
         part = path.split("/")[self.part]
         return part[len(self.before) : len(part) - len(self.after)]
 

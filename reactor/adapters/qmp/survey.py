@@ -1,7 +1,9 @@
 """One look at the sockets that match: which guests there are, and what is in the way."""
 
 import os
+import stat
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -26,10 +28,18 @@ class Folder(NamedTuple):
     inode: int
 
 
+Stamps = Mapping[Folder, int]
+"""When each folder was changed last, as the system says: entries came or went."""
+
+
 @dataclass(slots=True)
 class Survey:
-    """What a look found: guests by name, folders, problems by a key that stays the same."""
+    """What a look found: guests by name, problems by a key that stays the same.
 
+    ``stamps`` are from before the look, ``folders`` are those that can be watched.
+    """
+
+    stamps: Stamps
     found: dict[str, Found] = field(default_factory=dict)
     folders: frozenset[Folder] = frozenset()
     problems: dict[str, SettingsError] = field(default_factory=dict)
@@ -41,8 +51,8 @@ def survey(patterns: Sequence[Pattern], known: Mapping[str, Found], limit: int) 
     Of two sockets with one name the one in ``known`` stays, else the first
     wins. At most ``limit`` guests, those in ``known`` before others.
     """
-    seen = Survey()
-    seen.folders = frozenset(_folders(patterns, seen))
+    seen = Survey(stamps(patterns))
+    seen.folders = frozenset(_listable(patterns, seen))
     candidates = list(_candidates(patterns, seen))
     present = set(candidates)
     kept = {guest: found for guest, found in known.items() if found in present}
@@ -59,7 +69,18 @@ def survey(patterns: Sequence[Pattern], known: Mapping[str, Found], limit: int) 
     return seen
 
 
-def _folders(patterns: Sequence[Pattern], seen: Survey) -> Iterator[Folder]:
+def stamps(patterns: Sequence[Pattern]) -> Stamps:
+    """The stamps now of all folders in which a match can appear; cheap, unlike a survey."""
+    seen: dict[Folder, int] = {}
+    for pattern in patterns:
+        for path in pattern.folders():
+            with suppress(OSError):
+                status = Path(path).stat()
+                seen[Folder(path, status.st_dev, status.st_ino)] = status.st_mtime_ns
+    return seen
+
+
+def _listable(patterns: Sequence[Pattern], seen: Survey) -> Iterator[Folder]:
     for pattern in patterns:
         if not Path(pattern.top).is_dir():
             seen.problems[pattern.text] = SettingsError(
@@ -67,25 +88,21 @@ def _folders(patterns: Sequence[Pattern], seen: Survey) -> Iterator[Folder]:
                 f"there is no folder {pattern.top}",
                 "create it, or correct the pattern; reactor looks again all the time",
             )
-        for path in pattern.folders():
-            if not os.access(path, os.R_OK | os.X_OK, effective_ids=True):
-                seen.problems[path] = SettingsError(
-                    f"discover: {pattern.text}",
-                    f"reactor's user may not list the folder {path}",
-                    "give that user read and search permission on it",
-                )
-                continue
-            try:
-                status = Path(path).stat()
-            except OSError:
-                continue
-            yield Folder(path, status.st_dev, status.st_ino)
+    for folder in seen.stamps:
+        if os.access(folder.path, os.R_OK | os.X_OK, effective_ids=True):
+            yield folder
+            continue
+        seen.problems[folder.path] = SettingsError(
+            f"discover: {folder.path}",
+            "reactor's user may not list this folder",
+            "give that user read and search permission on it",
+        )
 
 
 def _candidates(patterns: Sequence[Pattern], seen: Survey) -> Iterator[Found]:
     for pattern in patterns:
         for path in pattern.paths():
-            if not Path(path).is_socket():
+            if not _is_socket(path):
                 continue
             guest = pattern.name(path)
             if guest and guest.isprintable():
@@ -97,6 +114,14 @@ def _candidates(patterns: Sequence[Pattern], seen: Survey) -> Iterator[Found]:
                     f"the path {path!r} does not name a guest",
                     "rename the socket: a guest's name is printable text",
                 )
+
+
+def _is_socket(path: str) -> bool:
+    try:
+        # Without the Path of each of 10,000 sockets at every look.
+        return stat.S_ISSOCK(os.stat(path).st_mode)  # noqa: PTH116
+    except OSError:
+        return False
 
 
 def _twin(candidate: Found, winner: Found) -> SettingsError:
