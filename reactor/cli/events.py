@@ -2,7 +2,7 @@
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -68,7 +68,7 @@ def events(  # noqa: PLR0913 - one parameter for each option
 ) -> int:
     """Show the latest events of the guests.
 
-    From the journal, whether or not the daemon runs.
+    As QEMU sent them; from the journal, whether or not the daemon runs.
     """
     if follow and output == "json":
         fix = "write `-o jsonl`: one JSON object a line"
@@ -167,20 +167,9 @@ def _show(rows: Iterable["HistoryRow"], output: Lines) -> None:
 def _show_line(row: "HistoryRow", screen: Screen) -> None:
     event = _event(row)
     data = "(its data cannot be read)" if event is None else to_json(event.data)
-    notes = "".join(f"  ({note})" for note in _notes(event))
     at = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(row.at))
-    milliseconds = f".{int(row.at % 1 * 1000):03}"
-    screen.line(
-        (at + milliseconds, "dim"), "  ", (row.guest, "bold"), "  ", (row.name, "cyan"), "  ", data,
-        (notes, "dim"),
-    )  # fmt: skip
-
-
-def _notes(event: "Event | None") -> Iterator[str]:
-    if event is not None and event.synthetic:
-        yield "found at the connect"
-    if event is not None and event.own:
-        yield "by our own command"
+    at += f".{int(row.at % 1 * 1000):03}"
+    screen.line((at, "dim"), "  ", (row.guest, "bold"), "  ", (row.name, "cyan"), "  ", data)
 
 
 def _as_data(row: "HistoryRow") -> dict[str, object]:
@@ -194,8 +183,6 @@ def _as_data(row: "HistoryRow") -> dict[str, object]:
         "received": instant(row.at),
         "time": instant(event.time) if event else None,
         "data": event.data if event else None,
-        "synthetic": event.synthetic if event else None,
-        "own": event.own if event else None,
     }
 
 

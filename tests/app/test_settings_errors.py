@@ -128,8 +128,8 @@ LIMIT_FORM = "  fix: write it as `3 per 1h per guest` or `1 at once per host`"
             id="both kinds of a guest",
         ),
         pytest.param(
-            "guests: [{discovr: a}]\n",
-            "try.yaml:1:11: R003 `discovr` is no key here\n  fix: did you mean `discover`?",
+            "guests: [{discoverx: a}]\n",
+            "try.yaml:1:11: R003 `discoverx` is no key here\n  fix: did you mean `discover`?",
             id="a misspelt guest is told once",
         ),
         pytest.param(
@@ -420,9 +420,9 @@ def test_a_wrong_flag_is_told_by_its_name(machine: Machine, flags: Flags, told: 
             id="an unknown section",
         ),
         pytest.param(
-            "REACTOR_HOST__NAM",
+            "REACTOR_HOST__NME",
             "x",
-            "$REACTOR_HOST__NAM: R003 `nam` is no key here\n  fix: did you mean `name`?",
+            "$REACTOR_HOST__NME: R003 `nme` is no key here\n  fix: did you mean `name`?",
             id="an unknown key",
         ),
         pytest.param(

@@ -127,12 +127,12 @@ def test_a_file_of_another_name_has_no_drop_ins(machine: Machine) -> None:
 
 def test_a_wrong_drop_in_is_told_with_its_own_place(machine: Machine) -> None:
     """Beside what is wrong in the main file, and behind it."""
-    machine.write("here/reactor.yaml", "host: {nam: x}\n")
+    machine.write("here/reactor.yaml", "host: {nme: x}\n")
     machine.write("here/conf.d/a.yaml", "\nhost: {labls: x}\n")
     with pytest.raises(SettingsFileError) as refused:
         machine.settings(Flags(config=Path("reactor.yaml")))
     assert machine.told(refused.value) == (
-        "reactor.yaml:1:8: R003 `nam` is no key here\n  fix: did you mean `name`?\n"
+        "reactor.yaml:1:8: R003 `nme` is no key here\n  fix: did you mean `name`?\n"
         "conf.d/a.yaml:2:8: R003 `labls` is no key here\n  fix: did you mean `labels`?"
     )
 

@@ -18,7 +18,7 @@ steps:
 """
 
 WRONG = SOUND.replace("sound", "wrong").replace(
-    "  - log: it", "  - log: it\n    retyr: 3\n  - log: it"
+    "  - log: it", "  - log: it\n    retr: 3\n  - log: it"
 )
 
 QUITS = SOUND.replace("sound", "quits").replace("log: it panicked", "qmp: quit")
@@ -45,8 +45,8 @@ def test_a_problem_is_shown_with_its_line_and_a_caret(reactor: Call, rules: Path
     assert reactor("check", "rules") == (
         Exit.FINDINGS,
         (
-            "rules/wrong.yaml:6:5: R003 `retyr` is no key here\n"
-            "    6 |     retyr: 3\n"
+            "rules/wrong.yaml:6:5: R003 `retr` is no key here\n"
+            "    6 |     retr: 3\n"
             "      |     ^\n"
             "  fix: did you mean `retry`?\n"
             "1 error; 1 sound policy in 2 files\n"
@@ -67,9 +67,9 @@ def test_json_is_a_list_of_problems(reactor: Call, rules: Path) -> None:
             "column": 5,
             "code": "R003",
             "severity": "error",
-            "message": "`retyr` is no key here",
+            "message": "`retr` is no key here",
             "fix": "did you mean `retry`?",
-            "path": "steps/0/retyr",
+            "path": "steps/0/retr",
         }
     ]
 

@@ -64,8 +64,8 @@ def test_every_verb_has_help_with_an_example(reactor: Call, verb: str, flag: str
     ("words", "told"),
     [
         pytest.param(
-            ["chek"],
-            "reactor: there is no verb `chek`\n  fix: did you mean `check`?\n",
+            ["checkk"],
+            "reactor: there is no verb `checkk`\n  fix: did you mean `check`?\n",
             id="a verb with a near one",
         ),
         pytest.param(
@@ -224,7 +224,7 @@ def test_an_interrupt_is_quiet(reactor: Call, monkeypatch: pytest.MonkeyPatch) -
 
 def test_wrong_settings_are_shown_with_their_lines(reactor: Call, here: Path) -> None:
     """Every problem with the source and a caret; exit code 2."""
-    (here / "a.yaml").write_text("rulse: []\nhost: {nam: x}\n", encoding="utf-8")
+    (here / "a.yaml").write_text("rulse: []\nhost: {nme: x}\n", encoding="utf-8")
     code, out, err = reactor("run", "-c", "a.yaml")
     assert (code, out) == (Exit.USAGE, "")
     assert err == (
@@ -232,8 +232,8 @@ def test_wrong_settings_are_shown_with_their_lines(reactor: Call, here: Path) ->
         "    1 | rulse: []\n"
         "      | ^\n"
         "  fix: did you mean `rules`?\n"
-        "a.yaml:2:8: R003 `nam` is no key here\n"
-        "    2 | host: {nam: x}\n"
+        "a.yaml:2:8: R003 `nme` is no key here\n"
+        "    2 | host: {nme: x}\n"
         "      |        ^\n"
         "  fix: did you mean `name`?\n"
     )
