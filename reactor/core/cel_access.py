@@ -81,11 +81,6 @@ def path_reader(path: Path) -> Evaluate:
     return read
 
 
-def raw_reader(path: Path) -> Evaluate:
-    """The function that reads the path and leaves the value as it came."""
-    return _quick(path)
-
-
 def _quick(path: Path) -> Evaluate:
     """Plain look-ups for what is as expected, the careful walk for everything else."""
     root, *parts = path

@@ -167,14 +167,12 @@ def membership(value: Evaluate, items: object) -> Evaluate:
 
 
 def strict(function: Callable[..., object], arguments: Sequence[Evaluate]) -> Evaluate:
-    """A function of all its arguments."""
-    match arguments:
-        case [only]:
-            return lambda env: function(only(env))
-        case [left, right]:
-            return lambda env: function(left(env), right(env))
-        case _:
-            return lambda env: function(*(argument(env) for argument in arguments))
+    """A function of its one or two arguments."""
+    if len(arguments) == 1:
+        only = arguments[0]
+        return lambda env: function(only(env))
+    left, right = arguments
+    return lambda env: function(left(env), right(env))
 
 
 def charged(function: Callable[..., object], arguments: Sequence[Evaluate], price: int) -> Evaluate:

@@ -107,7 +107,8 @@ def _environment(variables: Mapping[str, cel.Type]) -> cel.Env:
 
 
 @functools.cache
-def _untyped() -> cel.Env:
+def untyped() -> cel.Env:
+    """The library's environment in which every variable may be anything."""
     return _environment(dict.fromkeys(VARIABLES, _T.DYN))
 
 
@@ -146,7 +147,7 @@ def compile_untyped(source: str) -> Checked:
     Raises:
         Refused: the syntax is wrong, a name or function is unknown, types clash.
     """
-    return _compile(_untyped(), source)
+    return _compile(untyped(), source)
 
 
 def compile_typed(source: str) -> Checked:

@@ -191,8 +191,6 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 def moment(seconds: object, shown: str) -> datetime:
     """The time of so many seconds since the epoch, in UTC; ``shown`` names it in a failure."""
-    if isinstance(seconds, datetime):
-        return seconds
     if isinstance(seconds, bool) or not isinstance(seconds, int | float):
         raise EvaluationFailed(f"{shown} is {described(seconds)}, not a time")
     try:

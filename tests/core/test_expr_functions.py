@@ -1,8 +1,11 @@
 """What expressions compute: members, operators, macros, optionals, functions."""
 
+from types import MappingProxyType
+
 import pytest
 
 from reactor.core.expr import Scope
+from reactor.core.marks import MarkKind
 from tests.core.expression_help import NEW_YEAR, compiled, value
 
 
@@ -54,6 +57,9 @@ def test_a_member_is_found_where_its_author_looks(source: str, expected: object)
         pytest.param({"x": 1 << 63}, "data.x / 2", 1 << 62, id="half an unsigned number"),
         pytest.param({"x": "a\0b"}, 'data.x == "a"', False, id="a NUL does not end a text"),
         pytest.param({"x": "a\ud800"}, 'data.x == "a"', False, id="half of a surrogate pair"),
+        pytest.param({"x": MarkKind.DISK}, 'data.x == "disk"', True, id="an enum is its text"),
+        pytest.param({"x": MarkKind.DISK}, 'data.x in ["disk"]', True, id="also in a list"),
+        pytest.param({"x": MappingProxyType({"a-b": 1})}, "data.x.a_b", 1, id="any mapping"),
         pytest.param({"x": ("a", "b")}, "data.x[1]", "b", id="a tuple is a list"),
         pytest.param({"x": ("a", "b")}, 'data.x == ["a", "b"]', True, id="and equals one"),
     ],
@@ -163,6 +169,10 @@ def test_a_side_that_decides_makes_up_for_a_failure(source: str, truth: bool) ->
         ),
         pytest.param(
             "[[1], [2]].map(x, x.map(y, y + x[0]))", [[2], [4]], id="the outer's variable"
+        ),
+        pytest.param("[1, 2].map(x, data.sectors_count - x)", [7, 6], id="a difference inside"),
+        pytest.param(
+            "[1].map(guest, data.sectors_count - guest)", [7], id="which hides a variable"
         ),
         pytest.param("[1, 2].map(data, data * 2)", [2, 4], id="a variable's name for an item"),
         pytest.param("data.names.map(n, now() > event.time)[0]", True, id="what fails nowhere"),
