@@ -64,8 +64,8 @@ class Cursor(msgspec.Struct, omit_defaults=True):
     the present operation, ``wake`` is the next look. ``pending`` pairs effect
     ids that are not answered with what they were for, ``answer_by`` is when
     they count as lost; ``fresh`` are the facts just answered. ``sent`` is the
-    id of a changing command in flight. ``armed`` is the counter of an event wait that listens already, ``caught``
-    what it caught.
+    id of a changing command in flight. ``armed`` is the counter of an event
+    wait that listens already, ``caught`` what it caught.
     """
 
     pc: int = 0

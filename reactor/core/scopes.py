@@ -21,9 +21,7 @@ class RenderFailed(Exception):  # noqa: N818 - the reason why a step fails, not 
 
 def facts_of(expression: Expression) -> frozenset[str]:
     """What must be asked afresh before this condition is looked at."""
-    facts = {
-        fact for path, fact in _FACTS.items() if expression.needs(path)
-    }
+    facts = {fact for path, fact in _FACTS.items() if expression.needs(path)}
     return frozenset(facts)
 
 

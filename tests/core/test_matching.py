@@ -11,9 +11,7 @@ from tests.core.simulation import policy
 
 
 def _policy(name: str, trigger: str, more: str = "") -> Policy:
-    return policy(
-        f"policy: {name}\ndescription: d\n{more}trigger: {trigger}\nsteps:\n  - log: x\n"
-    )
+    return policy(f"policy: {name}\ndescription: d\n{more}trigger: {trigger}\nsteps:\n  - log: x\n")
 
 
 def _found(policies: list[Policy], event: str, **data: object) -> list[str]:
@@ -33,30 +31,30 @@ def _found(policies: list[Policy], event: str, **data: object) -> list[str]:
         pytest.param("{event: 'A*'}", "AB", {}, True, id="glob"),
         pytest.param("{event: 'A*'}", "BA", {}, False, id="glob that does not fit"),
         pytest.param("{event: [A, 'A*']}", "A", {}, True, id="name and glob: once"),
-        pytest.param("{event: A, where: data.x == \"y\"}", "A", {"x": "y"}, True, id="equal"),
-        pytest.param("{event: A, where: data.x == \"y\"}", "A", {"x": "z"}, False, id="not equal"),
-        pytest.param("{event: A, where: data.x == \"y\"}", "A", {}, False, id="absent"),
+        pytest.param('{event: A, where: data.x == "y"}', "A", {"x": "y"}, True, id="equal"),
+        pytest.param('{event: A, where: data.x == "y"}', "A", {"x": "z"}, False, id="not equal"),
+        pytest.param('{event: A, where: data.x == "y"}', "A", {}, False, id="absent"),
         pytest.param("{event: A, where: data.x == 1}", "A", {"x": True}, False, id="true is not 1"),
         pytest.param("{event: A, where: data.x == true}", "A", {"x": True}, True, id="boolean"),
         pytest.param("{event: A, where: data.x == 1}", "A", {"x": [1]}, False, id="a list"),
         pytest.param(
-            "{event: A, where: data.node_name == \"n\"}", "A", {"node-name": "n"}, True, id="hyphen"
+            '{event: A, where: data.node_name == "n"}', "A", {"node-name": "n"}, True, id="hyphen"
         ),
         pytest.param(
-            "{event: A, where: data.a.b == \"n\"}", "A", {"a": {"b": "n"}}, True, id="nested"
+            '{event: A, where: data.a.b == "n"}', "A", {"a": {"b": "n"}}, True, id="nested"
         ),
         pytest.param(
-            "{event: A, where: data.a.b == \"n\"}", "A", {"a": "n"}, False, id="nested in a text"
+            '{event: A, where: data.a.b == "n"}', "A", {"a": "n"}, False, id="nested in a text"
         ),
         pytest.param(
-            "{event: A, where: data.a == \"n\" && data.b == 2}",
+            '{event: A, where: data.a == "n" && data.b == 2}',
             "A",
             {"a": "n", "b": 3},
             False,
             id="the second equality counts",
         ),
         pytest.param(
-            "{event: A, where: data.a == \"n\" && data.b == 2}",
+            '{event: A, where: data.a == "n" && data.b == 2}',
             "A",
             {"a": "n", "b": 2},
             True,
@@ -64,7 +62,7 @@ def _found(policies: list[Policy], event: str, **data: object) -> list[str]:
         ),
     ],
 )
-def test_candidates(trigger: str, event: str, data: dict[str, object], found: bool) -> None:  # noqa: FBT001
+def test_candidates(trigger: str, event: str, data: dict[str, object], found: bool) -> None:
     """A trigger is a candidate when its name and its equalities hold."""
     assert _found([_policy("p", trigger)], event, **data) == (["p"] if found else [])
 
@@ -96,16 +94,14 @@ def test_what_the_index_cannot_decide_is_left_as_residue() -> None:
         pytest.param(
             "guests: {name: 'web-*', labels: {tier: prod}}\n", "web-1", {}, False, id="both hold"
         ),
-        pytest.param(
-            "guests: {except: {name: web-1}}\n", "web-1", {}, False, id="except by name"
-        ),
+        pytest.param("guests: {except: {name: web-1}}\n", "web-1", {}, False, id="except by name"),
         pytest.param(
             "guests: {except: {labels: {keep: '*'}}}\n", "x", {"keep": "y"}, False, id="by label"
         ),
         pytest.param("guests: {except: {labels: {keep: '*'}}}\n", "x", {}, True, id="not excepted"),
     ],
 )
-def test_selection(guests: str, name: str, labels: dict[str, str], selected: bool) -> None:  # noqa: FBT001
+def test_selection(guests: str, name: str, labels: dict[str, str], selected: bool) -> None:
     """Which guests a policy is for."""
     index = Index([_policy("p", "{event: A}", guests)])
     assert [p.name for p in index.selection(name, labels).policies] == (["p"] if selected else [])
@@ -123,7 +119,7 @@ def test_a_hostile_monitor_cannot_fill_the_memory_with_names() -> None:
     selection = Selection([_policy("p", "{event: 'A*'}")])
     for number in range(PLANS_KEPT + 10):
         assert selection.plan(f"A{number}") is not None
-    assert len(selection._plans) == PLANS_KEPT
+    assert len(selection._plans) == PLANS_KEPT  # noqa: SLF001 - its bound is what is tested
 
 
 @given(

@@ -1,12 +1,11 @@
 """The founding runbook in virtual time: panic, dump, reset, and everything that can go wrong."""
 
-from dataclasses import replace
-
 import pytest
 
 from reactor.core.config import EngineConfig
 from reactor.core.effect import Discard, Execute, RunChanged
 from reactor.core.inputs import Connected, Facts
+from reactor.core.policy import Enforcement
 from tests.core.simulation import Host
 
 PANIC = """
@@ -282,18 +281,12 @@ def test_audit_does_everything_but_act() -> None:
 
 def test_the_settings_cap_every_policy() -> None:
     """`enforcement: audit` in the settings beats a policy that enforces."""
-    config = replace(EngineConfig(host="h1"), enforcement=_audit())
+    config = EngineConfig(host="h1", enforcement=Enforcement.AUDIT)
     host = Host([PANIC], config=config).connect()
     host.guests["web-1"].panic(host)
     host.run(60)
     assert host.commands() == []
     assert host.outcomes() == ["would run"]
-
-
-def _audit() -> object:
-    from reactor.core.policy import Enforcement  # noqa: PLC0415
-
-    return Enforcement.AUDIT
 
 
 def _steps(steps: str) -> str:

@@ -33,6 +33,17 @@ def _snapshot(host: Host) -> dict[tuple[str, str], object]:
     return {(r.kind, r.key): msgspec.json.decode(r.value) for r in rows if r.value is not None}
 
 
+def _do(host: Host, what: str) -> None:
+    if what == "panic":
+        host.guests["web-1"].panic(host)
+    elif what == "go":
+        host.event("web-2", "GO", {})
+    elif what == "cut":
+        host.disconnect("web-1")
+    else:
+        host.connect("web-1")
+
+
 @settings(max_examples=40, deadline=None)
 @given(
     moments=st.lists(
@@ -44,15 +55,7 @@ def test_the_fold_of_all_keeps_is_the_snapshot(moments: list[tuple[float, str]])
     host = Host([PANIC, STEPS], guests=["web-1", "web-2"]).connect()
     for pause, what in moments:
         host.run(pause)
-        match what:
-            case "panic":
-                host.guests["web-1"].panic(host)
-            case "go":
-                host.event("web-2", "GO", {})
-            case "cut":
-                host.disconnect("web-1")
-            case "back":
-                host.connect("web-1")
+        _do(host, what)
         assert _fold(host) == _snapshot(host)
     host.run(100)
     assert _fold(host) == _snapshot(host)
@@ -60,7 +63,7 @@ def test_the_fold_of_all_keeps_is_the_snapshot(moments: list[tuple[float, str]])
 
 @pytest.mark.parametrize("tenths", range(0, 40, 2))
 def test_a_run_that_was_open_at_a_restart_never_vanishes(tenths: int) -> None:
-    """Killed at any moment, the run goes on, or ends with a reason; the guest is never reset twice."""
+    """Killed at any moment, it goes on or ends with a reason; no guest is reset twice."""
     host = Host([FREE]).connect()
     guest = host.guests["web-1"]
     guest.panic(host)

@@ -1,5 +1,7 @@
 """Every verb and every option of a step, in virtual time."""
 
+import itertools
+
 import pytest
 
 from reactor.core.config import EngineConfig
@@ -24,7 +26,9 @@ def _error(host: Host) -> str:
 
 def test_publish_renders_its_topic_and_payload() -> None:
     """Types are kept where a template is the whole string."""
-    host = _host("  - publish: 'alert/${data.level}'\n    payload: {n: '${data.n}', t: 'n=${data.n}'}")
+    host = _host(
+        "  - publish: 'alert/${data.level}'\n    payload: {n: '${data.n}', t: 'n=${data.n}'}"
+    )
     _go(host, level="info", n=3)
     assert host.published() == [("alert/info", {"n": 3, "t": "n=3"})]
 
@@ -132,8 +136,12 @@ def test_retry_tries_again_with_the_last_backoff_repeated() -> None:
     host.guests["web-1"].failing["stop"] = "no"
     host.event("web-1", "GO", {})
     host.run(60)
-    at = [t - host.effects[0][0] for t, e in host.effects if isinstance(e, Execute) and e.command == "stop"]
-    assert [round(late - early) for early, late in zip(at, at[1:], strict=False)] == [1, 5, 5]
+    at = [
+        t - host.effects[0][0]
+        for t, e in host.effects
+        if isinstance(e, Execute) and e.command == "stop"
+    ]
+    assert [round(late - early) for early, late in itertools.pairwise(at)] == [1, 5, 5]
     assert host.outcomes() == ["failed"]
 
 
@@ -215,17 +223,19 @@ def test_a_wait_of_its_own_does_not_see_what_came_before() -> None:
 
 def test_wait_until_asks_again_and_again() -> None:
     """Every 250 ms, and at every event of the guest."""
-    host = _host("  - wait: {until: guest.status == \"paused\", timeout: 30s}")
+    host = _host('  - wait: {until: guest.status == "paused", timeout: 30s}')
     host.at(7, lambda: setattr(host.guests["web-1"], "status", "paused"))
     _go(host, 8)
     assert host.outcomes() == ["succeeded"]
-    asked = [e for e in host.seen(Execute) if isinstance(e, Execute) and e.command == "query-status"]
+    asked = [
+        e for e in host.seen(Execute) if isinstance(e, Execute) and e.command == "query-status"
+    ]
     assert 25 <= len(asked) <= 35
 
 
 def test_wait_until_fails_at_its_timeout() -> None:
     """With the condition in the reason."""
-    host = _host("  - wait: {until: guest.status == \"paused\", timeout: 3s}")
+    host = _host('  - wait: {until: guest.status == "paused", timeout: 3s}')
     _go(host)
     assert _error(host) == '`guest.status == "paused"` did not hold within 3s'
 
@@ -317,8 +327,9 @@ def test_a_command_waits_for_a_monitor_that_is_away() -> None:
 
 def test_two_runs_take_turns_at_one_guest() -> None:
     """A changing step holds the guest to its end, its wait included."""
-    first = "policy: a\ndescription: d\ntrigger: {event: GO}\nsteps:\n  - qmp: stop\n    wait: {event: SIGN}\n"
-    second = "policy: b\ndescription: d\ntrigger: {event: GO}\nsteps:\n  - qmp: system_powerdown\n"
+    head = "description: d\ntrigger: {event: GO}\nsteps:\n"
+    first = f"policy: a\n{head}  - qmp: stop\n    wait: {{event: SIGN}}\n"
+    second = f"policy: b\n{head}  - qmp: system_powerdown\n"
     host = Host([first, second]).connect()
     _go(host, 5)
     assert host.commands() == ["stop"]

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import os
 import signal
 import sys
 from pathlib import Path
@@ -124,16 +123,7 @@ async def test_a_graceful_stop_leaves_the_run_resumable(lab: Lab, tmp_path: Path
 async def test_kill_9_of_the_daemon_in_the_middle_of_a_run(lab: Lab, tmp_path: Path) -> None:
     """The run goes on after the restart; there is one dump and one reset in all."""
     fifo = Fifo(tmp_path / "hang")
-    rules = tmp_path / "rules"
-    rules.mkdir()
-    text = FREE.replace('"${guest.name}-${run.id}.kdump"', str(tmp_path / "hang"))
-    (rules / "p.yaml").write_text(text.replace("kdump-zlib", "elf"))
-    settings = tmp_path / "reactor.yaml"
-    settings.write_text(
-        f"guests: [{{discover: '{lab.pattern}'}}]\nrules: ['{rules}']\n"
-        f"journal: {{path: '{tmp_path}/journal.db'}}\nhost: {{name: lab}}\n"
-        f"dumps: {{folder: '{tmp_path}/dumps', allow: ['{tmp_path}/hang']}}\n"
-    )
+    settings = _settings(lab, tmp_path)
     guest = await lab.guest("web-1")
     audit = Audit(guest)
     first = await _reactor(settings)
@@ -162,6 +152,20 @@ async def test_kill_9_of_the_daemon_in_the_middle_of_a_run(lab: Lab, tmp_path: P
     fifo.close()
 
 
+def _settings(lab: Lab, tmp_path: Path) -> Path:
+    rules = tmp_path / "rules"
+    rules.mkdir()
+    text = FREE.replace('"${guest.name}-${run.id}.kdump"', str(tmp_path / "hang"))
+    (rules / "p.yaml").write_text(text.replace("kdump-zlib", "elf"))
+    settings = tmp_path / "reactor.yaml"
+    settings.write_text(
+        f"guests: [{{discover: '{lab.pattern}'}}]\nrules: ['{rules}']\n"
+        f"journal: {{path: '{tmp_path}/journal.db'}}\nhost: {{name: lab}}\n"
+        f"dumps: {{folder: '{tmp_path}/dumps', allow: ['{tmp_path}/hang']}}\n"
+    )
+    return settings
+
+
 async def _reactor(settings: Path) -> asyncio.subprocess.Process:
     return await asyncio.create_subprocess_exec(
         sys.executable,
@@ -173,7 +177,6 @@ async def _reactor(settings: Path) -> asyncio.subprocess.Process:
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.DEVNULL,
         stderr=asyncio.subprocess.DEVNULL,
-        env=os.environ | {"COVERAGE_PROCESS_START": ""},
     )
 
 
