@@ -13,7 +13,7 @@ from reactor.adapters.journal import Reader
 from reactor.app.settings import DumpsSettings
 from reactor.demo import bootcode
 from reactor.demo.control import Control
-from reactor.demo.guests import GuestPlan
+from reactor.demo.guests import Guest, GuestPlan
 from reactor.demo.lab import Lab
 from tests.fakes.broker import Mosquitto
 from tests.lab.lab import Audit, Fifo
@@ -137,12 +137,7 @@ async def test_kill_9_of_the_daemon_in_the_middle_of_a_run(lab: Lab, tmp_path: P
     drained = asyncio.create_task(fifo.drain())
     await audit.event("DUMP_COMPLETED")
     await drained
-    second = await _reactor(settings)
-    try:
-        await guest.up(within=30)
-    finally:
-        second.send_signal(signal.SIGTERM)
-        assert await asyncio.wait_for(second.wait(), 20) == 0
+    await _goes_on(settings, guest)
     assert audit.host_resets() == 1
     assert len(audit.events("DUMP_COMPLETED")) == 1
     reader = Reader(tmp_path / "journal.db")
@@ -150,6 +145,16 @@ async def test_kill_9_of_the_daemon_in_the_middle_of_a_run(lab: Lab, tmp_path: P
     reader.close()
     assert [run.outcome for run in runs] == ["succeeded"]
     fifo.close()
+
+
+async def _goes_on(settings: Path, guest: Guest) -> None:
+    """Start the daemon again, until the guest is up; stopped in order it exits with 0."""
+    process = await _reactor(settings)
+    try:
+        await guest.up(within=30)
+    finally:
+        process.send_signal(signal.SIGTERM)
+        assert await asyncio.wait_for(process.wait(), 20) == 0
 
 
 def _settings(lab: Lab, tmp_path: Path) -> Path:
