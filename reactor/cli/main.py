@@ -12,6 +12,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if words == ["--version"]:
         print(f"reactor {__version__}")
         return 0
-    from reactor.cli.program import run_program
+    try:
+        from reactor.cli.program import run_program
 
-    return run_program(words)
+        return run_program(words)
+    except KeyboardInterrupt:  # while it still imports, or is already at its end
+        return 130

@@ -90,8 +90,6 @@ def run_program(words: Sequence[str]) -> int:
         return int(code or 0)
     except typer.TyperException as error:
         return _usage(error, words)
-    except (KeyboardInterrupt, typer.Abort):
-        return Exit.INTERRUPTED
     except Exception as error:  # noqa: BLE001 - the last line of defence
         return _failed(error, in_full="--debug" in words)
 

@@ -1,12 +1,13 @@
 """What is the same for every verb: help, mistakes, ends."""
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from reactor import __version__
-from reactor.cli import schema
+from reactor.cli import program, schema
 from reactor.cli.exits import Exit, NotRunningError, RefusedError, UsageError, exit_of
 from reactor.cli.main import main
 from reactor.cli.program import VERBS
@@ -64,8 +65,8 @@ def test_every_verb_has_help_with_an_example(reactor: Call, verb: str, flag: str
     ("words", "told"),
     [
         pytest.param(
-            ["checkk"],
-            "reactor: there is no verb `checkk`\n  fix: did you mean `check`?\n",
+            ["chexk"],
+            "reactor: there is no verb `chexk`\n  fix: did you mean `check`?\n",
             id="a verb with a near one",
         ),
         pytest.param(
@@ -187,6 +188,11 @@ REPORT = "\n  fix: run it again as `reactor --debug ...`, and report what it pri
     [
         pytest.param(KeyError("x"), "KeyError: 'x'", id="with a text"),
         pytest.param(ValueError(), "ValueError", id="without one"),
+        pytest.param(
+            OSError(28, "No space left on device", "f"),
+            "OSError: [Errno 28] No space left on device: 'f'",
+            id="of a file",
+        ),
         pytest.param(ValueError("a\n  b\x1b"), "ValueError: a b\\x1b", id="with lines"),
         pytest.param(
             ExceptionGroup("x", [RefusedError("a", "b", "c"), KeyError("y")]),
@@ -220,6 +226,16 @@ def test_an_interrupt_is_quiet(reactor: Call, monkeypatch: pytest.MonkeyPatch) -
     fail_with(KeyboardInterrupt(), monkeypatch)
     code, out, err = reactor("schema")
     assert (code, out, err) == (Exit.INTERRUPTED, "", "")
+
+
+def test_an_interrupt_outside_of_the_verb_is_as_quiet(monkeypatch: pytest.MonkeyPatch) -> None:
+    """While the program still imports, for one."""
+
+    def interrupted(_words: Sequence[str]) -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(program, "run_program", interrupted)
+    assert main(["schema"]) == Exit.INTERRUPTED
 
 
 def test_wrong_settings_are_shown_with_their_lines(reactor: Call, here: Path) -> None:

@@ -57,6 +57,15 @@ def test_a_settings_file_is_enough(reactor: Call, daemon: Daemon, here: Path) ->
     assert json.loads(err)["event"] == "ready"
 
 
+def test_without_the_fast_loop_the_usual_one_does(
+    reactor: Call, daemon: Daemon, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There is no fast one for every platform."""
+    monkeypatch.setitem(sys.modules, "uvloop", None)
+    assert reactor("run", "--qmp", "/a.sock")[0] == Exit.OK
+    assert daemon.loop.startswith("asyncio")
+
+
 def test_flags_are_enough(reactor: Call, daemon: Daemon, here: Path) -> None:
     """No file is needed for anything."""
     flags = "--rules r --rules /s --qmp /run/*.sock --qmp /run/a.sock --mqtt mqtt://b --audit"
