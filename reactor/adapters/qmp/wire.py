@@ -111,10 +111,6 @@ class Wire(asyncio.Protocol):
         """What QEMU has not taken yet of what was written."""
         return self._to.get_write_buffer_size() if self._to is not None else 0
 
-    def extra(self, name: str) -> object:
-        """The transport's ``get_extra_info``."""
-        return self._to.get_extra_info(name) if self._to is not None else None
-
     def stop(self) -> None:
         """Close the connection at once; no message is handed on any more."""
         self._stopped = True

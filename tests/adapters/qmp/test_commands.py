@@ -156,12 +156,15 @@ async def test_a_caller_that_goes_away_leaves_nothing_behind(scene: Scene) -> No
     """Its reply is counted as late, the others get theirs."""
     fake = await scene.connected()
     fake.answers["slow"] = SILENT
-    task = asyncio.create_task(scene.monitors.execute("web-1", "slow", {}, timeout=5))
+    task = asyncio.create_task(scene.monitors.execute("web-1", "slow", {}, timeout=0.05))
     await eventually(lambda: fake.commands[-1].execute == "slow")
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    fake.raw(b'{"return": {}, "id": %d}\r\n' % fake.commands[-1].id)
+    slow = fake.commands[-1].id
+    with pytest.raises(LostReply):
+        await scene.monitors.execute("web-1", "slow", {}, timeout=0.06)
+    fake.raw(b'{"return": {}, "id": %d}\r\n' % slow)
     assert await scene.monitors.execute("web-1", "stop", {}, timeout=5) == {}
     assert scene.monitors.counters.late == 1
 
@@ -240,6 +243,17 @@ async def test_a_guest_that_nobody_knows(scene: Scene) -> None:
         "guest web-9, command stop: not sent: there is no such guest\n"
         "  fix: add it to the guests of the settings"
     )
+
+
+async def test_a_long_command_goes_out_whole(scene: Scene) -> None:
+    """More than a socket takes at once, with others right behind it, all in order."""
+    fake = await scene.connected()
+    fake.answers["size"] = lambda arguments: len(arguments["text"])
+    replies = [
+        scene.monitors.send("web-1", "size", {"text": "x" * size}, timeout=10)
+        for size in (3 << 20, 1, 1 << 20, 2)
+    ]
+    assert await asyncio.gather(*replies) == [3 << 20, 1, 1 << 20, 2]
 
 
 async def test_a_long_reply(scene: Scene) -> None:

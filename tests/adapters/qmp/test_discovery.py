@@ -1,6 +1,7 @@
 """Sockets that appear and vanish, and the guests in their names."""
 
 import asyncio
+import os
 import shutil
 import socket
 from collections.abc import AsyncIterator, Iterator
@@ -128,9 +129,10 @@ def test_a_wrong_pattern(pattern: str, error: str) -> None:
 
 @pytest.mark.asyncio
 async def test_only_sockets_are_found(folder: Path, finds: Finds) -> None:
-    """Files, folders and hidden sockets are left alone."""
+    """Files, folders, links to nowhere and hidden sockets are left alone."""
     sockets(folder, "b.sock", "a.sock", ".hidden.sock", "c.other")
     (folder / "file.sock").touch()
+    (folder / "link.sock").symlink_to(folder / "nowhere")
     (folder / "folder.sock").mkdir()
     pattern = f"{folder}/*.sock"
     await Discovery([pattern], finds).scan()
@@ -292,24 +294,56 @@ async def test_a_folder_that_appears_is_watched_from_then_on(folder: Path, finds
         await eventually(lambda: finds.story == ["+q", "-q"])
 
 
+def make_within_a_tick(folder: Path, name: str) -> None:
+    """A socket whose folder keeps its stamp."""
+    before = folder.stat()
+    sockets(folder, name)
+    os.utime(folder, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
+class NoWatch:
+    """A system that refuses every watch, as one without free inotify instances does."""
+
+    def __init__(self) -> None:
+        self.refused = 0
+
+    def __call__(self, *_folders: str, **_options: object) -> object:
+        """Refuse."""
+        self.refused += 1
+        raise OSError(24, "Too many open files")
+
+
+@pytest.fixture
+def no_watch(monkeypatch: pytest.MonkeyPatch) -> NoWatch:
+    """Every watch is refused from now on."""
+    refuse = NoWatch()
+    monkeypatch.setattr("watchfiles.awatch", refuse)
+    return refuse
+
+
 @pytest.mark.asyncio
 async def test_where_the_system_cannot_watch_the_looks_go_on(
-    folder: Path, finds: Finds, monkeypatch: pytest.MonkeyPatch
+    folder: Path, finds: Finds, no_watch: NoWatch
 ) -> None:
     """Notices are only for speed, and a watch that is refused is not asked for all the time."""
-    refused = 0
-
-    def no_watch(*_folders: str, **_options: object) -> object:
-        nonlocal refused
-        refused += 1
-        raise OSError(28, "inotify watch limit reached")
-
-    monkeypatch.setattr("watchfiles.awatch", no_watch)
     loop = asyncio.get_running_loop()
     began = loop.time()
     async with running(Discovery([f"{folder}/*.sock"], finds, rescan_s=0.02)):
         for number in range(5):
             sockets(folder, f"{number}.sock")
             await eventually(lambda: len(finds.story) == number + 1)  # noqa: B023 - at once
-        assert 1 <= refused <= 1 + (loop.time() - began) / 0.02
+        assert 1 <= no_watch.refused <= 1 + (loop.time() - began) / 0.02
     assert finds.story == ["+0", "+1", "+2", "+3", "+4"]
+
+
+@pytest.mark.asyncio
+@pytest.mark.usefixtures("no_watch")
+async def test_a_folder_that_looks_unchanged_is_looked_through_now_and_then(
+    folder: Path, finds: Finds
+) -> None:
+    """A socket made within one tick of the clock leaves the folder's stamp as it was."""
+    async with running(Discovery([f"{folder}/*.sock"], finds, rescan_s=0.005)):
+        sockets(folder, "a.sock")
+        await eventually(lambda: finds.story == ["+a"])
+        make_within_a_tick(folder, "b.sock")
+        await eventually(lambda: finds.story == ["+a", "+b"])

@@ -1,6 +1,9 @@
 """From the greeting to the facts, and the events that come in between."""
 
+import asyncio
 import os
+import socket
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -8,6 +11,7 @@ import pytest
 from msgspec.structs import replace
 
 from reactor.adapters.qmp import Limits
+from reactor.adapters.qmp.facts import peer_of
 from reactor.core.inputs import Facts
 from tests.adapters.qmp.scene import Connected, Disconnected, Happened, Scene, eventually
 from tests.fakes.qmp_server import (
@@ -98,6 +102,21 @@ async def test_the_epoch_of_a_unix_socket_is_the_process_behind_it(scene: Scene)
     """Its process id and start time: here this very process."""
     await scene.connected()
     assert scene.recorder.connected().epoch == f"{os.getpid()}-{start_of_this_process()}"
+
+
+async def test_a_process_that_cannot_be_seen_is_no_epoch(folder: Path) -> None:
+    """In another pid namespace its id is 0; and who has called `listen` may have ended."""
+    path = str(folder / "q.sock")
+    with socket.socket(socket.AF_UNIX) as listener, socket.socket(socket.AF_UNIX) as client:
+        assert peer_of(client) == ""
+        listener.bind(path)
+        listen = f"import socket; socket.socket(fileno={listener.fileno()}).listen()"
+        child = await asyncio.create_subprocess_exec(
+            sys.executable, "-c", listen, pass_fds=[listener.fileno()]
+        )
+        assert await child.wait() == 0
+        client.connect(path)
+        assert peer_of(client) == ""
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,11 @@
 
 import asyncio
 import itertools
+import os
+import socket
 import time
+from collections.abc import Callable
+from contextlib import suppress
 
 import pytest
 import uvloop
@@ -13,7 +17,7 @@ from reactor.adapters.qmp import Limits
 from reactor.adapters.qmp.messages import Message
 from reactor.adapters.qmp.shared import Shared
 from reactor.adapters.qmp.wire import BufferedWire, Wire, wire_for
-from tests.adapters.qmp.scene import Recorder, chance
+from tests.adapters.qmp.scene import Recorder, chance, eventually
 from tests.fakes.qmp_server import event_line
 
 PANIC = event_line("GUEST_PANICKED", {"action": "pause"}, 3.25)
@@ -170,6 +174,55 @@ def test_a_long_line_costs_linear_time() -> None:
         notes.wire.data_received(line[start : start + 4096])
     assert time.process_time() - began < 2
     assert [entry[0] for entry in notes.told if isinstance(entry, tuple)] == [1]
+
+
+@pytest.mark.parametrize("runner", [asyncio.run, uvloop.run], ids=["asyncio", "uvloop"])
+def test_last_words_survive_a_write_that_fails(runner: Callable[..., list[object]]) -> None:
+    """QEMU said something and ended, then a command is written: what it said is read."""
+
+    async def write_too_late() -> list[object]:
+        notes = Notes()
+        ours, theirs = socket.socketpair()
+        ours.setblocking(False)  # noqa: FBT003
+        loop = asyncio.get_running_loop()
+        wire = wire_for(loop, "web-1", notes, notes.shared, notes.event)
+        await loop.create_unix_connection(lambda: wire, sock=ours)
+        theirs.send(PANIC)
+        theirs.close()
+        wire.write(b"{}\n")
+        wire.write(b"{}\n")
+        await eventually(lambda: len(notes.told) == 3)
+        wire.write(b"{}\n")
+        return notes.told
+
+    assert runner(write_too_late()) == ["made", EVENT, ("lost", None)]
+
+
+@pytest.mark.parametrize("runner", [asyncio.run, uvloop.run], ids=["asyncio", "uvloop"])
+def test_a_line_waits_for_room_in_the_kernel(runner: Callable[..., bytes]) -> None:
+    """Where QEMU has not read yet, the line goes out later, whole and in its place."""
+
+    async def write_into_a_full_socket() -> bytes:
+        notes = Notes()
+        ours, theirs = socket.socketpair()
+        ours.setblocking(False)  # noqa: FBT003
+        theirs.setblocking(False)  # noqa: FBT003
+        loop = asyncio.get_running_loop()
+        wire = wire_for(loop, "web-1", notes, notes.shared, notes.event)
+        await loop.create_unix_connection(lambda: wire, sock=ours)
+        with suppress(BlockingIOError):
+            while True:
+                os.write(ours.fileno(), b".")
+        wire.write(b"first\n")
+        wire.write(b"second\n")
+        read = bytearray()
+        while not read.endswith(b"second\n"):
+            read += await loop.sock_recv(theirs, 65536)
+        wire.stop()
+        theirs.close()
+        return bytes(read).lstrip(b".")
+
+    assert runner(write_into_a_full_socket()) == b"first\nsecond\n"
 
 
 def test_a_sink_may_stop_the_wire() -> None:
