@@ -3,10 +3,12 @@
 import re
 from collections.abc import Iterator
 
+# A raw text needs no rule of its own: a quote behind a backslash does not end it
+# for the library either.
 _TEXT_OR_COMMENT = re.compile(
     r"""
-    [bB]?[rR][bB]?(?:\"{3}.*?\"{3}|'{3}.*?'{3}|"[^"\n]*"|'[^'\n]*')
-    | (?:\"{3}(?:\\.|[^\\])*?\"{3}|'{3}(?:\\.|[^\\])*?'{3}|"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*')
+    \"{3}(?:\\.|[^\\])*?\"{3} | '{3}(?:\\.|[^\\])*?'{3}
+    | "(?:\\.|[^"\\\n])*" | '(?:\\.|[^'\\\n])*'
     | //[^\n]*
     """,
     re.VERBOSE | re.DOTALL,
@@ -22,17 +24,10 @@ def outside(source: str, start: int = 0) -> Iterator[tuple[int, str]]:
     """
     at = start
     while at < len(source):
-        if source[at] in "rRbB\"'/":
-            # Part of a name, such as the r of `bar`: no text begins here.
-            inside_name = at > start and (source[at - 1].isalnum() or source[at - 1] == "_")
-            found = (
-                None if inside_name and source[at].isalpha() else _TEXT_OR_COMMENT.match(source, at)
-            )
-            if found is not None:
-                at = found.end()
-                continue
-        yield at, source[at]
-        at += 1
+        found = _TEXT_OR_COMMENT.match(source, at)
+        if found is None:
+            yield at, source[at]
+        at = found.end() if found else at + 1
 
 
 def open_quote(source: str) -> int | None:

@@ -130,6 +130,28 @@ def test_no_value_is_large(source: str, problem: str) -> None:
     assert caught.value.reason == problem
 
 
+@pytest.mark.parametrize(
+    ("depth", "allowed"),
+    [pytest.param(65, True, id="the deepest"), pytest.param(66, False, id="one more")],
+)
+def test_the_depth_of_values_is_bounded(depth: int, allowed: bool) -> None:
+    """To be compared and to leave, maps and lists may be nested so deep."""
+    in_lists: list[object] = []
+    for _ in range(depth - 1):
+        in_lists = [in_lists]
+    data = {"a": nested(depth - 1), "b": nested(depth - 1), "l": in_lists, "m": in_lists}
+    scope = Scope({"data": data})
+    for source in ("data.a == data.b", "data.l == data.m"):
+        assert compiled(source).holds(scope).failed is not allowed
+    for source in ("data.a", "data.l"):
+        try:
+            compiled(source).value(scope)
+        except EvaluationFailed:
+            assert not allowed
+        else:
+            assert allowed
+
+
 def test_a_value_may_be_as_large_as_allowed() -> None:
     """1 MiB of text with the little that its container takes."""
     text = "x" * ((1 << 20) - 8)

@@ -27,6 +27,13 @@ KNOWN = (
             "Data.x == 1", 1, "`Data` is not known", "did you mean data?", id="a capital letter"
         ),
         pytest.param(
+            "data.x == 1 &&\n\n  guest.uuid.x == 2",
+            29,
+            "a text has no members",
+            "take the dot and what follows it away",
+            id="over three lines",
+        ),
+        pytest.param(
             "memory > 5",
             1,
             "`memory` is not known",
