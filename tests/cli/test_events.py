@@ -1,6 +1,8 @@
 """``reactor events``: what the journal holds."""
 
+import contextlib
 import json
+import sqlite3
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -123,6 +125,20 @@ def test_a_rare_event_is_found_wherever_it_is(reactor: Call, here: Path, number:
     _, out, _ = reactor("events", "--journal", path, "--event", "RARE", "-o", "jsonl")
     (line,) = out.splitlines()
     assert json.loads(line)["data"] == {"n": number}
+
+
+def test_rows_that_are_gone_show_no_event_twice(
+    reactor: Call, here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Numbers are skipped, and pages overlap where they are."""
+    path = here / "journal.db"
+    write_rows(path, [row(Happened(event(f"E{number}"))) for number in range(1, 11)])
+    with contextlib.closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("DELETE FROM history WHERE seq IN (1, 2, 5, 6, 9)")
+    monkeypatch.setattr(verb, "PAGE", 3)
+    _, out, _ = reactor("events", "--journal", path, "-o", "jsonl")
+    shown = [json.loads(line)["name"] for line in out.splitlines()]
+    assert shown == ["E3", "E4", "E7", "E8", "E10"]
 
 
 def test_an_empty_journal_has_no_events(reactor: Call, here: Path) -> None:

@@ -110,10 +110,12 @@ def test_nothing_is_overwritten(reactor: Call, here: Path, there: list[str], tol
 
 
 def test_a_link_that_leads_nowhere_is_there_already(reactor: Call, here: Path) -> None:
-    """What it names is not written through it."""
-    (here / "reactor.yaml").symlink_to(here / "elsewhere")
+    """It is not written through, and nothing is written before it is found."""
+    (here / "rules").mkdir()
+    (here / "rules" / "policy.schema.json").symlink_to(here / "elsewhere")
     assert reactor("init")[0] == Exit.REFUSED
     assert not (here / "elsewhere").exists()
+    assert not (here / "reactor.yaml").exists()
 
 
 def test_a_folder_that_cannot_be_made_is_told(reactor: Call, here: Path) -> None:
