@@ -22,8 +22,8 @@ PROGRAM = [sys.executable, "-m", "reactor"]
 
 
 def environment(**more: str) -> dict[str, str]:
-    """That of the tests, for a process in any folder."""
-    return {**os.environ, "PYTHONPATH": str(ROOT), **more}
+    """That of the tests, for a process in any folder; its output is buffered, as it usually is."""
+    return {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "", **more}
 
 
 def call(*words: str, **more: str) -> subprocess.CompletedProcess[str]:
@@ -155,11 +155,36 @@ def test_a_reader_that_goes_away_ends_it_quietly(here: Path) -> None:
     process.stderr.close()
 
 
-def test_a_full_disk_behind_the_output_is_told() -> None:
-    """Not as an error of ours."""
+def test_a_reader_that_never_looked_is_missed_by_nobody(here: Path) -> None:
+    """Output that fits into the buffers is noticed to be in vain at the very end."""
+    (here / "good.yaml").write_text(POLICY, encoding="utf-8")
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run(
+        [*PROGRAM, "check", "good.yaml"],
+        check=False,
+        stdout=writer,
+        stderr=subprocess.PIPE,
+        timeout=15,
+        env=environment(),
+    )
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        pytest.param(["schema"], id="while it prints"),
+        pytest.param(["check", "good.yaml"], id="at the end"),
+    ],
+)
+def test_a_full_disk_behind_the_output_is_told(here: Path, words: list[str]) -> None:
+    """Once, and not as an error of ours."""
+    (here / "good.yaml").write_text(POLICY, encoding="utf-8")
     with Path("/dev/full").open("w", encoding="utf-8") as full:
         done = subprocess.run(
-            [*PROGRAM, "schema"],
+            [*PROGRAM, *words],
             check=False,
             stdout=full,
             stderr=subprocess.PIPE,
