@@ -18,7 +18,6 @@ class Verdict(StrEnum):
     """Why a match became a run or did not; the value is what operators read."""
 
     ADMITTED = "admitted"
-    NOT_SELECTED = "the policy does not select this guest"
     OWN = "the event is an effect of reactor's own command"
     WHERE_FALSE = "`where` is false"
     KEY_FAILED = "`by` could not be evaluated"
@@ -50,7 +49,6 @@ class LedgerRow(msgspec.Struct, frozen=True, omit_defaults=True):
     key: str
     at: float
     started: float | None = None
-    counts: bool = True
 
 
 @dataclass(slots=True)
@@ -82,8 +80,7 @@ class PolicyState:
     def remember(self, row: LedgerRow, values: Mapping[LimitScope, str]) -> None:
         """Count a ledger row in, as at its admission."""
         self.rows[row.run] = row
-        if row.counts:
-            self.counts.add(row.run, values, row.at)
+        self.counts.add(row.run, values, row.at)
         if row.started is not None:
             self.starts.add(row.key, row.started)
 
@@ -114,7 +111,7 @@ def decide(
         return Decision(Verdict.LIMITED, limit.text, limit)
     if policy.mode is Mode.QUEUED and open_runs and len(open_runs) > policy.max:
         return Decision(Verdict.QUEUE_FULL, f"{policy.max} wait already")
-    if len(state.slot_line) >= SLOT_LINE_MAX:
+    if len(state.slot_line) >= SLOT_LINE_MAX and slot_refusal(policy, state, values):
         return Decision(Verdict.QUEUE_FULL, f"{SLOT_LINE_MAX} wait for a slot already")
     return Decision(Verdict.ADMITTED)
 

@@ -10,8 +10,9 @@ from reactor.core.machine import outcome_unknown
 from reactor.core.matching import named
 from reactor.core.operations import listen
 from reactor.core.program import AwaitEvent, AwaitRule
-from reactor.core.readiness import arm_guest
+from reactor.core.readiness import arm_guest, arm_missing
 from reactor.core.run import Phase, Run
+from reactor.core.sending import at_commands
 from reactor.core.world import World
 
 LOST_AFTER = 5.0
@@ -23,9 +24,10 @@ def known(world: World, input_: GuestKnown) -> None:
     guest = world.guests.get(input_.guest)
     if guest is None:
         guest = world.guests[input_.guest] = Guest(input_.guest, since=world.now)
-    guest.labels = dict(input_.labels)
+    guest.labels, guest.forgotten = dict(input_.labels), False
     world.selections[guest.name] = world.index.selection(guest.name, guest.labels)
     world.tell_guest(guest)
+    arm_missing(world, guest)
 
 
 def forgotten(world: World, input_: GuestForgotten) -> None:
@@ -33,32 +35,38 @@ def forgotten(world: World, input_: GuestForgotten) -> None:
     guest = world.guests.get(input_.guest)
     if guest is None:
         return
-    guest.connected = False
+    guest.connected, guest.forgotten = False, True
     guest.status = DISCONNECTED
     world.emit(GuestChanged(guest.name, DISCONNECTED, world.now, connected=False, gone=True))
     world.keep("guest", guest.name, None)
     world.timers.set(f"lost {guest.name}", None)
     world.timers.set(f"arm {guest.name}", None)
-    if not any(run.guest == guest.name for run in world.runs.values()):
+    drop_if_free(world, guest)
+
+
+def drop_if_free(world: World, guest: Guest) -> None:
+    """Let go of a guest that nobody names, once its last run has ended."""
+    if guest.forgotten and not any(run.guest == guest.name for run in world.runs.values()):
         del world.guests[guest.name]
         del world.selections[guest.name]
 
 
 def connected(world: World, input_: Connected) -> None:
     """A monitor is ready."""
-    if input_.guest not in world.guests:
-        known(world, GuestKnown(input_.guest))
+    guest = world.guests.get(input_.guest)
+    if guest is None or guest.forgotten:
+        known(world, GuestKnown(input_.guest, guest.labels if guest else {}))
     guest, facts = world.guests[input_.guest], input_.facts
     same = guest.epoch == input_.epoch
     first = not guest.epoch
-    if not same and not first and not guest.shutdown_seen:
+    if not same and not first and not guest.end_known:
         lost(world, guest, "QEMU was restarted")
     world.timers.set(f"lost {guest.name}", None)
     if not same:
         guest.own = OwnActions()
         guest.dump_ended = None
     guest.epoch, guest.facts, guest.connected = input_.epoch, facts, True
-    guest.dump, guest.migrating, guest.shutdown_seen = facts.dump, facts.migrating, False
+    guest.end_known = False
     guest.awaited_until = None
     guest.refreshing, guest.refresh_again = "", False
     if guest.status != facts.status:
@@ -83,7 +91,7 @@ def disconnected(world: World, input_: Disconnected) -> None:
     for arming in guest.arming.values():
         arming.reason = "the monitor is away"
     world.tell_guest(guest)
-    if not guest.shutdown_seen:
+    if not guest.end_known:
         guest.lost_reason = input_.reason
         world.timers.set(f"lost {guest.name}", world.now + LOST_AFTER)
     world.wakeups.extend(guest.watchers)
@@ -91,6 +99,8 @@ def disconnected(world: World, input_: Disconnected) -> None:
 
 def lost(world: World, guest: Guest, reason: str) -> None:
     """The guest's QEMU is gone without having said so."""
+    guest.end_known = True
+    world.keep_guest(guest)
     world.happen("REACTOR_GUEST_LOST", guest.name, {"reason": reason})
 
 
@@ -101,21 +111,25 @@ def _recover_wait(world: World, run: Run, guest: Guest, *, same: bool) -> None:
     op = world.program_of(run).ops[run.cursor.pc]
     if not isinstance(op, AwaitEvent):
         return
+    if all(name.startswith("REACTOR_") for name in op.wait.events):
+        return  # the engine's own: it missed none of them
     names = ", ".join(op.wait.events)
     if not same:
         outcome_unknown(world, run, f"QEMU was restarted while {names} was awaited")
         return
-    event = _proved(guest, run, op)
+    event = _proved(world, guest, run, op)
     if event is not None:
         listen(world, run, event)
     elif not _may_still_come(guest, op):
         outcome_unknown(world, run, f"the monitor was away while {names} was awaited")
 
 
-def _proved(guest: Guest, run: Run, op: AwaitEvent) -> Event | None:
+def _proved(world: World, guest: Guest, run: Run, op: AwaitEvent) -> Event | None:
     """The event that must have happened, as far as the queries at the connect prove it."""
-    if named("DUMP_COMPLETED", op.wait.events) and guest.dump in {"completed", "failed"}:
-        data = {"result": {"status": guest.dump}}
+    # query-dump tells of the last dump for ever: only after our own it proves anything.
+    ours = "dump" in at_commands(world, run) and named("DUMP_COMPLETED", op.wait.events)
+    if ours and guest.facts.dump in {"completed", "failed"}:
+        data = {"result": {"status": guest.facts.dump}}
         return Event("DUMP_COMPLETED", guest.name, data, synthetic=True)
     stood = run.cursor.before in FAULT_STATES
     if op.rule is AwaitRule.RESET and stood and guest.status == "prelaunch":
@@ -124,4 +138,4 @@ def _proved(guest: Guest, run: Run, op: AwaitEvent) -> Event | None:
 
 
 def _may_still_come(guest: Guest, op: AwaitEvent) -> bool:
-    return named("DUMP_COMPLETED", op.wait.events) and guest.dump == "active"
+    return named("DUMP_COMPLETED", op.wait.events) and guest.facts.dump == "active"

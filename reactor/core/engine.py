@@ -25,8 +25,6 @@ from reactor.core.reception import receive, refresh_status
 from reactor.core.run import Role
 from reactor.core.world import World
 
-_NOTHING: list[Effect] = []
-
 
 class Engine:
     """Policies, guests and runs of one host; pure: time and identity are arguments.
@@ -52,12 +50,7 @@ class Engine:
         """
         world = self._world
         world.now = max(world.now, now)
-        if type(input_) is Happened:
-            receive(world, input_.event)
-            if not (world.effects or world.wakeups or world.changed_runs):
-                return _NOTHING
-        else:
-            self._take(input_)
+        self._take(input_)
         return self._settle()
 
     def load(self, policies: Iterable[Policy], now: float) -> list[Effect]:
@@ -69,14 +62,8 @@ class Engine:
         world.now = max(world.now, now)
         adopt_policies(world, Index(policies))
         for guest in world.guests.values():
-            if guest.connected:
-                readiness.arm_guest(world, guest)
+            readiness.arm_missing(world, guest)
         return self._settle()
-
-    def configure(self, config: EngineConfig) -> None:
-        """Take over new settings; what was counted stays counted."""
-        self._world.config = config
-        self._world.commands.clear()
 
     def restore(
         self, rows: Iterable[Keep], revisions: Mapping[str, Policy], now: float
@@ -159,7 +146,7 @@ class Engine:
         elif kind == "lost":
             guest = world.guests[key]
             connection.lost(world, guest, guest.lost_reason)
-        elif kind == "arm" and key in world.guests:
+        else:
             readiness.rearm(world, world.guests[key])
 
     def _settle(self) -> list[Effect]:
@@ -172,6 +159,7 @@ class Engine:
                 closed(world, run)
                 if run.role is Role.ARM:
                     readiness.armed(world, run)
+                connection.drop_if_free(world, world.guest_of(run))
             elif world.wakeups:
                 waiting = world.runs.get(world.wakeups.popleft())
                 if waiting is not None:

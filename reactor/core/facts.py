@@ -33,16 +33,16 @@ def fresh_facts(world: World, run: Run, needed: frozenset[str]) -> bool:
     which is a fact too. After a restart of the daemon it is given time to come.
     """
     cursor, guest = run.cursor, world.guest_of(run)
-    missing = needed - cursor.fresh
+    missing = needed.difference(cursor.fresh)
     if not missing:
-        cursor.fresh = cursor.fresh - needed
+        cursor.fresh = ()
         return True
     if any(purpose in QUERIES for purpose in cursor.pending.values()):
         return False
     if not guest.connected:
         return _away(world, run, guest)
     if guest.is_storage_daemon:
-        cursor.fresh = set()
+        cursor.fresh = ()
         return True
     for fact in sorted(missing):
         deadline = world.now + QUERY_LIMIT
@@ -58,24 +58,23 @@ def _away(world: World, run: Run, guest: Guest) -> bool:
     if guest.awaited_until is not None and world.now < guest.awaited_until:
         run.cursor.wake = guest.awaited_until
         return False
-    run.cursor.fresh = set()
+    run.cursor.fresh = ()
     return True
 
 
 def take_fact(world: World, guest: Guest, fact: str, answer: Answered) -> None:
     """Write down what a query answered; an error means that this QEMU has no such fact."""
+    if not guest.connected:
+        return  # an answer that was on its way when the monitor went
+    if answer.lost or answer.unsent:
+        # QEMU answers in order: if one query is lost, the status is not known either.
+        world.set_status(guest, DISCONNECTED)
+        return
     result = answer.result if isinstance(answer.result, Mapping) else {}
     word = str(result.get("status", ""))
-    match fact:
-        case "status":
-            if answer.lost or answer.unsent:
-                world.set_status(guest, DISCONNECTED)
-            elif word:
-                world.set_status(guest, word)
-        case "dump":
-            guest.dump = word
-        case "migrating":
-            guest.migrating = word in _MIGRATING
-        case _:
-            message = f"nobody asks for the fact {fact!r}"
-            raise AssertionError(message)
+    if fact == "dump":
+        world.set_dump(guest, word)
+    elif fact == "migrating":
+        world.set_migrating(guest, migrating=word in _MIGRATING)
+    elif word:
+        world.set_status(guest, word)

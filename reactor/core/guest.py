@@ -24,8 +24,13 @@ class Readiness(StrEnum):
 
 @dataclass(slots=True)
 class Arming:
-    """The arm of one policy on one guest; ``held`` are the matches it holds back."""
+    """The arm of one policy's revision on one guest.
 
+    ``told``: REACTOR_POLICY_NOT_READY was said and no arm has succeeded since.
+    ``held`` are the matches that wait for the arm, with their keys.
+    """
+
+    revision: str
     state: Readiness
     reason: str = ""
     run: str = ""
@@ -34,11 +39,15 @@ class Arming:
 
 
 class KeptGuest(msgspec.Struct, frozen=True, omit_defaults=True):
-    """The stored snapshot of a guest: what a restart compares with."""
+    """The stored snapshot of a guest: what a restart compares with.
+
+    ``facts`` is what QEMU said last, never that its monitor is away.
+    """
 
     epoch: str
     facts: Facts
     since: float
+    end_known: bool = False
 
 
 @dataclass(slots=True)
@@ -57,7 +66,13 @@ class OwnActions:
 
 @dataclass(slots=True)
 class Guest:
-    """One guest; ``status`` is what ``query-status`` answered last, never inferred."""
+    """One guest; ``status`` is what ``query-status`` answered last, never inferred.
+
+    ``listeners`` and ``watchers`` are run ids in the order in which they came: a
+    set would hand effects out in another order in every process. ``end_known``:
+    a SHUTDOWN was seen, or REACTOR_GUEST_LOST was said. ``forgotten``: nobody
+    names the guest any more, and it stays only for its open runs.
+    """
 
     name: str
     labels: Mapping[str, str] = field(default_factory=dict)
@@ -66,17 +81,16 @@ class Guest:
     connected: bool = False
     status: str = DISCONNECTED
     since: float = 0.0
-    dump: str = ""
-    migrating: bool = False
     dump_ended: float | None = None
-    shutdown_seen: bool = False
+    end_known: bool = False
+    forgotten: bool = False
     lost_reason: str = ""
     awaited_until: float | None = None
     hand: str = ""
     line: deque[str] = field(default_factory=deque)
     own: OwnActions = field(default_factory=OwnActions)
-    listeners: set[str] = field(default_factory=set)
-    watchers: set[str] = field(default_factory=set)
+    listeners: dict[str, None] = field(default_factory=dict)
+    watchers: dict[str, None] = field(default_factory=dict)
     arming: dict[str, Arming] = field(default_factory=dict)
     refreshing: str = ""
     refresh_again: bool = False
@@ -88,7 +102,14 @@ class Guest:
 
     def state(self) -> GuestState:
         """What the guard looks at."""
-        return GuestState(self.status, self.dump == "active", self.migrating, self.dump_ended)
+        facts = self.facts
+        return GuestState(self.status, facts.dump == "active", facts.migrating, self.dump_ended)
+
+    def kept(self) -> KeptGuest | None:
+        """The stored snapshot; None before the first connect, and for a guest that is gone."""
+        if not self.epoch or self.forgotten:
+            return None
+        return KeptGuest(self.epoch, self.facts, self.since, self.end_known)
 
 
 _RESET_ECHO = 10.0

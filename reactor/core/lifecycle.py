@@ -19,7 +19,7 @@ from reactor.core.event import Event
 from reactor.core.facts import fresh_facts
 from reactor.core.machine import advance, end_run, fail_before_steps, handler_limit
 from reactor.core.matching import Candidate
-from reactor.core.policy import Enforcement, Limit, LimitScope, Mode, Policy
+from reactor.core.policy import Enforcement, Limit, Mode, Policy
 from reactor.core.program import Enter, Section
 from reactor.core.run import Cursor, Origin, Outcome, Phase, Role, Run
 from reactor.core.world import World
@@ -44,7 +44,7 @@ def admit(world: World, candidate: Candidate, event: Event, key: str) -> None:
     origin = Origin(event, candidate.index)
     run = new_run(world, policy, event.guest, key, origin, Role.RUN)
     row = LedgerRow(run.id, policy.name, run.guest, key, world.now)
-    _prune(world, policy, state)
+    forget_rows(world, state, state.horizon(policy))
     state.remember(row, values)
     world.keep_ledger(row, run.id)
     state.open.setdefault(key, deque()).append(run.id)
@@ -57,9 +57,7 @@ def admit(world: World, candidate: Candidate, event: Event, key: str) -> None:
 
 def _refuse(world: World, candidate: Candidate, event: Event, key: str, decision: Decision) -> None:
     policy = candidate.policy
-    record = refusal_trace(world, candidate, event, decision)
-    world.near_miss(record)
-    world.emit(record)
+    refuse(world, candidate, event, decision)
     limit = decision.limit
     if limit is None:
         return
@@ -67,8 +65,8 @@ def _refuse(world: World, candidate: Candidate, event: Event, key: str, decision
     told = told_key(limit, world.values_of(event.guest, key))
     if state.told.get(told, 0.0) > world.now:
         return
-    until = world.now + (limit.window or 0.0)
-    state.told = {k: t for k, t in state.told.items() if t > world.now} | {told: until}
+    forget_told(world, policy.name, state)
+    until = state.told[told] = world.now + (limit.window or 0.0)
     world.keep("told", f"{policy.name}|{told}", until)
     data = {"policy": policy.name, "limit": limit.text, "scope": limit.scope.value}
     world.happen("REACTOR_RUN_LIMITED", event.guest, data)
@@ -77,6 +75,20 @@ def _refuse(world: World, candidate: Candidate, event: Event, key: str, decision
     origin = Origin(event, candidate.index)
     run = new_run(world, policy, event.guest, key, origin, Role.ON_LIMIT)
     start_handler(world, run, Section.ON_LIMIT)
+
+
+def forget_told(world: World, policy: str, state: PolicyState) -> None:
+    """Drop what ``on_limit`` said so long ago that it may be said again."""
+    for told in [told for told, until in state.told.items() if until <= world.now]:
+        del state.told[told]
+        world.keep("told", f"{policy}|{told}", None)
+
+
+def refuse(world: World, candidate: Candidate, event: Event, decision: Decision) -> None:
+    """Say why this event starts no run, or not yet, and remember it."""
+    record = refusal_trace(world, candidate, event, decision)
+    world.near_miss(record)
+    world.emit(record)
 
 
 def refusal_trace(world: World, candidate: Candidate, event: Event, decision: Decision) -> Trace:
@@ -147,7 +159,7 @@ def try_start(world: World, run: Run) -> None:
     values = world.values_of(run.guest, run.key)
     if policy.mode is not Mode.SINGLE and state.open[run.key][0] != run.id:
         return
-    limit = _slot_taken(world, run, state, policy, values)
+    limit = _no_slot(world, run, state, policy)
     if limit is not None:
         if run.id not in state.slot_line:
             state.slot_line.append(run.id)
@@ -155,34 +167,40 @@ def try_start(world: World, run: Run) -> None:
             world.trace(run, "limits", "waiting", limit.text)
             world.tell_run(run)
         return
+    state.slots[run.id] = values
     if run.id in state.slot_line:
         state.slot_line.remove(run.id)
-    state.slots[run.id] = values
+        _wake_first(world, state)
     run.phase = Phase.CHECKING
     world.touch(run)
     _check_conditions(world, run)
 
 
-def _slot_taken(
-    world: World,
-    run: Run,
-    state: PolicyState,
-    policy: Policy,
-    values: dict[LimitScope, str],
-) -> Limit | None:
-    full = slot_refusal(policy, state, values)
-    if full is not None:
+def _no_slot(world: World, run: Run, state: PolicyState, policy: Policy) -> Limit | None:
+    """The ``N at once`` limit for which the run must wait, or None."""
+    limits = [limit for limit in policy.limits if limit.window is None]
+    full = slot_refusal(policy, state, world.values_of(run.guest, run.key))
+    if full is not None or not limits:
         return full
-    # Those who wait for the same slot longer go first.
-    for limit in policy.limits:
-        if limit.window is not None:
-            continue
-        for other_id in state.slot_line:
-            if other_id == run.id:
-                break
-            other = world.runs[other_id]
-            if world.values_of(other.guest, other.key)[limit.scope] == values[limit.scope]:
-                return limit
+    # Who has waited longer goes first; who could not go now holds nobody up.
+    return limits[0] if _first_in_line(world, state, until=run.id) else None
+
+
+def _wake_first(world: World, state: PolicyState) -> None:
+    first = _first_in_line(world, state)
+    if first is not None:
+        world.wakeups.append(first.id)
+
+
+def _first_in_line(world: World, state: PolicyState, until: str = "") -> Run | None:
+    """The run that has waited longest among those whose slot is free now."""
+    for run_id in state.slot_line:
+        if run_id == until:
+            return None
+        run = world.runs[run_id]
+        policy = world.program_of(run).policy
+        if slot_refusal(policy, state, world.values_of(run.guest, run.key)) is None:
+            return run
     return None
 
 
@@ -226,6 +244,8 @@ def _start(world: World, run: Run) -> None:
         row = state.rows[run.id] = msgspec.structs.replace(row, started=world.now)
         world.keep_ledger(row, run.id)
     if enforcement_of(world, policy) is Enforcement.AUDIT:
+        for name, tree in policy.vars:
+            run.vars[name] = scopes.render_leniently(world, run, tree)
         _would_run(world, run)
         return
     run.phase = Phase.RUNNING
@@ -283,12 +303,11 @@ def _next_turn(world: World, run: Run) -> None:
     if run.id in state.slot_line:
         state.slot_line.remove(run.id)
     if state.slots.pop(run.id, None) is not None:
-        # Each looks for itself whether its slot is free, in the order they came.
-        world.wakeups.extend(list(state.slot_line)[:16])
+        _wake_first(world, state)
 
 
-def _prune(world: World, policy: Policy, state: PolicyState) -> None:
-    horizon = state.horizon(policy)
+def forget_rows(world: World, state: PolicyState, horizon: float) -> None:
+    """Drop the ledger rows that no window, cooldown or count of an hour needs."""
     while state.rows:
         run_id, row = next(iter(state.rows.items()))
         if max(row.at, row.started or 0.0) + horizon > world.now or run_id in world.runs:

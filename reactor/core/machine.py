@@ -1,5 +1,7 @@
 """Driving a run through its program: steps, retries, sections, the end."""
 
+import itertools
+
 from reactor.core.flow import Ended, Failed, Jump, Simple, Skip
 from reactor.core.inputs import Answered
 from reactor.core.operations import perform
@@ -94,9 +96,9 @@ def _run_timed_out(world: World, run: Run) -> None:
         world.trace(run, path, "timed out", reason)
         _conclude(world, run, Outcome.TIMED_OUT, reason, path)
     else:
-        world.trace(run, path, "timed out", "the handler did not end in its time")
-        run.error = run.error or "it did not end in its time"
-        _finish_section(world, run, run.section, failed=True)
+        reason = "the handler did not end in its time"
+        world.trace(run, path, "timed out", reason)
+        _handler_failed(world, run, reason, path)
 
 
 def _leave(world: World, run: Run, options: StepOptions) -> None:
@@ -115,8 +117,8 @@ def _save(run: Run, options: StepOptions, saved: Saved) -> None:
 def release(world: World, run: Run) -> None:
     """Give the guest's hand to the next in line, and stop listening."""
     guest = world.guest_of(run)
-    guest.listeners.discard(run.id)
-    guest.watchers.discard(run.id)
+    guest.listeners.pop(run.id, None)
+    guest.watchers.pop(run.id, None)
     if run.id in guest.line:
         guest.line.remove(run.id)
     run.cursor.holding = False
@@ -167,9 +169,14 @@ def _step_failed(world: World, run: Run, reason: str, *, unknown: bool) -> None:
         outcome = Outcome.UNKNOWN if unknown else Outcome.FAILED
         _conclude(world, run, outcome, reason, options.name or options.path)
     else:
-        run.error = run.error or reason
-        run.failed_step = run.failed_step or options.path
-        _finish_section(world, run, run.section, failed=True)
+        _handler_failed(world, run, reason, options.path)
+
+
+def _handler_failed(world: World, run: Run, reason: str, path: str) -> None:
+    """End a handler; its failure stands in the trace, and never in the run's outcome."""
+    if run.role is not Role.RUN:
+        run.outcome, run.error, run.failed_step = Outcome.FAILED, reason, path
+    _finish_section(world, run, run.section)
 
 
 def _enter_of(program: Program, pc: int) -> int:
@@ -219,17 +226,13 @@ def _enter_section(world: World, run: Run, section: Section) -> None:
 
 def handler_limit(program: Program, section: Section) -> float:
     """Seconds the handler may take: 5 min, or its longest step's timeout."""
-    limit = HANDLER_LIMIT
-    for pc in range(program.starts[section], len(program.ops)):
-        op = program.ops[pc]
-        if isinstance(op, Finish):
-            break
-        if isinstance(op, Enter):
-            limit = max(limit, op.options.timeout or 0.0)
-    return limit
+    start = program.starts[section]
+    ops = itertools.takewhile(lambda op: not isinstance(op, Finish), program.ops[start:])
+    limits = (op.options.timeout or 0.0 for op in ops if isinstance(op, Enter))
+    return max([HANDLER_LIMIT, *limits])
 
 
-def _finish_section(world: World, run: Run, section: Section, *, failed: bool = False) -> None:
+def _finish_section(world: World, run: Run, section: Section) -> None:
     match section:
         case Section.STEPS:
             _conclude(world, run, Outcome.SUCCEEDED, "", "")
@@ -238,7 +241,7 @@ def _finish_section(world: World, run: Run, section: Section, *, failed: bool = 
         case Section.FINALLY:
             end_run(world, run)
         case Section.ON_LIMIT | Section.ARM:
-            run.outcome = Outcome.FAILED if failed or run.error else Outcome.SUCCEEDED
+            run.outcome = run.outcome or Outcome.SUCCEEDED
             end_run(world, run)
 
 
@@ -261,14 +264,12 @@ def outcome_unknown(world: World, run: Run, reason: str) -> None:
 
 def answered(world: World, run: Run, answer: Answered) -> bool:
     """Hand an answer to the run; true when it must be woken."""
-    purpose = run.cursor.pending.pop(answer.id, None)
+    purpose = run.cursor.pending.pop(answer.id, "")
     world.touch(run)
-    if purpose is None:
-        return False
     if purpose in {"send", "path"}:
         run.cursor.answer = answer
         return True
-    run.cursor.fresh.add(purpose)
+    run.cursor.fresh = (*run.cursor.fresh, purpose)
     return not any(p not in {"send", "path"} for p in run.cursor.pending.values())
 
 

@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 
 import msgspec
 
@@ -10,11 +11,11 @@ from reactor.core.effect import Keep, Log
 from reactor.core.facts import SETTLE_AFTER_RESTART
 from reactor.core.guest import Guest, KeptGuest
 from reactor.core.inputs import Answered
+from reactor.core.lifecycle import forget_rows, forget_told
 from reactor.core.marks import Mark
 from reactor.core.matching import Index
 from reactor.core.policy import Policy
 from reactor.core.run import Outcome, Phase, Role, Run
-from reactor.core.windows import WindowCounts
 from reactor.core.world import CommandRow, World
 
 _RESTARTED = "the daemon was restarted before the answer came"
@@ -29,12 +30,30 @@ def adopt_policies(world: World, index: Index) -> None:
     needed = {policy.revision for policy in index.policies.values()}
     needed.update(run.revision for run in world.runs.values())
     world.programs = {rev: prog for rev, prog in world.programs.items() if rev in needed}
-    busy = {run.policy for run in world.runs.values()} | set(index.policies)
-    world.states = {name: state for name, state in world.states.items() if name in busy}
+    world.near = {name: ring for name, ring in world.near.items() if name in index.policies}
+    forget_old(world)
     for name in list(world.selections):
         guest = world.guests[name]
         world.selections[name] = index.selection(name, guest.labels)
         guest.arming = {n: a for n, a in guest.arming.items() if n in index.policies}
+
+
+def forget_old(world: World) -> None:
+    """Forget what policies that are gone have counted, a day after it happened.
+
+    Not at once: a policy that comes back, mended, must not find its crash-loop
+    breaker closed again.
+    """
+    for name in [name for name in world.states if name not in world.index.policies]:
+        state = world.states[name]
+        forget_told(world, name, state)
+        forget_rows(world, state, GONE_KEPT)
+        if not (state.rows or state.told or state.open):
+            del world.states[name]
+
+
+GONE_KEPT = 86_400.0
+"""Seconds for which the counts of a policy that is gone are kept."""
 
 
 def _state(world: World, policy: Policy) -> PolicyState:
@@ -61,79 +80,87 @@ def fold(world: World) -> list[Keep]:
     for name, state in world.states.items():
         rows += [("ledger", row.run, row) for row in state.rows.values()]
         rows += [("told", f"{name}|{key}", until) for key, until in state.told.items()]
-    for guest in world.guests.values():
-        if guest.epoch:
-            facts = msgspec.structs.replace(guest.facts, status=guest.status, dump=guest.dump)
-            rows.append(("guest", guest.name, KeptGuest(guest.epoch, facts, guest.since)))
+    rows += [("guest", guest.name, guest.kept()) for guest in world.guests.values() if guest.kept()]
     return [Keep(kind, key, msgspec.json.encode(value)) for kind, key, value in rows]
 
 
-def restore(  # noqa: C901 - one case for each kind
-    world: World, rows: Iterable[Keep], revisions: Mapping[str, Policy]
-) -> None:
+def restore(world: World, rows: Iterable[Keep], revisions: Mapping[str, Policy]) -> None:
     """Take up kept state; every kind has its own reader."""
-    runs: list[Run] = []
+    found = _Rows()
     for row in rows:
-        if row.value is None:
-            continue
-        match row.kind:
-            case "number":
-                world.number = msgspec.json.decode(row.value, type=int)
-            case "run":
-                runs.append(msgspec.json.decode(row.value, type=Run))
-            case "mark":
-                world.marks.set(msgspec.json.decode(row.value, type=Mark))
-            case "ledger":
-                _restore_ledger(world, msgspec.json.decode(row.value, type=LedgerRow))
-            case "command":
-                _restore_command(world, row.key, msgspec.json.decode(row.value, type=CommandRow))
-            case "told":
-                policy, _, key = row.key.partition("|")
-                world.state_of(policy).told[key] = msgspec.json.decode(row.value, type=float)
-            case "guest":
-                _restore_guest(world, row.key, msgspec.json.decode(row.value, type=KeptGuest))
-            case _:
-                text = f"the journal holds state of an unknown kind {row.kind!r}; it is left alone"
-                world.emit(Log("warning", text))
+        if row.value is not None:
+            _restore_row(world, found, row.kind, row.key, row.value)
     world.timers.set("marks", world.marks.next_expiry())
-    for run in sorted(runs, key=lambda run: (run.admitted, len(run.id), run.id)):
+    # A journal gives its rows back by key, and "9" comes after "10" there.
+    for counted in sorted(found.ledger, key=lambda row: row.at):
+        values = world.values_of(counted.guest, counted.key)
+        world.state_of(counted.policy).remember(counted, values)
+    for name, command in sorted(found.commands, key=lambda item: item[1].at):
+        world.count_command(name, command)
+    world.forget_commands()
+    forget_old(world)
+    for run in sorted(found.runs, key=lambda run: (run.admitted, len(run.id), run.id)):
         _restore_run(world, run, revisions)
 
 
-def _restore_ledger(world: World, row: LedgerRow) -> None:
-    world.state_of(row.policy).remember(row, world.values_of(row.guest, row.key))
+@dataclass(slots=True)
+class _Rows:
+    """Rows that are taken up in the order of their times."""
+
+    runs: list[Run] = field(default_factory=list)
+    ledger: list[LedgerRow] = field(default_factory=list)
+    commands: list[tuple[str, CommandRow]] = field(default_factory=list)
 
 
-def _restore_command(world: World, name: str, row: CommandRow) -> None:
-    world.command_rows[name] = row
-    counts = world.commands.setdefault(
-        row.kind, WindowCounts(world.config.limits.get(row.kind, ()))
-    )
-    counts.add(name, world.values_of(row.guest, row.guest), row.at)
+def _restore_row(world: World, found: _Rows, kind: str, key: str, value: bytes) -> None:
+    match kind:
+        case "number":
+            world.number = msgspec.json.decode(value, type=int)
+        case "run":
+            found.runs.append(msgspec.json.decode(value, type=Run))
+        case "mark":
+            world.marks.set(msgspec.json.decode(value, type=Mark))
+        case "ledger":
+            found.ledger.append(msgspec.json.decode(value, type=LedgerRow))
+        case "command":
+            found.commands.append((key, msgspec.json.decode(value, type=CommandRow)))
+        case "told":
+            policy, _, told = key.partition("|")
+            world.state_of(policy).told[told] = msgspec.json.decode(value, type=float)
+        case "guest":
+            _restore_guest(world, key, msgspec.json.decode(value, type=KeptGuest))
+        case _:
+            text = f"the journal holds state of an unknown kind {kind!r}; it is left alone"
+            world.emit(Log("warning", text))
+
+
+def _guest(world: World, name: str) -> Guest:
+    guest = world.guests[name] = Guest(name)
+    world.selections[name] = world.index.selection(name, guest.labels)
+    return guest
 
 
 def _restore_guest(world: World, name: str, kept: KeptGuest) -> None:
-    guest = world.guests.get(name)
-    if guest is None:
-        guest = world.guests[name] = Guest(name)
-        world.selections[name] = world.index.selection(name, {})
+    guest = _guest(world, name)
     guest.epoch, guest.facts, guest.since = kept.epoch, kept.facts, kept.since
+    guest.end_known = kept.end_known
 
 
 def _restore_run(world: World, run: Run, revisions: Mapping[str, Policy]) -> None:
     world.runs[run.id] = run
+    guest = world.guests.get(run.guest)
+    if guest is None:
+        guest = _guest(world, run.guest)
+        guest.forgotten = True  # unless the settings name it again
     policy = revisions.get(run.revision)
     if policy is None:
         _orphan(world, run)
         return
     world.add_program(policy)
-    guest = world.guest_of(run)
-    if guest.name not in world.selections:
-        world.selections[guest.name] = world.index.selection(guest.name, guest.labels)
     guest.awaited_until = world.now + SETTLE_AFTER_RESTART
     _rejoin(world, run, guest)
     cursor = run.cursor
-    cursor.pending, cursor.fresh = {}, set()
+    cursor.pending, cursor.fresh = {}, ()
     if cursor.sent and cursor.answer is None:
         # In doubt: sent, and nobody knows what became of it.
         cursor.answer = Answered(cursor.sent, lost=_RESTARTED)
@@ -154,7 +181,7 @@ def _rejoin(world: World, run: Run, guest: Guest) -> None:
         guest.hand = run.id
         guest.own.holder_sent = True
     if run.cursor.armed is not None:
-        guest.listeners.add(run.id)
+        guest.listeners[run.id] = None
 
 
 def _orphan(world: World, run: Run) -> None:

@@ -118,7 +118,7 @@ def _guard(world: World, run: Run, op: Guard) -> Flow:
         case Answer.ALLOW:
             cursor.before = guest.status
             cursor.limit = None
-            guest.watchers.discard(run.id)
+            guest.watchers.pop(run.id, None)
             return NEXT
         case Answer.DONE:
             world.trace(run, _path(world, run), "nothing to do", ruling.reason)
@@ -147,7 +147,7 @@ def _guard_waits(world: World, run: Run, reason: str) -> Flow:
 
 def _watch(world: World, run: Run) -> Flow:
     # At every input of the guest and every 250 ms, says the contract.
-    world.guest_of(run).watchers.add(run.id)
+    world.guest_of(run).watchers[run.id] = None
     run.cursor.wake = world.now + POLL
     return BLOCK
 
@@ -164,9 +164,9 @@ def _await_event(world: World, run: Run, op: AwaitEvent) -> Flow:
             # QEMU leaves what it had written; nobody can read half a dump.
             world.emit(Discard(cursor.target))
         cursor.caught, cursor.armed, cursor.limit = None, None, None
-        guest.listeners.discard(run.id)
+        guest.listeners.pop(run.id, None)
         return verdict or Failed("the awaited event was taken back")
-    guest.listeners.add(run.id)
+    guest.listeners[run.id] = None
     if cursor.limit is not None and world.now >= cursor.limit:
         names = ", ".join(op.wait.events)
         return Failed(f"{names} did not come within {render_duration(op.wait.timeout or 0)}")
@@ -232,7 +232,7 @@ def _await_condition(world: World, run: Run, op: AwaitCondition) -> Flow:
     else:
         answered = scopes.holds(world, run, op.until).truth
     if answered:
-        guest.watchers.discard(run.id)
+        guest.watchers.pop(run.id, None)
         return NEXT
     if cursor.limit is not None and world.now >= cursor.limit:
         limit = render_duration(op.limit or 0)
@@ -249,7 +249,7 @@ def _await_status(world: World, run: Run, op: AwaitStatus) -> Flow:
             return BLOCK
         if (guest.status in op.states) != op.leave:
             cursor.limit = None
-            guest.watchers.discard(run.id)
+            guest.watchers.pop(run.id, None)
             return NEXT
         if op.limit == 0:
             return Failed(f"the guest {op.problem}: it is {guest.status}")

@@ -191,11 +191,6 @@ class Program:
     starts: dict[Section, int]
     steps: tuple[StepOptions | None, ...]
 
-    def section_of(self, pc: int) -> Section:
-        """The section that holds this operation."""
-        begun = [(start, section) for section, start in self.starts.items() if start <= pc]
-        return max(begun)[1]
-
     def has(self, section: Section) -> bool:
         """Whether the section holds any step."""
         return not isinstance(self.ops[self.starts[section]], Finish)

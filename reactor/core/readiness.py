@@ -3,8 +3,8 @@
 from reactor.core.admission import Decision, Verdict
 from reactor.core.event import Event
 from reactor.core.guest import Arming, Guest, Readiness
-from reactor.core.lifecycle import admit, enforcement_of, new_run, refusal_trace
-from reactor.core.machine import advance
+from reactor.core.lifecycle import admit, enforcement_of, new_run, refusal_trace, refuse
+from reactor.core.machine import advance, end_run
 from reactor.core.matching import Candidate
 from reactor.core.policy import Enforcement, GuestStep, Policy
 from reactor.core.program import Section
@@ -22,29 +22,39 @@ HELD_MAX = 1000
 
 
 def arm_guest(world: World, guest: Guest) -> None:
-    """Arm every policy that selects this guest; earlier results no longer count."""
-    guest.arming = {
-        name: arming for name, arming in guest.arming.items() if arming.state is Readiness.ARMING
-    }
+    """Arm every policy that selects this guest; earlier results no longer count.
+
+    An arm that is under way begins anew: QEMU may be another one.
+    """
+    earlier, guest.arming = guest.arming, {}
     for policy in world.selections[guest.name].policies:
-        arm(world, guest, policy)
+        arm(world, guest, policy, earlier.get(policy.name))
 
 
-def arm(world: World, guest: Guest, policy: Policy) -> None:
-    """Send the policy's arm to the guest; nothing is sent in audit."""
+def arm_missing(world: World, guest: Guest) -> None:
+    """Arm the policies that this guest's monitor has not seen yet: new ones, new labels."""
+    if not guest.connected:
+        return
+    for policy in world.selections[guest.name].policies:
+        known = guest.arming.get(policy.name)
+        if known is None or known.revision != policy.revision:
+            arm(world, guest, policy, known)
+
+
+def arm(world: World, guest: Guest, policy: Policy, before: Arming | None) -> None:
+    """Send the policy's arm to the guest, in place of the one before; nothing in audit."""
     if not policy.arm or enforcement_of(world, policy) is Enforcement.AUDIT:
         return
     if guest.is_storage_daemon and any(isinstance(step, GuestStep) for step in policy.arm):
         # Not a failure that anybody should hear of: there is nothing to arm.
         reason = "a storage daemon has no guest to arm"
-        guest.arming[policy.name] = Arming(Readiness.NOT_READY, reason)
+        guest.arming[policy.name] = Arming(policy.revision, Readiness.NOT_READY, reason)
         return
-    known = guest.arming.get(policy.name)
-    if known is not None and known.run in world.runs:
-        return
-    arming = guest.arming[policy.name] = Arming(
-        Readiness.ARMING, told=known.told if known else False
-    )
+    arming = guest.arming[policy.name] = Arming(policy.revision, Readiness.ARMING)
+    if before is not None:
+        arming.told, arming.held = before.told, before.held
+        if before.run in world.runs:
+            end_run(world, world.runs[before.run])
     origin = Origin(Event("REACTOR_GUEST_CONNECTED", guest.name))
     run = new_run(world, policy, guest.name, guest.name, origin, Role.ARM)
     arming.run = run.id
@@ -84,7 +94,7 @@ def rearm(world: World, guest: Guest) -> None:
     policies = {policy.name: policy for policy in world.selections[guest.name].policies}
     for name, arming in list(guest.arming.items()):
         if arming.state is Readiness.NOT_READY and name in policies:
-            arm(world, guest, policies[name])
+            arm(world, guest, policies[name], arming)
 
 
 def ready(world: World, candidate: Candidate, event: Event, key: str) -> bool:
@@ -96,11 +106,15 @@ def ready(world: World, candidate: Candidate, event: Event, key: str) -> bool:
     arming = guest.arming.get(policy.name)
     if arming is not None and arming.state is Readiness.READY:
         return True
-    if arming is not None and arming.state is Readiness.ARMING and len(arming.held) < HELD_MAX:
+    if arming is None:
+        reason = "its arm was not sent: the monitor is away"
+    elif arming.state is Readiness.NOT_READY:
+        reason = arming.reason
+    elif len(arming.held) < HELD_MAX:
         arming.held.append((candidate, event, key))
+        world.emit(refusal_trace(world, candidate, event, Decision(Verdict.ARMING)))
         return False
-    reason = arming.reason if arming else "its arm was not sent: the monitor is away"
-    record = refusal_trace(world, candidate, event, Decision(Verdict.NOT_READY, reason))
-    world.near_miss(record)
-    world.emit(record)
+    else:
+        reason = f"{HELD_MAX} matches wait for its arm already"
+    refuse(world, candidate, event, Decision(Verdict.NOT_READY, reason))
     return False

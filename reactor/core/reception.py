@@ -20,6 +20,8 @@ _STATUS_EVENTS = frozenset(
 )
 """Events after which a guest's status may be another; it is asked, not inferred."""
 
+_ENDS = {"SHUTDOWN": True, "RESET": False, "RESUME": False}
+
 _MIGRATION_OVER = frozenset({"completed", "failed", "cancelled"})
 
 
@@ -47,8 +49,11 @@ def receive(world: World, event: Event) -> None:
 def _note(world: World, guest: Guest, event: Event) -> None:
     if event.name == "DUMP_COMPLETED":
         guest.dump_ended = world.now
-    if event.name == "SHUTDOWN":
-        guest.shutdown_seen = True
+    # With -no-shutdown QEMU lives on after its SHUTDOWN, and may yet crash.
+    end_known = _ENDS.get(event.name, guest.end_known)
+    if guest.end_known != end_known:
+        guest.end_known = end_known
+        world.keep_guest(guest)
     if event.name == "MIGRATION" and event.data.get("status") in _MIGRATION_OVER:
         rearm(world, guest)
     refresh_status(world, guest)

@@ -64,8 +64,9 @@ class Cursor(msgspec.Struct, omit_defaults=True):
     the present operation, ``wake`` is the next look. ``pending`` pairs effect
     ids that are not answered with what they were for, ``answer_by`` is when
     they count as lost; ``fresh`` are the facts just answered. ``sent`` is the
-    id of a changing command in flight. ``armed`` is the counter of an event
-    wait that listens already, ``caught`` what it caught.
+    id of a changing command in flight, ``waited`` whether it waits for a slot of
+    the settings' limits. ``armed`` is the counter of an event wait that listens
+    already, ``caught`` what it caught.
     """
 
     pc: int = 0
@@ -76,13 +77,14 @@ class Cursor(msgspec.Struct, omit_defaults=True):
     wake: float | None = None
     pending: dict[str, str] = {}
     answer_by: float | None = None
-    fresh: set[str] = set()
+    fresh: tuple[str, ...] = ()
     answer: Answered | None = None
     sent: str = ""
     armed: int | None = None
     caught: Event | None = None
     holding: bool = False
     pause: float | None = None
+    waited: bool = False
     before: str = ""
     target: str = ""
     result: object = None
@@ -128,6 +130,10 @@ class Run(msgspec.Struct, omit_defaults=True):
         if self.deadline is not None:
             times.append(self.deadline)
         return min(times, default=None)
+
+    def next_id(self) -> str:
+        """The id that ``new_id`` will give."""
+        return f"{self.id}.{self.effects + 1}"
 
     def new_id(self) -> str:
         """An id for the next effect of this run, unique for ever."""

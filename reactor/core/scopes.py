@@ -150,7 +150,7 @@ def guest_view(world: World, guest: Guest) -> dict[str, object]:
         "status": guest.status,
         "qemu_version": guest.facts.qemu_version,
         "memory": guest.facts.memory_bytes,
-        "migrating": guest.migrating,
+        "migrating": guest.facts.migrating,
         "marks": [
             {"kind": mark.kind.value, "id": mark.id, "as": mark.word, "reason": mark.reason}
             for mark in world.marks.of(guest.name)

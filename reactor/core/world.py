@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import msgspec
 
 from reactor.core.admission import LedgerRow, PolicyState, scope_values
+from reactor.core.catalog import DISCONNECTED
 from reactor.core.config import EngineConfig
 from reactor.core.effect import (
     AskPath,
@@ -21,7 +22,7 @@ from reactor.core.effect import (
     Trace,
 )
 from reactor.core.event import Event
-from reactor.core.guest import Guest, KeptGuest
+from reactor.core.guest import Guest
 from reactor.core.marks import Mark, MarkBook
 from reactor.core.matching import Index, Selection
 from reactor.core.policy import LimitScope, Policy
@@ -126,11 +127,8 @@ class World:
         self.effects.append(effect)
 
     def guest_of(self, run: Run) -> Guest:
-        """The run's guest; one that the settings no longer name counts as away."""
-        guest = self.guests.get(run.guest)
-        if guest is None:
-            guest = self.guests[run.guest] = Guest(run.guest)
-        return guest
+        """The run's guest: it stays for as long as it has an open run."""
+        return self.guests[run.guest]
 
     def program_of(self, run: Run) -> Program:
         """The program of the revision that started the run."""
@@ -153,6 +151,34 @@ class World:
     def values_of(self, guest: str, key: str) -> dict[LimitScope, str]:
         """The scope values of one run on this host."""
         return scope_values(guest, key, self.config.host)
+
+    def counts_of(self, kind: str) -> WindowCounts:
+        """What the settings' limits count of one kind of command."""
+        counts = self.commands.get(kind)
+        if counts is None:
+            counts = self.commands[kind] = WindowCounts(self.config.limits.get(kind, ()))
+        return counts
+
+    def count_command(self, name: str, row: CommandRow) -> None:
+        """Count a command for the settings' limits, under the id of its effect."""
+        self.counts_of(row.kind).add(name, self.values_of(row.guest, row.guest), row.at)
+        self.command_rows[name] = row
+
+    def forget_commands(self) -> None:
+        """Drop the commands that no window of the settings counts any more."""
+        limits = (limit for limits in self.config.limits.values() for limit in limits)
+        longest = max((limit.window or 0.0 for limit in limits), default=0.0)
+        for name, row in list(self.command_rows.items()):
+            if row.at + longest > self.now:
+                return
+            self.uncount_command(name)
+
+    def uncount_command(self, name: str) -> None:
+        """Give the place of a command back: it is long ago, or was not done after all."""
+        row = self.command_rows.pop(name, None)
+        if row is not None:
+            self.counts_of(row.kind).remove(name, self.values_of(row.guest, row.guest))
+            self.keep("command", name, None)
 
     def touch(self, run: Run) -> None:
         """The run changed: it is kept and its timer set when the input has been handled."""
@@ -194,16 +220,34 @@ class World:
                 labels=guest.labels,
             )
         )
-        if guest.epoch:
-            facts = msgspec.structs.replace(guest.facts, status=guest.status, dump=guest.dump)
-            self.keep("guest", guest.name, KeptGuest(guest.epoch, facts, guest.since))
+        self.keep_guest(guest)
+
+    def keep_guest(self, guest: Guest) -> None:
+        """Keep what the next life compares with; nothing before the first connect."""
+        kept = guest.kept()
+        if kept is not None:
+            self.keep("guest", guest.name, kept)
 
     def set_status(self, guest: Guest, status: str) -> None:
-        """What ``query-status`` answered, or that the monitor is away."""
+        """What ``query-status`` answered, or that it has no answer."""
         if guest.status != status:
             guest.status = status
             guest.since = self.now
+            if status != DISCONNECTED:
+                guest.facts = msgspec.structs.replace(guest.facts, status=status)
             self.tell_guest(guest)
+
+    def set_dump(self, guest: Guest, status: str) -> None:
+        """What ``query-dump`` answered."""
+        if guest.facts.dump != status:
+            guest.facts = msgspec.structs.replace(guest.facts, dump=status)
+            self.keep_guest(guest)
+
+    def set_migrating(self, guest: Guest, *, migrating: bool) -> None:
+        """What ``query-migrate`` answered."""
+        if guest.facts.migrating != migrating:
+            guest.facts = msgspec.structs.replace(guest.facts, migrating=migrating)
+            self.keep_guest(guest)
 
     def set_mark(self, mark: Mark) -> None:
         """Set or renew a mark; only a new one is an event."""
