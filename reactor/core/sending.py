@@ -7,11 +7,10 @@ from reactor.core import catalog, scopes
 from reactor.core.effect import AskPath, Execute
 from reactor.core.flow import BLOCK, NEXT, Failed, Flow, Jump
 from reactor.core.inputs import Answered
-from reactor.core.policy import LimitScope
-from reactor.core.program import AwaitEvent, AwaitRule, CheckTarget, Enter, Send
+from reactor.core.policy import Limit, LimitScope
+from reactor.core.program import CheckTarget, Enter, Send
 from reactor.core.run import Run
 from reactor.core.scopes import RenderFailed
-from reactor.core.windows import WindowCounts
 from reactor.core.world import CommandRow, World
 
 COMMAND_LIMIT = 60.0
@@ -77,7 +76,7 @@ def send(world: World, run: Run, op: Send) -> Flow:
     if cursor.sent:
         return BLOCK
     if not guest.connected:
-        guest.watchers.add(run.id)
+        guest.watchers[run.id] = None
         return BLOCK
     return _send_now(world, run, op)
 
@@ -107,7 +106,7 @@ def _send_now(world: World, run: Run, op: Send) -> Flow:
     cursor.sent = execute.id
     if op.await_pc is not None:
         cursor.armed = op.await_pc
-        guest.listeners.add(run.id)
+        guest.listeners[run.id] = None
     world.ask(run, execute, "send")
     world.touch(run)
     return BLOCK
@@ -116,7 +115,8 @@ def _send_now(world: World, run: Run, op: Send) -> Flow:
 def _arguments(world: World, run: Run, op: Send) -> dict[str, object]:
     rendered = scopes.render(world, run, op.arguments)
     arguments = dict(rendered) if isinstance(rendered, Mapping) else {}
-    if op.command == "dump-guest-memory" and arguments.get("protocol") is None:
+    if op.command == "dump-guest-memory" and run.cursor.target:
+        # The path that was asked about, and no other: `now()` in it has moved on.
         arguments["protocol"] = _FILE + run.cursor.target
     return arguments
 
@@ -144,21 +144,33 @@ def _slot_of_command(world: World, run: Run, command: str) -> Flow | None:
     if kind is None or not limits:
         return None
     values = world.values_of(run.guest, run.key)
-    counts = world.commands.setdefault(kind, WindowCounts(limits))
-    full = counts.full(values, world.now)
+    full = world.counts_of(kind).full(values, world.now)
     if full is not None:
         return Failed(f"refused: the settings' limit for {kind} is reached ({full.text})")
     for limit in limits:
         if limit.window is None and _at_once(world, run, kind, limit.scope) >= limit.count:
-            # Not a failure: dumps that fight for one disk shall take turns.
-            run.cursor.wake = world.now + BUSY_PAUSE
-            return BLOCK
-    name = f"{run.id}.{run.effects + 1}"
-    counts.add(name, values, world.now)
+            return _wait_for_slot(world, run, limit)
+    if run.cursor.waited:
+        # The guest may be in another state by now: its guard is asked again.
+        run.cursor.waited = False
+        return Jump(_first_op(world, run))
+    name = run.next_id()
     row = CommandRow(kind, run.guest, world.now)
-    world.command_rows[name] = row
+    world.forget_commands()
+    world.count_command(name, row)
     world.keep("command", name, row)
     return None
+
+
+def _wait_for_slot(world: World, run: Run, limit: Limit) -> Flow:
+    # Not a failure: dumps that fight for one disk shall take turns.
+    cursor = run.cursor
+    if not cursor.waited:
+        cursor.waited = True
+        world.trace(run, _path(world, run), "waiting", f"the settings' limit is {limit.text}")
+    cursor.wake = world.now + BUSY_PAUSE
+    world.touch(run)
+    return BLOCK
 
 
 def _at_once(world: World, run: Run, kind: str, scope: LimitScope) -> int:
@@ -203,16 +215,27 @@ def _note_own(world: World, run: Run, command: str, arguments: Mapping[str, obje
         own.jobs.append(job)
 
 
+def _take_back_own(world: World, run: Run, command: str) -> None:
+    own = world.guest_of(run).own
+    if command == "system_reset":
+        own.reset_sent = None
+    if command == "dump-guest-memory":
+        own.dumping = False
+
+
 def _answered(world: World, run: Run, op: Send, answer: Answered) -> Flow:
     cursor = run.cursor
     cursor.sent = ""
     world.touch(run)
     if answer.error is not None:
         return _refused_by_qemu(world, run, op, answer)
+    if answer.unsent:
+        world.uncount_command(answer.id)
+        _take_back_own(world, run, op.command)
     if answer.unsent or (answer.lost and catalog.is_idempotent(op.command)):
         # Back to the start of the step: its guards are asked again.
         _disarm(world, run)
-        world.guest_of(run).watchers.add(run.id)
+        world.guest_of(run).watchers[run.id] = None
         cursor.pause = world.now + BUSY_PAUSE
         why = answer.unsent or answer.lost
         world.trace(run, _path(world, run), "again", f"{op.command}: {why}")
@@ -229,7 +252,9 @@ def _refused_by_qemu(world: World, run: Run, op: Send, answer: Answered) -> Flow
     error = answer.error
     assert error is not None  # noqa: S101 - the caller looked
     _disarm(world, run)
+    _take_back_own(world, run, op.command)
     if op.busy_pc is not None and "dump in process" in error.description:
+        world.uncount_command(answer.id)
         cursor.pause = world.now + BUSY_PAUSE
         return Jump(op.busy_pc)
     return Failed(f"{op.command}: {error.error_class}: {error.description}")
@@ -239,7 +264,7 @@ def _disarm(world: World, run: Run) -> None:
     cursor = run.cursor
     cursor.armed = None
     cursor.caught = None
-    world.guest_of(run).listeners.discard(run.id)
+    world.guest_of(run).listeners.pop(run.id, None)
 
 
 def _first_op(world: World, run: Run) -> int:
@@ -253,9 +278,3 @@ def _first_op(world: World, run: Run) -> int:
 def _path(world: World, run: Run) -> str:
     options = world.program_of(run).steps[run.cursor.pc]
     return options.path if options else run.section.value
-
-
-def dump_was_sent(world: World, run: Run) -> bool:
-    """Whether the run waits for the end of a dump that QEMU accepted from it."""
-    op = world.program_of(run).ops[run.cursor.pc]
-    return isinstance(op, AwaitEvent) and op.rule is AwaitRule.DUMP
