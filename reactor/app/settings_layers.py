@@ -86,7 +86,8 @@ def absolute(text: str | Path, folder: Path, environment: Mapping[str, str]) -> 
     """The path, from the folder where it is relative; ``~`` is the user's home."""
     path = str(text)
     if path == "~" or path.startswith("~/"):
-        home = environment.get("HOME") or str(Path.home())
+        # Unlike Path.home() this is no error for a user without a home.
+        home = environment.get("HOME") or os.path.expanduser("~")  # noqa: PTH111
         path = home + path[1:]
     # Not resolve(): a link in the path stays what the admin wrote.
     return Path(os.path.abspath(folder / path))  # noqa: PTH100

@@ -6,6 +6,7 @@ import pytest
 
 from reactor.app.settings import NamedGuest, SettingsFileError
 from reactor.app.settings_layers import Flags
+from reactor.app.settings_load import load_settings
 from reactor.core.policy import Enforcement
 from tests.app.settings_files import Machine
 
@@ -247,6 +248,21 @@ def test_where_the_journal_is_by_default(
     """In the user's folder for what needs no rights, else in the system's."""
     flags = Flags(config=machine.write(place, "")) if place else Flags(qmp=["/a.sock"])
     assert machine.settings(flags).journal.path == tmp_path / journal
+
+
+def test_a_user_without_a_home_needs_none(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a container, for one, where nobody knows the user."""
+
+    def unknown(_uid: int) -> None:
+        raise KeyError
+
+    monkeypatch.delenv("HOME", raising=False)
+    monkeypatch.setattr("pwd.getpwuid", unknown)
+    file = machine.write("here/a.yaml", name("a"))
+    assert load_settings(Flags(config=file), {}).host.name == "a"
+    assert load_settings(Flags(qmp=["/a.sock"]), {}).guests
 
 
 def test_the_users_state_may_be_elsewhere(machine: Machine) -> None:
