@@ -131,7 +131,13 @@ class Policy(Model):
         Many(),
         Field(description="`3 per 1h per guest`, `1 at once per host`."),
     ] = ()
-    timeout: Annotated[Span, Field(description="Deadline of a run, from its start.")] = 3600.0
+    timeout: Annotated[
+        Span,
+        Field(
+            description="Deadline of a run, from its start.",
+            json_schema_extra={"default": "1h"},
+        ),
+    ] = 3600.0
     vars: Annotated[
         dict[SaveName, AnyTemplate],
         Field(

@@ -591,6 +591,15 @@ def test_a_misspelt_key_is_not_missing_as_well() -> None:
     )
 
 
+def test_there_is_no_model_where_anything_is_wrong() -> None:
+    """Also when only a rule between keys is broken."""
+    for text in (policy(guests="{except: {}}"), policy(max="0")):
+        root = read(text, "f").documents[0].root
+        assert isinstance(root, Dictionary)
+        model, problems = fit(root)
+        assert (model, len(problems)) == (None, 1)
+
+
 def test_what_the_reader_refused_is_not_refused_again() -> None:
     """A tag, an alias and their parents are passed over."""
     text = policy(max="!x 5", guests="{name: *a}", vars="{x: &b 1}", if_="[*c, true]")

@@ -171,6 +171,18 @@ def problems_of(text: str) -> str:
             id="holds a colon and a space",
         ),
         pytest.param(
+            "a: " + "x" * 56 + " y: z\n",
+            "f:1:62: R001 a value without quotes cannot hold a colon and a space\n"
+            "  fix: put it in single quotes",
+            id="61 characters are not repeated",
+        ),
+        pytest.param(
+            "a: " + "x" * 55 + " y: z\n",
+            "f:1:61: R001 a value without quotes cannot hold a colon and a space\n"
+            f"  fix: put it in single quotes: '{'x' * 55} y: z'",
+            id="60 characters are",
+        ),
+        pytest.param(
             "steps:\n  - log: " + "long " * 20 + "a: b\n",
             "f:2:111: R001 a value without quotes cannot hold a colon and a space\n"
             "  fix: put it in single quotes",
@@ -293,6 +305,12 @@ def problems_of(text: str) -> str:
             "f:2:5: R001 the character U+FEFF is not allowed\n"
             "  fix: take it out, or write it as an escape in double quotes",
             id="NUL and line breaks of YAML 1.1",
+        ),
+        pytest.param(
+            "\n\0\n",
+            "f:2:1: R001 the character U+0000 is not allowed\n"
+            "  fix: take it out, or write it as an escape in double quotes",
+            id="NUL behind an empty line",
         ),
         pytest.param(
             "a: b\rc: d\n",
@@ -457,11 +475,13 @@ def test_find() -> None:
 
 def test_what_was_complained_about_is_broken() -> None:
     """The value of a forbidden tag, anchor or alias is handed on as broken, the rest is there."""
-    root = read("a: !x y\nb: &z {c: 1}\nd: *z\ne: 1\n", "f").documents[0].root
+    text = "a: !x y\nb: &z {c: 1}\nd: *z\ne: 1\n*z : 1\n1: 1\n[e]: 1\ne: 2\n<<: 1\n"
+    root = read(text, "f").documents[0].root
     assert isinstance(root, Dictionary)
     kinds = {key: type(entry.value) for key, entry in root.entries.items()}
     assert kinds == {"a": Broken, "b": Broken, "d": Broken, "e": Scalar}
     assert root.get("f") is None
+    assert plain(root) == {"a": None, "b": None, "d": None, "e": 1}
 
 
 @pytest.mark.parametrize(
@@ -486,6 +506,13 @@ def test_the_depth_is_bounded(depth: int, message: str) -> None:
     """A document of lists in lists is read or refused, and never hangs."""
     text = "[" * depth + "1" + "]" * depth
     assert problems_of(text) == message
+
+
+def test_mappings_are_as_deep_as_lists() -> None:
+    """A key is one level below its mapping, and so is its value."""
+    deep = "{a: " * (MAX_DEPTH - 1) + "1" + "}" * (MAX_DEPTH - 1)
+    assert problems_of(deep) == ""
+    assert "nested deeper" in problems_of("{a: " + deep + "}")
 
 
 @pytest.mark.parametrize(

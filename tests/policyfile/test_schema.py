@@ -65,6 +65,13 @@ def test_nothing_of_python_is_in_the_schema() -> None:
     assert '"null"' not in text
 
 
+def test_defaults_are_written_as_in_a_policy() -> None:
+    """What an editor offers can be taken as it stands."""
+    keys = SCHEMA["properties"]
+    defaults = {key: value["default"] for key, value in keys.items() if value.get("default")}
+    assert defaults == {"enforcement": "enforce", "mode": "single", "max": 10, "timeout": "1h"}
+
+
 @pytest.mark.parametrize("path", sorted(RULES.glob("*.yaml")), ids=lambda path: path.stem)
 def test_shipped_policies_fit(path: Path) -> None:
     """Editor and reader both take what we ship."""
