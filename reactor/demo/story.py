@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import os
 import shutil
 import signal
 import sys
@@ -153,9 +154,11 @@ class _Stage(contextlib.AbstractAsyncContextManager["_Stage"]):
 @contextlib.asynccontextmanager
 async def _daemon(settings: Path, log: Path) -> AsyncIterator[None]:
     command = [sys.executable, "-m", "reactor", "run", "-c", str(settings), "--log-format", "json"]
+    # The user's own settings must not lead the demo to another broker.
+    own = {name: text for name, text in os.environ.items() if not name.startswith("REACTOR_")}
     with log.open("wb") as sink:
         process = await asyncio.create_subprocess_exec(
-            *command, stdin=asyncio.subprocess.DEVNULL, stdout=sink, stderr=sink
+            *command, stdin=asyncio.subprocess.DEVNULL, stdout=sink, stderr=sink, env=own
         )
     try:
         yield
