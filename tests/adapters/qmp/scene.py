@@ -112,9 +112,9 @@ async def eventually(condition: Callable[[], object], limit_s: float = 5.0) -> N
             await asyncio.sleep(0.002)
 
 
-def chance() -> Random:
+def chance(seed: int = 1) -> Random:
     """The same chance in every test."""
-    return Random(1)  # noqa: S311
+    return Random(seed)  # noqa: S311
 
 
 @contextmanager
@@ -161,11 +161,11 @@ class Scene:
         await eventually(lambda: guest in self.monitors.connected())
         return fake
 
-    def with_limits(self, limits: Limits) -> None:
+    def with_limits(self, limits: Limits, seed: int = 1) -> None:
         """Go on with monitors of other limits."""
         self.limits = limits
         self.others.append(self.monitors)
-        self.monitors = Monitors(self.recorder, limits=limits, rng=chance())
+        self.monitors = Monitors(self.recorder, limits=limits, rng=chance(seed))
 
     def path(self, guest: str) -> Path:
         """Where a guest's monitor listens."""

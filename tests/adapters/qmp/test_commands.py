@@ -67,6 +67,17 @@ async def test_ids_go_on_over_connections(scene: Scene) -> None:
     assert second == first + 1
 
 
+async def test_ids_of_another_reactor_are_others(scene: Scene) -> None:
+    """The reactor before this one may have left a slow command behind."""
+    ids = []
+    for seed in (1, 2):
+        scene.with_limits(Limits(), seed)
+        fake = await scene.connected(f"web-{seed}")
+        await scene.monitors.execute(f"web-{seed}", "stop", {}, timeout=5)
+        ids.append(fake.commands[-1].id)
+    assert ids[0] != ids[1]
+
+
 async def test_qemu_says_no(scene: Scene) -> None:
     """Its own words are in the error, and its class for programs."""
     fake = await scene.connected()

@@ -8,8 +8,10 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
+import watchfiles
 
 from reactor.adapters.qmp import Discovery, Found
 from reactor.adapters.qmp.pattern import parse_pattern
@@ -283,15 +285,26 @@ async def test_sockets_are_noticed_at_once(folder: Path, finds: Finds) -> None:
 
 
 @pytest.mark.asyncio
-async def test_a_folder_that_appears_is_watched_from_then_on(folder: Path, finds: Finds) -> None:
-    """A look from time to time finds it; what it then holds is noticed at once."""
-    async with running(Discovery([f"{folder}/*/q.sock", "/nowhere/*"], finds, rescan_s=0.05)):
-        await eventually(lambda: finds.problems)
-        (folder / "a").mkdir()
-        sockets(folder, "a.x/q.sock")
-        await eventually(lambda: finds.story == ["+q"])
-        shutil.rmtree(folder / "a.x")
-        await eventually(lambda: finds.story == ["+q", "-q"])
+async def test_a_folder_that_appears_is_watched_from_then_on(
+    folder: Path, finds: Finds, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A look from time to time finds it, and then it is watched like the others."""
+    watched: list[set[str]] = []
+    awatch = watchfiles.awatch
+
+    def spy(*folders: str, **options: Any) -> object:  # noqa: ANN401 - handed on
+        watched.append(set(folders))
+        return awatch(*folders, **options)
+
+    monkeypatch.setattr("watchfiles.awatch", spy)
+    async with running(Discovery([f"{folder}/{{name}}/q.sock"], finds, rescan_s=0.05)):
+        sockets(folder, "a/q.sock")
+        await eventually(lambda: finds.story == ["+a"] and watched)
+        (folder / "b").mkdir()
+        await eventually(lambda: watched[-1] == {f"{folder}/a", f"{folder}/b"})
+        shutil.rmtree(folder / "a")
+        await eventually(lambda: finds.story == ["+a", "-a"])
+        await eventually(lambda: watched[-1] == {f"{folder}/b"})
 
 
 def make_within_a_tick(folder: Path, name: str) -> None:

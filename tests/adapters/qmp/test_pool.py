@@ -57,6 +57,7 @@ async def test_a_guest_that_is_removed(scene: Scene) -> None:
     with pytest.raises(MonitorError):
         scene.monitors.send("web-1", "stop", {}, timeout=5)
     await eventually(lambda: not fake.occupied)
+    await eventually(lambda: "monitor web-1" not in {t.get_name() for t in asyncio.all_tasks()})
     assert fake.served == 1
 
 

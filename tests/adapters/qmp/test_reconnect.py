@@ -1,7 +1,7 @@
 """A monitor over many connections: pauses, reports, order."""
 
 import asyncio
-import itertools
+from random import Random
 from typing import Any
 
 import pytest
@@ -69,41 +69,50 @@ async def test_a_trouble_after_a_connection_is_news(scene: Scene) -> None:
     assert scene.recorder.story == ["trouble", "connected", "disconnected", "trouble"]
 
 
-async def test_short_connections_do_not_reset_the_pause(scene: Scene) -> None:
+@pytest.fixture
+def pauses(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many failures in a row each pause between two connects was made for."""
+    seen: list[int] = []
+
+    def spy(failures: int, limits: Limits, rng: Random) -> float:
+        seen.append(failures)
+        return pause_s(failures, limits, rng)
+
+    monkeypatch.setattr("reactor.adapters.qmp.monitor.pause_s", spy)
+    return seen
+
+
+async def test_short_connections_do_not_reset_the_pause(scene: Scene, pauses: list[int]) -> None:
     """A monitor that answers and dies at once is tried less and less often."""
-    scene.with_limits(Limits(first_delay_s=0.02, last_delay_s=0.2))
-    times: list[float] = []
+    scene.with_limits(Limits(first_delay_s=0.001, last_delay_s=5))
     loop = asyncio.get_running_loop()
     fake = await scene.fake()
 
     def dump(_arguments: object) -> object:
-        times.append(loop.time())
         loop.call_soon(fake.cut)
         return VM["query-dump"]
 
     fake.answers["query-dump"] = dump
     scene.monitors.add("web-1", str(scene.path("web-1")))
-    await eventually(lambda: len(times) >= 6)
-    gaps = [late - early for early, late in itertools.pairwise(times)]
-    assert all(
-        gap >= least for gap, least in zip(gaps, [0.01, 0.02, 0.04, 0.08, 0.1], strict=False)
-    )
+    await eventually(lambda: len(pauses) == 5)
+    assert pauses == [0, 1, 2, 3, 4]
     assert scene.recorder.story[:4] == ["connected", "disconnected"] * 2
 
 
-async def test_a_connection_that_lasted_resets_the_pause(scene: Scene) -> None:
+async def test_a_connection_that_lasted_resets_the_pause(scene: Scene, pauses: list[int]) -> None:
     """After a long one the next connect comes after the shortest pause again."""
-    scene.with_limits(Limits(first_delay_s=0.01, last_delay_s=0.3))
+    scene.with_limits(Limits(first_delay_s=0.001, last_delay_s=0.05))
     scene.monitors.add("web-1", str(scene.path("web-1")))
-    await asyncio.sleep(scene.limits.last_delay_s * 2)
+    await eventually(lambda: len(pauses) >= 5)
     fake = await scene.fake()
     await eventually(scene.monitors.connected)
-    await asyncio.sleep(scene.limits.last_delay_s * 1.1)
+    failures = len(pauses)
     loop = asyncio.get_running_loop()
-    began = loop.time()
+    long = loop.time() + 0.06
+    await eventually(lambda: loop.time() > long)
     fake.cut()
     await eventually(lambda: fake.served == 2 and scene.monitors.connected())
-    assert loop.time() - began < 0.14
+    assert pauses == [*range(failures), 0]
 
 
 async def test_events_come_in_order_over_connections(scene: Scene) -> None:
