@@ -193,6 +193,7 @@ def test_a_written_duration_is_read_back(milliseconds: int) -> None:
         pytest.param("1KiB", 1024, id="KiB"),
         pytest.param("512MiB", 536_870_912, id="MiB"),
         pytest.param("4GiB", 4_294_967_296, id="GiB"),
+        pytest.param("1TiB", 1_099_511_627_776, id="TiB"),
         pytest.param("1.5GiB", 1_610_612_736, id="a fraction"),
         pytest.param("9007199254740993B", 9_007_199_254_740_993, id="exact where floats are not"),
         pytest.param("8192PiB", 1 << 63, id="the largest"),
