@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
@@ -15,6 +15,8 @@ from reactor.policyfile.schema_base import Model
 from reactor.policyfile.schema_steps import VERBS, Step, verbs_of
 from reactor.policyfile.unbuilt import STEP_VERBS, WAIT_KEYS
 from reactor.policyfile.values import meant, unbuilt
+
+_AnyModel = TypeVar("_AnyModel", bound=Model)
 
 
 class _Spot(NamedTuple):
@@ -39,25 +41,34 @@ def fit(root: Dictionary) -> tuple[Policy | None, list[Problem]]:
 
     Parts that the reader has complained about already are passed over.
     """
-    ground = _Ground(root)
-    policy = None
-    problems: list[Problem] = []
-    try:
-        policy = Policy.model_validate(ground.lay(root), context=ground)
-    except ValidationError as error:
-        for details in error.errors(include_url=False):
-            problems += ground.translate(details)
-    return (None if problems or ground.complaints else policy), problems + ground.complaints
+    ground = Ground(root)
+    policy, problems = ground.fit(Policy)
+    return (None if problems else policy), problems
 
 
 @dataclass(slots=True)
-class _Ground:
-    """The plain data made of a tree, and what pydantic did with each mapping of it."""
+class Ground:
+    """The plain data made of a tree, and what pydantic did with each mapping of it.
+
+    It serves any document that is read with our reader and described by a
+    ``Model``: policies, and the settings.
+    """
 
     root: Node
     complaints: list[Problem] = field(default_factory=list)
     spots: dict[int, _Spot] = field(default_factory=dict)
     models: dict[int, type[Model]] = field(default_factory=dict)
+
+    def fit(self, model: type[_AnyModel]) -> tuple[_AnyModel | None, list[Problem]]:
+        """The tree as this model, or None where pydantic refuses, with everything wrong."""
+        laid = None
+        problems: list[Problem] = []
+        try:
+            laid = model.model_validate(self.lay(self.root), context=self)
+        except ValidationError as error:
+            for details in error.errors(include_url=False):
+                problems += self.translate(details)
+        return laid, problems + self.complaints
 
     def lay(self, node: Node, path: tuple[str, ...] = ()) -> object:
         """The node as lists, dicts and scalars; a broken part stays the ``Broken`` it is."""
@@ -129,6 +140,9 @@ class _Ground:
         elif isinstance(spot.node, Scalar) and spot.node.is_absent:
             fix = f"put the value before it in single quotes if this is part of it; or {fix}"
         return [_Said(place, f"`{key}` is no key here", fix, Code.UNKNOWN_KEY)]
+
+
+_Ground = Ground
 
 
 def _below(spot: _Spot, step: int | str) -> _Spot:
