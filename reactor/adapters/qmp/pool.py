@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Mapping
 from random import Random
-from types import TracebackType
 from typing import Self
 
 from reactor.adapters.qmp.address import parse_address
@@ -135,10 +134,5 @@ class Monitors:
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_why: object) -> None:
         await self.close()
