@@ -21,7 +21,7 @@ from reactor.app.outbox import OutboxPort
 from reactor.app.projection import Projection
 from reactor.app.rules import Rules
 from reactor.app.settings import Settings
-from reactor.core.effect import Keep
+from reactor.core.effect import Effect, Keep
 from reactor.core.engine import Engine
 from reactor.core.marks import Mark
 from reactor.core.policy import Policy
@@ -81,6 +81,7 @@ class Daemon:
         self.rules = Rules(settings.rules, self.dispatcher.adopt)
         self.ready = asyncio.Event()
         self._stop = asyncio.Event()
+        self._reload = asyncio.Event()
 
     async def execute(
         self,
@@ -98,29 +99,47 @@ class Daemon:
         self._stop.set()
 
     async def run(self) -> None:
-        """Serve until stopped."""
+        """Serve until stopped.
+
+        Raises:
+            SettingsError: a pattern of the discovery is wrong.
+            JournalError: what was left could not be journaled at the end.
+        """
+        try:
+            await self._serve()
+        finally:
+            self._uninstall_signals()
+            self.guests.close()
+            await self.guests.monitors.close()
+            await self.journal.close()
+        log.info("stopped")
+
+    async def _serve(self) -> None:
         labels = {found.discover: found.labels for found in self._settings.discoveries}
         self.guests = Guests(self.dispatcher.submit, self.clock.now, labels)
+        patterns = [found.discover for found in self._settings.discoveries]
+        discovery = Discovery(patterns, self.guests)
         self._install_signals()
-        await self._take_up()
+        effects, policies = await self._take_up()
         async with asyncio.TaskGroup() as tasks:
-            loop_task = tasks.create_task(self.dispatcher.run(), name="dispatcher")
-            others = [tasks.create_task(self.rules.watch(), name="rules")]
-            if self._settings.discoveries:
-                patterns = [found.discover for found in self._settings.discoveries]
-                discovery = Discovery(patterns, self.guests)
+            loop_task = tasks.create_task(self._dispatch(effects, policies), name="dispatcher")
+            others = [
+                tasks.create_task(self.rules.watch(), name="rules"),
+                tasks.create_task(self._reload_when_told(), name="reload"),
+            ]
+            if patterns:
                 others.append(tasks.create_task(discovery.run(), name="discovery"))
             if self.publisher is not None:
                 tasks.create_task(self.publisher.run(), name="publisher")
             for guest in self._settings.guests:
-                self.guests.add(guest.name, guest.qmp, guest.labels)
+                self.guests.name(guest.name, guest.qmp, guest.labels)
             self.ready.set()
             log.info("ready", host=self._settings.host.name, journal=str(self.journal.path))
             await self._stop.wait()
             await self._shut_down(loop_task, others)
 
-    async def _take_up(self) -> None:
-        """Load the policies, restore what an earlier life kept, and make both durable."""
+    async def _take_up(self) -> tuple[list[Effect], Sequence[Policy]]:
+        """Load the policies and restore what an earlier life kept."""
         policies = await self.rules.start()
         now = self.clock.now()
         effects = self.engine.load(policies, now)
@@ -129,8 +148,15 @@ class Daemon:
             [msgspec.json.decode(r.value, type=Mark) for r in rows if r.kind == "mark" and r.value]
         )
         effects += self.engine.restore(rows, self._revisions(rows, policies), now)
-        await self.dispatcher.take_up(effects, policies)
+        for guest in self.engine.world.guests:
+            self.guests.expect(guest)
         log.info("policies loaded", policies=len(policies))
+        return effects, policies
+
+    async def _dispatch(self, effects: list[Effect], policies: Sequence[Policy]) -> None:
+        """The start's effects first; a disk that refuses them holds up nobody's end."""
+        await self.dispatcher.take_up(effects, policies)
+        await self.dispatcher.run()
 
     def _revisions(self, rows: Iterable[Keep], policies: Sequence[Policy]) -> dict[str, Policy]:
         """The policies of the open runs, today's or as the journal kept their text."""
@@ -160,15 +186,23 @@ class Daemon:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.stop)
-        loop.add_signal_handler(signal.SIGHUP, self._reload_soon)
+        loop.add_signal_handler(signal.SIGHUP, self._reload.set)
 
-    def _reload_soon(self) -> None:
-        self._reloading = asyncio.ensure_future(self.rules.reload())
+    def _uninstall_signals(self) -> None:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            loop.remove_signal_handler(number)
+
+    async def _reload_when_told(self) -> None:
+        while True:
+            await self._reload.wait()
+            self._reload.clear()
+            await self.rules.reload()
 
     async def _shut_down(
         self, loop_task: asyncio.Task[None], others: list[asyncio.Task[None]]
     ) -> None:
-        """Stop in order: no new guests, no new commands, then the broker, then the journal."""
+        """Stop in order: no new guests, no new commands, then the broker; the journal is last."""
         log.info("stopping")
         for task in others:
             task.cancel()
@@ -182,8 +216,6 @@ class Daemon:
         await self.guests.monitors.close()
         if self.publisher is not None:
             await self.publisher.close()
-        await self.journal.close()
-        log.info("stopped")
 
 
 class _BrokerLog:

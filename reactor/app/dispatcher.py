@@ -13,17 +13,12 @@ from typing import Protocol
 import msgspec
 import structlog
 
-from reactor.adapters.journal import (
-    Batch,
-    InputRow,
-    IntentRow,
-    OutboxRow,
-    OutcomeRow,
-    RunRow,
-)
+from reactor.adapters.journal import Batch, InputRow
 from reactor.app.clock import Clock
 from reactor.app.dumps import Dumps
-from reactor.app.projection import Outgoing, Projection
+from reactor.app.projection import Projection
+from reactor.app.records import input_row, intent_row, outbox_row, outcome_row, run_row
+from reactor.app.telling import tell_line, tell_run, tell_trace
 from reactor.core.effect import (
     AskPath,
     Discard,
@@ -40,7 +35,7 @@ from reactor.core.effect import (
     Trace,
 )
 from reactor.core.engine import Engine
-from reactor.core.inputs import Answered, Connected, Disconnected, Happened, Input, Refusal, Ticked
+from reactor.core.inputs import Answered, Happened, Input, Refusal, Ticked
 from reactor.core.policy import Policy
 from reactor.errors import GuestError, JournalError, LostReply, ReactorError
 
@@ -117,15 +112,17 @@ class Dispatcher:
         self._tasks: set[asyncio.Task[None]] = set()
         self._in_flight: set[str] = set()
         self.dropped = 0
+        self._dropping = 0
         self.journal_trouble = ""
         self.stopping = False
 
     def submit(self, input_: Input) -> None:
         """Let an input in; it is handled in the order of arrival."""
         if len(self._inputs) >= INPUTS_MAX and isinstance(input_, Happened):
-            if not self.dropped:
+            if not self._dropping:
                 log.error("events dropped", reason="too many inputs wait", bound=INPUTS_MAX)
             self.dropped += 1
+            self._dropping += 1
             return
         self._inputs.append((self._clock.now(), input_))
         self._wake.set()
@@ -145,31 +142,35 @@ class Dispatcher:
         while not (self.stopping and not self._in_flight and not self._inputs):
             await self._wait()
             batch, effects = Batch(), list[Effect]()
-            deadline = self._engine.next_deadline()
-            if deadline is not None and deadline <= self._clock.now():
-                self._take(self._clock.now(), Ticked(), batch, effects)
             for _ in range(min(BATCH_MAX, len(self._inputs))):
                 at, input_ = self._inputs.popleft()
+                # An answer that came before a deadline counts, however late it is looked at.
+                self._tick(at, batch, effects)
                 self._take(at, input_, batch, effects)
+            if not self._inputs:
+                self._tick(self._clock.now(), batch, effects)
+            if self._dropping and not self._inputs:
+                log.warning("events are taken in again", dropped=self._dropping)
+                self._dropping = 0
             await self._carry_out(batch, effects)
 
     async def take_up(self, effects: list[Effect], policies: Sequence[Policy]) -> None:
         """Carry out what the engine wants at the start, before any input."""
         batch = Batch()
         self._note_policies(batch, policies)
+        self._fill(batch, effects)
         await self._carry_out(batch, effects)
 
     def _note_policies(self, batch: Batch, policies: Sequence[Policy]) -> None:
         batch.revisions += [(p.revision, p.name, p.source) for p in policies]
+        if self._nudge is None:
+            return
         digest = hashlib.sha256("".join(sorted(p.revision for p in policies)).encode())
         info = self._projection.info(len(policies), digest.hexdigest()[:12])
-        if self._nudge is not None:
-            batch.messages.append(_outbox_row(info))
+        batch.messages.append(outbox_row(info))
 
     async def _carry_out(self, batch: Batch, effects: list[Effect]) -> None:
         """Make a batch durable, then act."""
-        if effects:
-            self._fill(batch, effects)
         if _must_be_durable(batch):
             await self._commit(batch)
             if batch.messages and self._nudge is not None:
@@ -212,22 +213,30 @@ class Dispatcher:
         self, at: float, input_: Input | Adoption, batch: Batch, effects: list[Effect]
     ) -> None:
         if isinstance(input_, Adoption):
-            effects += self._engine.load(input_.policies, at)
+            follow = self._engine.load(input_.policies, at)
             self._note_policies(batch, input_.policies)
-            return
-        follow = self._engine.handle(input_, at)
-        effects += follow
-        row = _input_row(at, input_)
-        if row is not None:
-            batch.inputs.append(row)
-        if isinstance(input_, Answered):
-            batch.outcomes.append(_outcome(at, input_))
+        else:
+            follow = self._engine.handle(input_, at)
+            batch.inputs.append(input_row(at, input_))
+            if isinstance(input_, Answered):
+                batch.outcomes.append(outcome_row(at, input_))
+        # Input by input: what the world reads on one topic keeps the order of arrival.
         if isinstance(input_, Happened) and self._nudge is not None:
             seen = any(isinstance(e, EventSeen) and e.event.own for e in follow)
             if not seen:
-                batch.messages.append(_outbox_row(self._projection.event(input_.event)))
+                batch.messages.append(outbox_row(self._projection.event(input_.event)))
+        if follow:
+            self._fill(batch, follow)
+            effects += follow
+
+    def _tick(self, at: float, batch: Batch, effects: list[Effect]) -> None:
+        """Let the engine see to a deadline that was due by then."""
+        deadline = self._engine.next_deadline()
+        if deadline is not None and deadline <= at:
+            self._take(at, Ticked(), batch, effects)
 
     def _fill(self, batch: Batch, effects: list[Effect]) -> None:
+        """Put what the effects leave behind into the batch."""
         now = self._clock.now()
         for effect in effects:
             match effect:
@@ -236,14 +245,13 @@ class Dispatcher:
                 case Trace():
                     batch.traces.append(effect)
                 case Execute() if effect.changes:
-                    batch.intents.append(_intent(now, effect))
+                    batch.intents.append(intent_row(now, effect))
                 case RunChanged():
-                    batch.runs.append(_run_row(effect))
+                    batch.runs.append(run_row(effect))
                 case _:
                     pass
-            messages = self._projection.messages(effect)
             if self._nudge is not None:
-                batch.messages += map(_outbox_row, messages)
+                batch.messages += map(outbox_row, self._projection.messages(effect))
 
     async def _commit(self, batch: Batch) -> None:
         """Commit, again and again while the disk refuses: nothing acts before it."""
@@ -273,11 +281,11 @@ class Dispatcher:
             case Discard(path):
                 self._start(self._dumps.discard(path))
             case Log():
-                _log_line(effect)
+                tell_line(effect)
             case Trace():
-                _log_trace(effect)
+                tell_trace(effect)
             case RunChanged():
-                _log_run(effect)
+                tell_run(effect)
             case MarkSet(mark):
                 log.info("mark set", guest=mark.guest, mark=mark.key, reason=mark.reason)
             case MarkCleared(mark):
@@ -339,87 +347,3 @@ def _must_be_durable(batch: Batch) -> bool:
         or batch.traces
         or batch.revisions
     )
-
-
-def _input_row(at: float, input_: Input) -> InputRow | None:
-    match input_:
-        case Happened(event):
-            body = msgspec.json.encode(input_)
-            return InputRow(at, event.guest, "event", event.name, body)
-        case Answered():
-            return InputRow(at, "", "answered", "", msgspec.json.encode(input_))
-        case Connected(guest) | Disconnected(guest):
-            kind = "connected" if isinstance(input_, Connected) else "disconnected"
-            return InputRow(at, guest, kind, "", msgspec.json.encode(input_))
-        case Ticked():
-            return InputRow(at, "", "tick", "", b"")
-        case _:
-            return InputRow(at, input_.guest, "guest", "", msgspec.json.encode(input_))
-
-
-def _outcome(at: float, answer: Answered) -> OutcomeRow:
-    if answer.error is not None:
-        return OutcomeRow(answer.id, at, "refused", answer.error.description.encode())
-    if answer.lost:
-        return OutcomeRow(answer.id, at, "unknown", answer.lost.encode())
-    if answer.unsent:
-        return OutcomeRow(answer.id, at, "not sent", answer.unsent.encode())
-    return OutcomeRow(answer.id, at, "done")
-
-
-def _intent(now: float, effect: Execute) -> IntentRow:
-    arguments = msgspec.json.encode(effect.arguments)
-    return IntentRow(effect.id, now, effect.guest, effect.command, arguments, effect.run)
-
-
-def _run_row(effect: RunChanged) -> RunRow:
-    return RunRow(
-        effect.run,
-        effect.policy,
-        effect.guest,
-        effect.state,
-        effect.outcome,
-        effect.error,
-        effect.started,
-        effect.ended,
-        body=effect.role.encode(),
-    )
-
-
-def _outbox_row(message: Outgoing) -> OutboxRow:
-    return OutboxRow(
-        message.topic,
-        message.payload,
-        message.qos,
-        message.retain,
-        message.expiry_s,
-        message.content_type,
-        message.properties,
-    )
-
-
-def _log_line(effect: Log) -> None:
-    say = log.warning if effect.level == "warning" else log.info
-    say("policy says", text=effect.text, policy=effect.policy, guest=effect.guest, run=effect.run)
-
-
-def _log_trace(trace: Trace) -> None:
-    fields = {"policy": trace.policy, "guest": trace.guest, "path": trace.path}
-    if trace.run:
-        fields["run"] = trace.run
-    if trace.reason:
-        fields["reason"] = trace.reason
-    # The steps of a run are told by the run itself; a match that was refused
-    # has nobody else to tell it.
-    say = log.debug if trace.run else log.info
-    say("trace", verdict=trace.verdict, **fields)
-
-
-def _log_run(run: RunChanged) -> None:
-    fields = {"run": run.run, "policy": run.policy, "guest": run.guest}
-    if run.ended is not None:
-        say = log.info if run.outcome in {"succeeded", "skipped", "stopped"} else log.warning
-        what = "run" if run.role == "run" else "on_limit"
-        say(f"{what} {run.outcome}", **fields, **({"reason": run.error} if run.error else {}))
-    elif run.step:
-        log.info("run at step", **fields, step=run.step, verb=run.verb)

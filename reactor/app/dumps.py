@@ -35,8 +35,8 @@ class Dumps:
             mode = os.lstat(path).st_mode
         except FileNotFoundError:
             return self._parent_problem(path)
-        except OSError as error:
-            return f"the dump path {path} cannot be used: {error.strerror}"
+        except (OSError, ValueError) as error:
+            return f"the dump path {path} cannot be used: {_why(error)}"
         if stat.S_ISREG(mode) or not self._allowed(path):
             return f"the dump target {path} exists already"
         return ""
@@ -45,23 +45,26 @@ class Dumps:
         parent = path.parent
         if not parent.is_dir():
             return f"the folder {parent} of the dump does not exist"
-        real = parent.resolve()
-        if self._inside(path) and not _below(real, self._folder.resolve()):
+        if self._inside(path) and not self._is_ours(path):
             return f"the folder {parent} of the dump leads out of {self._folder}"
         return ""
 
     def _discard(self, path: Path) -> None:
         try:
-            if self._inside(path) and stat.S_ISREG(os.lstat(path).st_mode):
+            if self._is_ours(path) and stat.S_ISREG(os.lstat(path).st_mode):
                 path.unlink()
                 log.info("partial dump removed", path=str(path))
         except FileNotFoundError:
             return
-        except OSError as error:
-            log.warning("partial dump cannot be removed", path=str(path), reason=error.strerror)
+        except (OSError, ValueError) as error:
+            log.warning("partial dump cannot be removed", path=str(path), reason=_why(error))
 
     def _inside(self, path: Path) -> bool:
         return _below(path, self._folder)
+
+    def _is_ours(self, path: Path) -> bool:
+        """Whether it is below the folder also where links and dots lead."""
+        return self._inside(path) and _below(path.parent.resolve(), self._folder.resolve())
 
     def _allowed(self, path: Path) -> bool:
         return str(path) in self._allow
@@ -69,3 +72,7 @@ class Dumps:
 
 def _below(path: Path, folder: Path) -> bool:
     return path == folder or folder in path.parents
+
+
+def _why(error: Exception) -> str:
+    return (isinstance(error, OSError) and error.strerror) or str(error)

@@ -1,6 +1,7 @@
 """Guests of the settings and of the discovery: their monitors, and the engine's view of them."""
 
 import asyncio
+import os
 from collections.abc import Callable, Mapping
 
 import structlog
@@ -43,8 +44,20 @@ class Guests:
         self._submit = submit
         self._now = now
         self._labels = labels
+        self._named: dict[str, str] = {}
+        self._found: set[str] = set()
         self._forgetting: dict[str, asyncio.TimerHandle] = {}
         self.monitors = Monitors(self)
+
+    def name(self, guest: str, address: str, labels: Mapping[str, str]) -> None:
+        """Watch a guest of the settings: what the discovery says of its name or socket is moot."""
+        self._named[guest] = os.path.realpath(address.removeprefix("unix:"))
+        self.add(guest, address, labels)
+
+    def expect(self, guest: str) -> None:
+        """Forget a guest of an earlier life after a while, unless it is named or found again."""
+        loop = asyncio.get_running_loop()
+        self._forgetting[guest] = loop.call_later(FORGET_AFTER_S, self._forget, guest)
 
     def add(self, guest: str, address: str, labels: Mapping[str, str]) -> None:
         """Watch a guest; what is wrong with it is told, and the others go on."""
@@ -62,15 +75,23 @@ class Guests:
 
     def on_found(self, found: Found) -> None:
         """A socket appeared."""
+        if os.path.realpath(found.path) in self._named.values():
+            return
+        if found.guest in self._named:
+            self._tell(found.guest, _taken(found))
+            return
         log.info("guest found", guest=found.guest, monitor=found.path)
+        self._found.add(found.guest)
         self.add(found.guest, found.path, self._labels.get(found.pattern, {}))
 
     def on_vanished(self, guest: str) -> None:
         """A socket is gone: its monitor is watched no more, the guest is remembered a while."""
+        if guest not in self._found:
+            return
+        self._found.remove(guest)
         log.info("guest's socket vanished", guest=guest)
         self.monitors.remove(guest)
-        loop = asyncio.get_running_loop()
-        self._forgetting[guest] = loop.call_later(FORGET_AFTER_S, self._forget, guest)
+        self.expect(guest)
 
     def on_problem(self, error: SettingsError) -> None:
         """Something keeps sockets from being found."""
@@ -113,3 +134,12 @@ class Guests:
             problem=error.problem,
             fix=error.fix,
         )
+
+
+def _taken(found: Found) -> SettingsError:
+    return SettingsError(
+        f"discover: {found.pattern}",
+        f"{found.path} is not watched: the settings name the guest {found.guest} with another "
+        "monitor",
+        "rename the socket, or the guest in the settings",
+    )

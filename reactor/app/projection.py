@@ -31,6 +31,7 @@ RUN_EXPIRY = 86_400.0
 
 _SAFE_INTEGER = 2**53
 _DEPTH_MAX = 100
+_TIME_END = 253_402_300_800.0  # the year 10000
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +61,10 @@ class Projection:
         self._host = host
         self._version = version
         self._guests: dict[str, GuestChanged] = {}
-        self._marks: dict[str, Mark] = {}
+        self._marks: dict[str, dict[str, Mark]] = {}
+        # Different names can give one slug: who stands on each topic.
+        self._guests_at: dict[str, dict[str, None]] = {}
+        self._marks_at: dict[str, dict[str, Mark]] = {}
         self._info: Mapping[str, object] = {}
         self._sequence = 0
 
@@ -70,12 +74,10 @@ class Projection:
             case Publish():
                 return [self._published(effect)]
             case MarkSet(mark):
-                self._marks[mark.key] = mark
+                self._remember(mark)
                 return [self._mark(mark), *self._state_again(mark.guest)]
             case MarkCleared(mark):
-                self._marks.pop(mark.key, None)
-                gone = Outgoing(self._mark_topic(mark), b"", retain=True, content_type="")
-                return [gone, *self._state_again(mark.guest)]
+                return [self._no_mark(mark), *self._state_again(mark.guest)]
             case RunChanged():
                 return self._run(effect)
             case GuestChanged():
@@ -115,11 +117,18 @@ class Projection:
         messages = [self._info_message()] if self._info else []
         for guest in self._guests.values():
             messages += [self._availability(guest), self._state(guest)]
-        return messages + [self._mark(mark) for mark in self._marks.values()]
+        return messages + [
+            self._mark(mark) for marks in self._marks.values() for mark in marks.values()
+        ]
 
     def adopt(self, marks: list[Mark]) -> None:
         """Marks that an earlier life of the daemon set."""
-        self._marks.update({mark.key: mark for mark in marks})
+        for mark in marks:
+            self._remember(mark)
+
+    def _remember(self, mark: Mark) -> None:
+        self._marks.setdefault(mark.guest, {})[mark.key] = mark
+        self._marks_at.setdefault(self._mark_topic(mark), {})[mark.key] = mark
 
     def _guest_base(self, guest: str) -> str:
         return f"{self._base}/guest/{slug(guest)}"
@@ -161,18 +170,29 @@ class Projection:
 
     def _guest(self, effect: GuestChanged) -> list[Outgoing]:
         if effect.gone:
-            self._guests.pop(effect.guest, None)
-            base = self._guest_base(effect.guest)
-            return [
-                Outgoing(f"{base}/{leaf}", b"", retain=True, content_type="")
-                for leaf in ("availability", "state")
-            ]
+            return self._no_guest(effect)
         before = self._guests.get(effect.guest)
         self._guests[effect.guest] = effect
+        self._guests_at.setdefault(self._guest_base(effect.guest), {})[effect.guest] = None
         state = self._state(effect)
         if before is not None and before.connected == effect.connected:
             return [state]
         return [self._availability(effect), state]
+
+    def _no_guest(self, effect: GuestChanged) -> list[Outgoing]:
+        """The topics are emptied, unless another guest's name gives the same slug."""
+        base = self._guest_base(effect.guest)
+        self._guests.pop(effect.guest, None)
+        standing = self._guests_at.get(base, {})
+        standing.pop(effect.guest, None)
+        for name in reversed(standing):
+            other = self._guests[name]
+            return [self._availability(other), self._state(other)]
+        self._guests_at.pop(base, None)
+        return [
+            Outgoing(f"{base}/{leaf}", b"", retain=True, content_type="")
+            for leaf in ("availability", "state")
+        ]
 
     def _availability(self, guest: GuestChanged) -> Outgoing:
         word = b"online" if guest.connected else b"offline"
@@ -182,8 +202,7 @@ class Projection:
     def _state(self, guest: GuestChanged) -> Outgoing:
         marks = [
             {"kind": mark.kind.value, "id": mark.id, "as": mark.word, "reason": mark.reason}
-            for mark in self._marks.values()
-            if mark.guest == guest.guest
+            for mark in self._marks.get(guest.guest, {}).values()
         ]
         body = {
             "name": guest.guest,
@@ -204,6 +223,20 @@ class Projection:
     def _mark_topic(self, mark: Mark) -> str:
         parts = "/".join((mark.kind.value, slug(mark.id), slug(mark.word)))
         return f"{self._guest_base(mark.guest)}/mark/{parts}"
+
+    def _no_mark(self, mark: Mark) -> Outgoing:
+        """The topic is emptied, unless another mark's names give the same slugs."""
+        topic = self._mark_topic(mark)
+        of_guest = self._marks.get(mark.guest, {})
+        of_guest.pop(mark.key, None)
+        if not of_guest:
+            self._marks.pop(mark.guest, None)
+        standing = self._marks_at.get(topic, {})
+        standing.pop(mark.key, None)
+        for other in reversed(standing.values()):
+            return self._mark(other)
+        self._marks_at.pop(topic, None)
+        return Outgoing(topic, b"", retain=True, content_type="")
 
     def _mark(self, mark: Mark) -> Outgoing:
         body = {
@@ -238,21 +271,27 @@ def encode(value: object) -> bytes:
 
 
 def instant(at: float | None) -> str | None:
-    """A time as RFC 3339 in UTC, or None."""
-    if at is None:
+    """A time as RFC 3339 in UTC; None for none, or one that no calendar has.
+
+    QEMU's stamps come from outside: a wrong one must not end the daemon.
+    """
+    if at is None or not 0 <= at < _TIME_END:
         return None
     return datetime.fromtimestamp(at, UTC).isoformat().replace("+00:00", "Z")
 
 
 def with_hex(value: object, depth: int = 0) -> object:
-    """The value with ``NAME_hex`` beside every integer that JavaScript would round."""
+    """The value with ``NAME_hex`` beside every integer that JavaScript would round.
+
+    What is nested deeper than 100 levels becomes null.
+    """
     if depth > _DEPTH_MAX:
-        return value
+        return None
     if isinstance(value, Mapping):
         result: dict[str, object] = {}
         for name, member in value.items():
             result[str(name)] = with_hex(member, depth + 1)
-            if _is_unsafe(member):
+            if _is_unsafe(member) and f"{name}_hex" not in value:
                 result[f"{name}_hex"] = f"{member:#x}"
         return result
     if isinstance(value, list | tuple):

@@ -1,0 +1,70 @@
+"""Inputs and effects as the rows of the journal."""
+
+import msgspec
+
+from reactor.adapters.journal import InputRow, IntentRow, OutboxRow, OutcomeRow, RunRow
+from reactor.app.projection import Outgoing
+from reactor.core.effect import Execute, RunChanged
+from reactor.core.inputs import Answered, Connected, Disconnected, Happened, Input, Ticked
+
+
+def input_row(at: float, input_: Input) -> InputRow:
+    """An input for the history."""
+    match input_:
+        case Happened(event):
+            body = msgspec.json.encode(input_)
+            return InputRow(at, event.guest, "event", event.name, body)
+        case Answered():
+            return InputRow(at, "", "answered", "", msgspec.json.encode(input_))
+        case Connected(guest) | Disconnected(guest):
+            kind = "connected" if isinstance(input_, Connected) else "disconnected"
+            return InputRow(at, guest, kind, "", msgspec.json.encode(input_))
+        case Ticked():
+            return InputRow(at, "", "tick", "", b"")
+        case _:
+            return InputRow(at, input_.guest, "guest", "", msgspec.json.encode(input_))
+
+
+def outcome_row(at: float, answer: Answered) -> OutcomeRow:
+    """How an intent ended."""
+    if answer.error is not None:
+        return OutcomeRow(answer.id, at, "refused", answer.error.description.encode())
+    if answer.lost:
+        return OutcomeRow(answer.id, at, "unknown", answer.lost.encode())
+    if answer.unsent:
+        return OutcomeRow(answer.id, at, "not sent", answer.unsent.encode())
+    return OutcomeRow(answer.id, at, "done")
+
+
+def intent_row(now: float, effect: Execute) -> IntentRow:
+    """A command that is about to be sent."""
+    arguments = msgspec.json.encode(effect.arguments)
+    return IntentRow(effect.id, now, effect.guest, effect.command, arguments, effect.run)
+
+
+def run_row(effect: RunChanged) -> RunRow:
+    """A run as operators list it."""
+    return RunRow(
+        effect.run,
+        effect.policy,
+        effect.guest,
+        effect.state,
+        effect.outcome,
+        effect.error,
+        effect.started,
+        effect.ended,
+        body=effect.role.encode(),
+    )
+
+
+def outbox_row(message: Outgoing) -> OutboxRow:
+    """A message that waits for the broker."""
+    return OutboxRow(
+        message.topic,
+        message.payload,
+        message.qos,
+        message.retain,
+        message.expiry_s,
+        message.content_type,
+        message.properties,
+    )

@@ -1,0 +1,40 @@
+"""Effects as lines of the operator's log."""
+
+import structlog
+
+from reactor.core.effect import Log, RunChanged, Trace
+
+_AS_MEANT = frozenset({"succeeded", "skipped", "stopped", "would run"})
+
+log = structlog.get_logger("reactor")
+
+
+def tell_line(effect: Log) -> None:
+    """What a `log` step or the engine says."""
+    say = log.warning if effect.level == "warning" else log.info
+    say("policy says", text=effect.text, policy=effect.policy, guest=effect.guest, run=effect.run)
+
+
+def tell_trace(trace: Trace) -> None:
+    """Why something was or was not done."""
+    fields = {"policy": trace.policy, "guest": trace.guest, "path": trace.path}
+    if trace.run:
+        fields["run"] = trace.run
+    if trace.reason:
+        fields["reason"] = trace.reason
+    # The steps of a run are told by the run itself; a match that was refused
+    # has nobody else to tell it.
+    say = log.debug if trace.run else log.info
+    say("trace", verdict=trace.verdict, **fields)
+
+
+def tell_run(run: RunChanged) -> None:
+    """Each step of a run as it begins, and how the run ended."""
+    fields = {"run": run.run, "policy": run.policy, "guest": run.guest}
+    if run.ended is not None:
+        say = log.info if run.outcome in _AS_MEANT else log.warning
+        what = "run" if run.role == "run" else "on_limit"
+        line = "audit: would run" if run.outcome == "would run" else f"{what} {run.outcome}"
+        say(line, **fields, **({"reason": run.error} if run.error else {}))
+    elif run.step:
+        log.info("run at step", **fields, step=run.step, verb=run.verb)
