@@ -1,0 +1,156 @@
+"""What people copy from the documents works: YAML, commands, SQL, and what they print."""
+
+import configparser
+import re
+import shlex
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import typer
+
+from reactor.adapters.journal import Journal
+from reactor.app.settings_layers import Flags
+from reactor.app.settings_load import load_settings
+from reactor.cli.program import VERBS, app
+from reactor.policyfile import schema
+from reactor.policyfile.check import load
+from tests.docs.pages import Block, blocks, page
+
+SKELETON = {
+    "policy": "policy: a-fragment",
+    "description": "description: a part of a policy",
+    "trigger": "trigger: {event: STOP}",
+    "steps": "steps:\n  - log: nothing",
+}
+
+
+def whole(fragment: str) -> str:
+    """The policy that a fragment of one is part of."""
+    keys = re.findall(r"^(\w+):", fragment, re.MULTILINE)
+    return "\n".join([*(line for key, line in SKELETON.items() if key not in keys), fragment])
+
+
+def is_of_policies(block: Block) -> bool:
+    """Whether all its keys are keys of a policy."""
+    keys = re.findall(r"^([\w-]+):", block.text, re.MULTILINE)
+    return bool(keys) and set(keys) <= set(schema.Policy.words())
+
+
+POLICIES = [block for block in blocks("yaml") if is_of_policies(block)]
+SETTINGS = [block for block in blocks("yaml") if not is_of_policies(block)]
+
+
+@pytest.mark.parametrize("block", POLICIES, ids=str)
+def test_every_policy_and_every_part_of_one_is_accepted(block: Block, tmp_path: Path) -> None:
+    """Without an error and without a warning."""
+    file = tmp_path / "fragment.yaml"
+    file.write_text(whole(block.text), encoding="utf-8")
+    loaded = load([file])
+    assert [str(problem) for problem in loaded.problems] == []
+    assert loaded.policies
+
+
+@pytest.mark.parametrize("block", SETTINGS, ids=str)
+def test_all_other_yaml_is_settings_that_are_accepted(block: Block, tmp_path: Path) -> None:
+    """Nobody copies a settings file that reactor refuses."""
+    file = tmp_path / "reactor.yaml"
+    file.write_text(block.text, encoding="utf-8")
+    assert load_settings(Flags(config=file), {}).sources == (file,)
+
+
+def test_the_fragments_are_found() -> None:
+    """The two tests above have rows, of the reference and of the how-to guides."""
+    assert {"docs/reference/policies.md", "README.md"} <= {block.page for block in POLICIES}
+    assert "docs/how-to/run-as-a-service.md" in {block.page for block in SETTINGS}
+
+
+def commands() -> list[tuple[str, list[str]]]:
+    """Every call of reactor in a shell block: where it stands, and its words."""
+    found = []
+    for block in blocks("sh"):
+        text = re.sub(r"\\\n\s*", "", block.text)
+        for line in text.splitlines():
+            call = re.match(r"(?:\w+=\S+ +)*(\S*/)?reactor ([^|]+)", line)
+            words = ["reactor", *shlex.split(call[2], comments=True)] if call else []
+            if len(words) > 1:
+                found.append((f"{block}: {' '.join(words[1:3])}", words[1:]))
+    return found
+
+
+@pytest.mark.parametrize("words", [pytest.param(words, id=where) for where, words in commands()])
+def test_every_command_has_a_verb_and_options_that_exist(words: list[str]) -> None:
+    """The program knows them; nothing is run."""
+    command = typer.main.get_command(app)
+    if not words[0].startswith("-"):
+        assert words[0] in VERBS
+        command = command.commands[words[0]]  # type: ignore[attr-defined]
+    used = {word for word in words if re.fullmatch(r"--?[a-z][a-z-]*", word)}
+    assert used - {name for parameter in command.params for name in parameter.opts} == set()
+
+
+def test_the_commands_are_found() -> None:
+    """The test above has rows."""
+    verbs = {words[0] for _, words in commands()}
+    assert {"run", "check", "events", "init"} <= verbs
+
+
+@pytest.fixture(scope="module")
+def tables(tmp_path_factory: pytest.TempPathFactory) -> sqlite3.Connection:
+    """A journal's file, empty, opened as the page says."""
+    path = tmp_path_factory.mktemp("journal") / "journal.db"
+    Journal.open(path, now=lambda: 1.0).close_now()
+    return sqlite3.connect(f"file:{path}?mode=ro", uri=True)
+
+
+@pytest.mark.parametrize("block", blocks("sql"), ids=str)
+def test_every_query_fits_the_journals_tables(block: Block, tables: sqlite3.Connection) -> None:
+    """No table or column is misspelt."""
+    tables.execute(block.text).fetchall()
+
+
+def test_every_table_of_the_journal_is_explained(tables: sqlite3.Connection) -> None:
+    """And no other is."""
+    rows = tables.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
+    names = {name for (name,) in rows if not name.startswith("sqlite_")}
+    text = page("docs/how-to/read-what-it-did.md").partition("| table | holds |")[2]
+    assert set(re.findall(r"^\| `(\w+)` \|", text, re.MULTILINE)) == names
+
+
+def test_the_tutorial_shows_what_check_prints(tmp_path: Path) -> None:
+    """The policy with two mistakes, checked beside the sound one that `init` writes."""
+    plain = [block.text for block in blocks("") if block.page.endswith("first-policy.md")]
+    wrong, shown = plain[:2]
+    rules = tmp_path / "rules"
+    rules.mkdir()
+    (rules / "paused.yaml").write_text(wrong, encoding="utf-8")
+    (rules / "first-policy.yaml").write_text(whole(""), encoding="utf-8")
+    checked = subprocess.run(
+        [sys.executable, "-m", "reactor", "check", rules],
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert checked.stdout.replace(str(rules), "/tmp/first/rules") == shown  # noqa: S108
+    assert checked.returncode == 1
+
+
+def unit() -> configparser.ConfigParser:
+    """The systemd unit of the how-to; keys may stand more than once."""
+    parser = configparser.ConfigParser(strict=False, interpolation=None, delimiters=("=",))
+    parser.optionxform = str  # type: ignore[assignment,method-assign]
+    parser.read_string(next(block.text for block in blocks("ini")))
+    return parser
+
+
+def test_the_unit_starts_what_exists_and_may_write_where_it_must() -> None:
+    """Its verb and settings file are those of the page, and its folders those of the settings."""
+    service = unit()["Service"]
+    start = shlex.split(service["ExecStart"])
+    assert start[1:] == ["run", "-c", "/etc/reactor/reactor.yaml"]
+    assert service["RestartPreventExitStatus"] == "2"
+    settings = next(b.text for b in SETTINGS if b.page.endswith("run-as-a-service.md"))
+    assert f"folder: {service['ReadWritePaths']}" in settings
+    assert f"path: /var/lib/{service['StateDirectory']}/journal.db" in settings

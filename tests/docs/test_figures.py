@@ -1,0 +1,79 @@
+"""The figures in the documents are those of the code."""
+
+import re
+
+import pytest
+
+from reactor.adapters.journal.intake import Limits as JournalLimits
+from reactor.adapters.qmp.shared import Limits as MonitorLimits
+from reactor.app import daemon, dispatcher
+from reactor.core import (
+    admission,
+    cel_values,
+    connection,
+    expr,
+    facts,
+    guards,
+    machine,
+    memory,
+    operations,
+    readiness,
+    sending,
+    text,
+    windows,
+    world,
+)
+from reactor.policyfile import chunks, reader
+from tests.docs.pages import page
+
+POLICIES = "docs/reference/policies.md"
+DURABILITY = "docs/explanation/durability.md"
+MQTT = "docs/reference/mqtt.md"
+
+
+def said(seconds: float) -> str:
+    """A time as a sentence says it."""
+    if seconds < 1:
+        return f"{seconds * 1000:g} ms"
+    return f"{seconds / 60:g} minutes" if seconds % 60 == 0 else f"{seconds:g} seconds"
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        pytest.param(POLICIES, f"{chunks.MAX_DOCUMENTS:,} documents", id="documents of a file"),
+        pytest.param(POLICIES, f"{reader.MAX_NODES:,} values", id="values of a document"),
+        pytest.param(POLICIES, f"at most {reader.MAX_DEPTH} deep", id="depth of a document"),
+        pytest.param(POLICIES, f"has {said(machine.HANDLER_LIMIT)}", id="handler"),
+        pytest.param(POLICIES, f"{said(readiness.ARM_LIMIT)} at most", id="arm"),
+        pytest.param(POLICIES, f"every {said(facts.POLL)}", id="poll"),
+        pytest.param(POLICIES, f"waits for {said(operations.GUARD_LIMIT)} at most", id="guard"),
+        pytest.param(POLICIES, f"until {said(guards.DUMP_PAUSE)} after", id="dump pause"),
+        pytest.param(POLICIES, f"QEMU has {sending.COMMAND_LIMIT:g} seconds", id="command"),
+        pytest.param(POLICIES, f"at most {expr.SOURCE_MAX:,} characters", id="expression"),
+        pytest.param(POLICIES, f"more than {cel_values.LIST_MAX:,} items", id="list"),
+        pytest.param(POLICIES, f"more than {cel_values.TURNS_MAX:,} turns", id="turns"),
+        pytest.param(POLICIES, f"at most {admission.SLOT_LINE_MAX:,} for each", id="slot line"),
+        pytest.param(POLICIES, f"within {connection.LOST_AFTER:g} s", id="lost"),
+        pytest.param(DURABILITY, f"up to {facts.SETTLE_AFTER_RESTART:g} seconds", id="settle"),
+        pytest.param(DURABILITY, f"up to {daemon.STOP_S:g} seconds", id="stop"),
+        pytest.param(DURABILITY, f"more than {sending.COMMAND_LIMIT:g} seconds", id="in doubt"),
+        pytest.param(DURABILITY, f"| {dispatcher.INPUTS_MAX:,} |", id="inputs"),
+        pytest.param(DURABILITY, f"| {readiness.HELD_MAX:,} for each", id="held back"),
+        pytest.param(DURABILITY, f"| {windows.KEYS_KEPT:,} for each", id="keys"),
+        pytest.param(DURABILITY, f"| {world.DERIVED_MAX:,} |", id="derived events"),
+        pytest.param(DURABILITY, f"| {JournalLimits().outbox_rows:,} |", id="outbox"),
+        pytest.param(DURABILITY, f"| {MonitorLimits().guests:,} |", id="guests"),
+        pytest.param(MQTT, f"holds {JournalLimits().outbox_rows:,} messages", id="outbox again"),
+        pytest.param(MQTT, f"more than {text.SLUG_MAX} characters", id="slug"),
+    ],
+)
+def test_a_figure_is_the_codes(name: str, sentence: str) -> None:
+    """Whoever changes the constant finds the sentence; line ends do not matter."""
+    assert sentence in re.sub(r"\s+", " ", page(name))
+
+
+def test_a_day_is_what_the_counts_of_a_lost_policy_are_kept_for() -> None:
+    """The page says a day."""
+    assert memory.GONE_KEPT == 86_400.0
+    assert "kept for a day" in re.sub(r"\s+", " ", page(DURABILITY))

@@ -1,0 +1,151 @@
+"""docs/reference/mqtt.md shows what the projection makes: topics, members, retention, expiry."""
+
+import re
+from collections.abc import Mapping
+
+import msgspec
+import pytest
+
+from reactor.app.projection import Outgoing, Projection, payload_of
+from reactor.core.effect import Effect, GuestChanged, MarkCleared, MarkSet, Publish, RunChanged
+from reactor.core.event import Event
+from reactor.core.marks import Mark, MarkKind
+from tests.docs.pages import blocks, page, quoted, section
+
+PAGE = page("docs/reference/mqtt.md")
+
+GUEST = GuestChanged("web-1", "running", 1.0, connected=True, labels={"tier": "prod"})
+MARK = Mark("web-1", MarkKind.DISK, "disk0", "degraded", "bad read", 1.0, "p", "k3v9a1-17")
+RUN = RunChanged("k3v9a1-17", "p", "web-1", "running", started=1.0)
+ENDED = RunChanged("k3v9a1-17", "p", "web-1", "ended", outcome="succeeded", started=1.0, ended=2.0)
+
+
+def projection() -> Projection:
+    """One that knows a guest and a mark."""
+    made = Projection("reactor", "host-1", "0.1.0")
+    made.messages(GUEST)
+    made.messages(MarkSet(MARK))
+    return made
+
+
+def made_of(effect: Effect) -> list[Outgoing]:
+    """The messages of one effect."""
+    return projection().messages(effect)
+
+
+EVENT = Event("GUEST_PANICKED", "web-1", {"action": "pause"}, 1.0, 1.0)
+MESSAGES: Mapping[str, Outgoing] = {
+    "<prefix>/<host>/info": projection().info(3, "1b2f8c04d1a7"),
+    "<prefix>/<host>/guest/<guest>/availability": Projection("reactor", "host-1", "1").messages(
+        GUEST
+    )[0],
+    "<prefix>/<host>/guest/<guest>/state": made_of(GUEST)[-1],
+    "<prefix>/<host>/guest/<guest>/event/<EVENT>": projection().event(EVENT),
+    "<prefix>/<host>/guest/<guest>/mark/<kind>/<id>/<as>": made_of(MarkSet(MARK))[0],
+    "<prefix>/<host>/run/<run>": made_of(RUN)[0],
+    "<prefix>/<host>/policy/<policy>/last": made_of(ENDED)[-1],
+    "<prefix>/<host>/<topic>": made_of(Publish("alert/critical", {"a": 1}))[0],
+}
+NAMES = {
+    "<prefix>": "reactor",
+    "<host>": "host-1",
+    "<guest>": "web-1",
+    "<EVENT>": "GUEST_PANICKED",
+    "<kind>": "disk",
+    "<id>": "disk0",
+    "<as>": "degraded",
+    "<run>": "k3v9a1-17",
+    "<policy>": "p",
+    "<topic>": "alert/critical",
+}
+ROWS = {
+    row[0]: row
+    for row in (
+        [cell.strip(" `") for cell in line.strip("|").split("|")]
+        for line in PAGE.splitlines()
+        if line.startswith("| `<prefix>")
+    )
+}
+
+
+@pytest.mark.parametrize("topic", MESSAGES)
+def test_every_message_has_its_row(topic: str) -> None:
+    """The topic is made as the row says, and kept and expired as the row says."""
+    message = MESSAGES[topic]
+    _, _, retained, expires = ROWS[topic]
+    spelled = re.sub(r"<\w+>", lambda name: NAMES[name[0]], topic)
+    assert message.topic == spelled
+    assert message.qos == 1
+    if topic != "<prefix>/<host>/<topic>":
+        assert message.retain is (retained == "yes")
+    assert expires == {None: "", 3600.0: "1 h", 86_400.0: "24 h"}[message.expiry_s]
+
+
+def test_there_is_no_row_too_many() -> None:
+    """The page promises nothing that is never sent; availability is the publisher's own."""
+    assert set(ROWS) == {*MESSAGES, "<prefix>/<host>/availability"}
+
+
+@pytest.mark.parametrize(
+    ("heading", "topic"),
+    [
+        pytest.param("Info", "<prefix>/<host>/info", id="info"),
+        pytest.param("State of a guest", "<prefix>/<host>/guest/<guest>/state", id="state"),
+        pytest.param("Events", "<prefix>/<host>/guest/<guest>/event/<EVENT>", id="event"),
+        pytest.param("Marks", "<prefix>/<host>/guest/<guest>/mark/<kind>/<id>/<as>", id="mark"),
+        pytest.param("Runs", "<prefix>/<host>/run/<run>", id="run"),
+        pytest.param("Runs", "<prefix>/<host>/policy/<policy>/last", id="last run"),
+    ],
+)
+def test_the_example_has_the_members_of_the_message(heading: str, topic: str) -> None:
+    """The JSON of the section has exactly the members, and names the content type."""
+    message = MESSAGES[topic]
+    text = section(PAGE, heading)
+    shown = next(msgspec.json.decode(block.text) for block in blocks("json") if block.text in text)
+    sent = msgspec.json.decode(message.payload)
+    assert list(shown) == list(sent)
+    assert message.content_type in quoted(text)
+    for member in ("marks", "by"):
+        if member in sent:
+            shown_part, part = shown[member], sent[member]
+            assert set(shown_part[0] if member == "marks" else shown_part) == set(
+                part[0] if member == "marks" else part
+            )
+
+
+@pytest.mark.parametrize(
+    ("effect", "topics"),
+    [
+        pytest.param(
+            GuestChanged("web-1", "disconnected", 1.0, connected=False, gone=True),
+            ["availability", "state"],
+            id="a guest that is gone",
+        ),
+        pytest.param(MarkCleared(MARK), ["degraded"], id="a mark that is gone"),
+    ],
+)
+def test_what_is_gone_gets_an_empty_retained_payload(effect: Effect, topics: list[str]) -> None:
+    """As the page says; a cleared mark is followed by the guest's new state."""
+    gone = [message for message in made_of(effect) if not message.payload]
+    assert [message.topic.rpartition("/")[2] for message in gone] == topics
+    assert all(message.retain for message in gone)
+
+
+@pytest.mark.parametrize(
+    ("value", "payload", "kind"),
+    [
+        pytest.param("ON", b"ON", "text/plain; charset=utf-8", id="text"),
+        pytest.param(None, b"", "", id="null"),
+        pytest.param(7, b"7", "application/json", id="number"),
+        pytest.param(
+            {"n": 2**53 + 1},
+            b'{"n":9007199254740993,"n_hex":"0x20000000000001"}',
+            "application/json",
+            id="a number that JavaScript rounds",
+        ),
+    ],
+)
+def test_a_payload_goes_out_as_the_table_says(value: object, payload: bytes, kind: str) -> None:
+    """Text as it stands, null as nothing, everything else as JSON."""
+    assert payload_of(value) == (payload, kind)
+    assert kind in quoted(section(PAGE, "The payload of a publish step")) | {""}
