@@ -247,48 +247,47 @@ def explain(error: sqlite3.Error, path: Path) -> JournalError:
     # Errors that Python's own checks raise, such as a closed connection, have no code.
     code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
     name = getattr(error, "sqlite_errorname", type(error).__name__)
-    match code & 0xFF:  # the low byte is the family, the rest the details
-        case sqlite3.SQLITE_FULL:
-            return JournalError(
-                path,
-                "the disk is full",
-                "make room on the disk that holds it; reactor goes on by itself",
-            )
-        case sqlite3.SQLITE_NOTADB:
-            return JournalError(
-                path,
-                "this is not an SQLite file, or one whose beginning is damaged",
-                f"{OTHER_PATH}; instead of a damaged journal restore a backup",
-            )
-        case sqlite3.SQLITE_CORRUPT:
-            return _damaged(path, str(error))
-        case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
-            return JournalError(
-                path,
-                "another program holds the journal locked",
-                "end that program ('fuser' on the file names it)",
-            )
-        case sqlite3.SQLITE_INTERRUPT:
-            return closed(path)
-        case sqlite3.SQLITE_READONLY | sqlite3.SQLITE_CANTOPEN | sqlite3.SQLITE_PERM:
-            return JournalError(
-                path,
-                f"the journal cannot be opened as needed ({name}: {error})",
-                "give the user that runs reactor the right to read and write the file "
-                "and its folder",
-            )
-        case sqlite3.SQLITE_IOERR:
-            return JournalError(
-                path,
-                f"the disk failed ({name}: {error})",
-                "look for disk errors in the kernel's log ('dmesg'); reactor tries again by itself",
-            )
-        case _:
-            return JournalError(
-                path,
-                f"SQLite refused ({name}: {error})",
-                "this is a fault of reactor: report it with this text",
-            )
+    family = code & 0xFF  # the rest are details
+    if family == sqlite3.SQLITE_CORRUPT:
+        return _damaged(path, str(error))
+    if family == sqlite3.SQLITE_INTERRUPT:
+        return closed(path)
+    problem, fix = _EXPLAINED.get(family, _UNEXPLAINED)
+    return JournalError(path, problem.format(f"{name}: {error}"), fix)
+
+
+_UNEXPLAINED = (
+    "SQLite refused ({})",
+    "this is a fault of reactor: report it with this text",
+)
+_LOCKED = (
+    "another program holds the journal locked",
+    "end that program ('fuser' on the file names it)",
+)
+_NO_RIGHT = (
+    "the journal cannot be opened as needed ({})",
+    "give the user that runs reactor the right to read and write the file and its folder",
+)
+_EXPLAINED = {
+    sqlite3.SQLITE_FULL: (
+        "the disk is full",
+        "make room on the disk that holds it; reactor goes on by itself",
+    ),
+    sqlite3.SQLITE_NOTADB: (
+        "this is not an SQLite file, or one whose beginning is damaged",
+        f"{OTHER_PATH}; instead of a damaged journal restore a backup",
+    ),
+    sqlite3.SQLITE_BUSY: _LOCKED,
+    sqlite3.SQLITE_LOCKED: _LOCKED,
+    sqlite3.SQLITE_READONLY: _NO_RIGHT,
+    sqlite3.SQLITE_CANTOPEN: _NO_RIGHT,
+    sqlite3.SQLITE_PERM: _NO_RIGHT,
+    sqlite3.SQLITE_IOERR: (
+        "the disk failed ({})",
+        "look for disk errors in the kernel's log ('dmesg'); reactor tries again by itself",
+    ),
+}
+"""What went wrong and what to do about it, by SQLite's family of errors."""
 
 
 def closed(path: Path) -> JournalError:
