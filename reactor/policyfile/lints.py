@@ -5,6 +5,7 @@ from itertools import pairwise
 
 from reactor.core.matching import named
 from reactor.core.policy import (
+    EventWait,
     GuestAction,
     GuestDump,
     GuestStep,
@@ -13,7 +14,9 @@ from reactor.core.policy import (
     Step,
     WaitEventStep,
 )
+from reactor.core.text import closest
 from reactor.errors import Code, Problem, Severity
+from reactor.policyfile.event_names import KNOWN_EVENTS
 
 # The events with which QEMU answers a command. Only those are here that it sends for
 # nothing else a policy does, so that the finding is right whenever it is made.
@@ -38,6 +41,7 @@ _ANSWERS = {
 
 def lint(policy: Policy) -> Iterator[Problem]:
     """The warnings about a sound policy."""
+    yield from _unknown_events(policy)
     yield from _unarmed(policy)
     for steps in (policy.steps, policy.on_failure, policy.on_limit, policy.finally_):
         yield from _left_stopped(steps)
@@ -47,6 +51,30 @@ def lint(policy: Policy) -> Iterator[Problem]:
 def _warning(step: Step, problem: str, fix: str) -> Problem:
     options = step.options
     return Problem(options.place, Code.RUN_STATE, problem, fix, Severity.WARNING, path=options.path)
+
+
+def _unknown_events(policy: Policy) -> Iterator[Problem]:
+    """Names that no QEMU sends; vendors' own begin with two underscores."""
+    waited = [(trigger.events, policy.place, trigger.path) for trigger in policy.triggers]
+    for step in (*policy.steps, *policy.on_failure, *policy.on_limit, *policy.finally_):
+        match step:
+            case WaitEventStep(options, wait) | QmpStep(options, _, _, EventWait() as wait):
+                waited.append((wait.events, options.place, f"{options.path}/wait"))
+            case _:
+                pass
+    for events, place, path in waited:
+        for event in events:
+            if not _is_known(event):
+                problem = f"no QEMU from 5.2 to 11.1 sends `{event}`"
+                guess = closest(event, KNOWN_EVENTS)
+                fix = f"did you mean `{guess}`?" if guess else "look it up in QEMU's QMP reference"
+                yield Problem(place, Code.WRONG_VALUE, problem, fix, Severity.WARNING, path=path)
+
+
+def _is_known(event: str) -> bool:
+    if event in KNOWN_EVENTS or event.startswith("__"):
+        return True
+    return any(named(known, (event,)) for known in KNOWN_EVENTS)
 
 
 def _unarmed(policy: Policy) -> Iterator[Problem]:

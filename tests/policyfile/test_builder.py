@@ -193,7 +193,7 @@ def test_a_policy_with_no_more_than_it_needs() -> None:
         ),
         pytest.param(
             "{qmp: balloon, args: {value: '${guest.memory}', deep: [{x: true}, null]},"
-            " wait: {event: [BALLOON_CHANGE, 'X*'], where: data.actual > 1, fail_when: false,"
+            " wait: {event: [BALLOON_CHANGE, 'R*'], where: data.actual > 1, fail_when: false,"
             " timeout: 10s}}",
             {
                 "": "QmpStep",
@@ -201,7 +201,7 @@ def test_a_policy_with_no_more_than_it_needs() -> None:
                 "arguments": {"value": "template: ${guest.memory}", "deep": ({"x": True}, None)},
                 "wait": {
                     "": "EventWait",
-                    "events": ("BALLOON_CHANGE", "X*"),
+                    "events": ("BALLOON_CHANGE", "R*"),
                     "where": "cel: data.actual > 1",
                     "fail_when": "cel: false",
                     "timeout": 10.0,

@@ -38,6 +38,29 @@ LATE = (
 @pytest.mark.parametrize(
     ("text", "message"),
     [
+        # an event that never comes
+        pytest.param(
+            "trigger: [{event: [STOP, GUEST_PANICED]}, {event: XYZZY}]\nsteps: [{log: x}]\n",
+            "warning: f:1:1: R005 no QEMU from 5.2 to 11.1 sends `GUEST_PANICED`\n"
+            "  fix: did you mean `GUEST_PANICKED`? [trigger/0]\n"
+            "warning: f:1:1: R005 no QEMU from 5.2 to 11.1 sends `XYZZY`\n"
+            "  fix: look it up in QEMU's QMP reference [trigger/1]",
+            id="misspelt in a trigger",
+        ),
+        pytest.param(
+            RESET + "steps:\n- wait: {event: RESTE}\n- {qmp: stop, wait: {event: STOPP_*}}\n",
+            "warning: f:5:3: R005 no QEMU from 5.2 to 11.1 sends `RESTE`\n"
+            "  fix: did you mean `RESET`? [steps/0/wait]\n"
+            "warning: f:6:3: R005 no QEMU from 5.2 to 11.1 sends `STOPP_*`\n"
+            "  fix: did you mean `STOP`? [steps/1/wait]",
+            id="misspelt in a wait",
+        ),
+        pytest.param(
+            "trigger: {event: ['BLOCK_JOB_*', '*', REACTOR_GUEST_LOST, MEM_UNPLUG_ERROR,"
+            " __com.redhat_X]}\nsteps: [{log: x}]\n",
+            "",
+            id="globs, own ones, removed ones, vendors'",
+        ),
         # a panic of which nothing is left
         pytest.param(
             PANIC + "steps:\n- log: x\n- guest: dump\n- guest: reset\n",
