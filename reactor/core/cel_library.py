@@ -5,7 +5,7 @@ evaluation itself is ours (``cel_closures``). Its runtime is only asked for
 single functions of plain values, because, in this version, reading a null
 lets go of Python's ``None`` once too often (Python 3.11 then aborts), a
 function in Python leaks its values, a text ends at its first NUL character,
-and deep or large values have no bound. docs/adr/0040-cel.md has the figures.
+and deep or large values have no bound. docs/adr/0007-cel.md has the figures.
 """
 
 import functools

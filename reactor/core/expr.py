@@ -1,6 +1,6 @@
 """Expressions of policies: compiled and checked once, evaluated for every event.
 
-The language is CEL (docs/adr/0040-cel.md says which part of it). An evaluation
+The language is CEL (docs/adr/0007-cel.md says which part of it). An evaluation
 asks no clock and does no I/O; the same scope gives the same answer; it ends
 after a bounded amount of work, whatever the guest put into the data.
 """

@@ -1,4 +1,4 @@
-"""aiomqtt's client, with what it leaves open closed (docs/adr/0030 has the reasons).
+"""aiomqtt's client, with what it leaves open closed (docs/adr/0006 has the reasons).
 
 - ``aiomqtt.Client.publish`` drops the reason code of an acknowledgement;
 - a connection whose CONNACK does not come in time, or whose opening is

@@ -1,6 +1,6 @@
 """The bytes of one monitor: lines out of chunks, messages out of lines.
 
-The hot path of the whole project (docs/adr/0010): an event that arrives in
+The hot path of the whole project (docs/adr/0004): an event that arrives in
 one piece, as nearly all do, costs one search for its end, one decode, one call.
 """
 
@@ -185,6 +185,6 @@ class BufferedWire(Wire, asyncio.BufferedProtocol):
 def wire_for(
     loop: asyncio.AbstractEventLoop, guest: str, owner: Owner, shared: Shared, sink: EventSink
 ) -> Wire:
-    """The wire that costs least on this loop (docs/adr/0010)."""
+    """The wire that costs least on this loop (docs/adr/0004)."""
     kind = BufferedWire if isinstance(loop, asyncio.BaseEventLoop) else Wire
     return kind(guest, owner, shared, sink)
