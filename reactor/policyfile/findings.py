@@ -9,6 +9,7 @@ from pydantic_core import ErrorDetails
 
 from reactor.core.text import closest
 from reactor.errors import Code, Place, Problem
+from reactor.policyfile.mistakes import brief
 from reactor.policyfile.nodes import Broken, Dictionary, Node, Scalar, Sequence
 from reactor.policyfile.schema import Policy
 from reactor.policyfile.schema_base import Model
@@ -139,7 +140,7 @@ class Ground:
             fix = "write a space behind the colon"
         elif isinstance(spot.node, Scalar) and spot.node.is_absent:
             fix = f"put the value before it in single quotes if this is part of it; or {fix}"
-        return [_Said(place, f"`{key}` is no key here", fix, Code.UNKNOWN_KEY)]
+        return [_Said(place, f"`{brief(key)}` is no key here", fix, Code.UNKNOWN_KEY)]
 
 
 _Ground = Ground
@@ -243,11 +244,13 @@ def _which_verb(spot: _Spot) -> list[_Said]:
     for key in unknown:
         if verb := closest(key, VERBS):
             place = node.entries[key].key_place
-            return [_Said(place, f"unknown step `{key}`", f"write `{verb}`", Code.UNKNOWN_KEY)]
+            return [
+                _Said(place, f"unknown step `{brief(key)}`", f"write `{verb}`", Code.UNKNOWN_KEY)
+            ]
     fix = f"write one of: {', '.join(VERBS)}"
     if unknown:
         place = node.entries[unknown[0]].key_place
-        return [_Said(place, f"unknown step `{unknown[0]}`", fix, Code.UNKNOWN_KEY)]
+        return [_Said(place, f"unknown step `{brief(unknown[0])}`", fix, Code.UNKNOWN_KEY)]
     return [_Said(node.place, "the step has no verb", fix, Code.MISSING_KEY)]
 
 

@@ -4,6 +4,7 @@ import re
 
 from reactor.core.policy import Limit, LimitScope
 from reactor.core.text import parse_duration
+from reactor.policyfile.mistakes import brief
 
 LIMIT_PATTERN = r"^[1-9][0-9]{0,5} (at once|per [0-9a-z.]+) per (guest|key|host)$"
 _LIMIT = re.compile(r"(?P<count>[0-9]+) (?:at once|per (?P<window>\S+)) per (?P<scope>\S+)")
@@ -29,12 +30,12 @@ def parse_limit(text: object) -> Limit:
     """
     found = _LIMIT.fullmatch(text) if isinstance(text, str) else None
     if not isinstance(text, str) or found is None:
-        raise LimitError(f"`{text}` is no limit", _FORM)
+        raise LimitError(f"`{brief(str(text))}` is no limit", _FORM)
     if found["scope"] == "fleet":
         problem = "`per fleet` is part of the language but not built yet"
         raise LimitError(problem, "use `per host`", is_unbuilt=True)
     if found["scope"] not in _SCOPES:
-        problem = f"`{found['scope']}` is no scope of a limit"
+        problem = f"`{brief(found['scope'])}` is no scope of a limit"
         raise LimitError(problem, f"write one of: {', '.join(_SCOPES)}")
     count = int(found["count"][:9])
     if not 1 <= count <= 999_999:
@@ -48,7 +49,7 @@ def _window(text: str | None) -> float | None:
     try:
         seconds = parse_duration(text)
     except ValueError:
-        raise LimitError(f"`{text}` is no duration", _FORM) from None
+        raise LimitError(f"`{brief(text)}` is no duration", _FORM) from None
     if not 0 < seconds <= 366 * 86400:
         raise LimitError("the window of a limit is above zero and at most a year", _FORM)
     return seconds

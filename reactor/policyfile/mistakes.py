@@ -53,6 +53,11 @@ _MEANING = {
 }
 
 
+def brief(text: str) -> str:
+    """The text as it can stand in a sentence: cut when it is long."""
+    return text if len(text) <= 60 else f"{text[:59]}…"
+
+
 def in_quotes(text: str) -> str:
     """The fix that quotes this value, written out when it is short."""
     quoted = text.replace("'", "''")

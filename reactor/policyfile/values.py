@@ -13,6 +13,7 @@ from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 from reactor.core.policy import Limit
 from reactor.core.text import closest, parse_duration
 from reactor.policyfile.limits import LIMIT_PATTERN, LimitError, parse_limit
+from reactor.policyfile.mistakes import brief
 
 _LONGEST = 3650 * 86400.0
 _NUMBER = r"[0-9]+(\.[0-9]+)?"
@@ -101,7 +102,9 @@ class Choice:
             context = {"problem": unbuilt(value), "fix": self.later[value]}
             raise PydanticCustomError("not_built", "{problem}", context)
         if value not in self.words:
-            raise wrong(f"`{value}` is not known here", meant(value, (*self.words, *self.near)))
+            raise wrong(
+                f"`{brief(value)}` is not known here", meant(value, (*self.words, *self.near))
+            )
         return value
 
     def __get_pydantic_core_schema__(
@@ -182,7 +185,7 @@ class Spelling:
     def check(self, value: str) -> str:
         """The value itself, when it matches."""
         if not re.fullmatch(self.pattern, value):
-            raise wrong(f"`{value}` is no {self.what}", self.fix)
+            raise wrong(f"`{brief(value)}` is no {self.what}", self.fix)
         return value
 
     def __get_pydantic_core_schema__(
@@ -284,7 +287,11 @@ LimitText = Annotated[
 
 PolicyName = Annotated[
     str,
-    Spelling(r"[a-z0-9][a-z0-9-]*", "policy name", "use small letters, digits and hyphens only"),
+    Spelling(
+        r"[a-z0-9][a-z0-9-]{0,99}",
+        "policy name",
+        "use small letters, digits and hyphens only, at most 100 of them",
+    ),
 ]
 
 SaveName = Annotated[

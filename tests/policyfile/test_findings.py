@@ -35,8 +35,21 @@ def policy(**keys: str) -> str:
         pytest.param(
             {"policy": "Panic Reset"},
             "f:1:9: R005 `Panic Reset` is no policy name\n"
-            "  fix: use small letters, digits and hyphens only [policy]",
+            "  fix: use small letters, digits and hyphens only, at most 100 of them [policy]",
             id="policy name",
+        ),
+        pytest.param({"policy": "a" * 100}, "", id="the longest policy name"),
+        pytest.param(
+            {"policy": "a" * 101},
+            f"f:1:9: R005 `{'a' * 59}…` is no policy name\n"
+            "  fix: use small letters, digits and hyphens only, at most 100 of them [policy]",
+            id="too long a policy name",
+        ),
+        pytest.param(
+            {"mode": "m" * 60},
+            f"f:1:7: R005 `{'m' * 60}` is not known here\n"
+            "  fix: write one of: single, queued [mode]",
+            id="60 characters are not cut",
         ),
         pytest.param(
             {"policy": "7"},
