@@ -67,6 +67,7 @@ def connected(world: World, input_: Connected) -> None:
         guest.dump_ended = None
     guest.epoch, guest.facts, guest.connected = input_.epoch, facts, True
     guest.end_known = False
+    guest.own.dumping = guest.own.dumping and facts.dump == "active"
     guest.awaited_until = None
     guest.refreshing, guest.refresh_again = "", False
     if guest.status != facts.status:

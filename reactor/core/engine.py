@@ -152,7 +152,6 @@ class Engine:
     def _settle(self) -> list[Effect]:
         """Let everything that follows from the input happen, then hand out the effects."""
         world = self._world
-        world.derived_count = 0
         while True:
             if world.ended:
                 run = world.runs[world.ended.pop(0)]
@@ -169,6 +168,7 @@ class Engine:
                 receive(world, world.derived.popleft())
             else:
                 break
+        world.derived_count = 0
         world.changed_keeps()
         effects, world.effects = world.effects, []
         return effects

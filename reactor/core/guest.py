@@ -54,10 +54,12 @@ class KeptGuest(msgspec.Struct, frozen=True, omit_defaults=True):
 class OwnActions:
     """What we did to the guest lately, to tell our events from its own.
 
-    ``holder_sent`` is true from a changing command to the end of its step.
+    ``holder_sent`` is true from a changing command to the end of its step,
+    ``dumping`` from our dump to its DUMP_COMPLETED, whenever that comes.
     """
 
     reset_sent: float | None = None
+    reset_seen: float | None = None
     holder_sent: bool = False
     dumping: bool = False
     jobs: deque[str] = field(default_factory=lambda: deque(maxlen=1000))
@@ -112,6 +114,9 @@ class Guest:
         return KeptGuest(self.epoch, self.facts, self.since, self.end_known)
 
 
+BY_COMMAND = "host-qmp-system-reset"
+"""The reason of a RESET that ``system_reset`` made."""
+
 _RESET_ECHO = 10.0
 _PORT_ECHO = 1.0
 _STEP_EVENTS = frozenset({"STOP", "RESUME", "POWERDOWN"})
@@ -143,11 +148,12 @@ def is_own(event: Event, guest: Guest, now: float) -> bool:
     own = guest.own
     reset_age = None if own.reset_sent is None else now - own.reset_sent
     if event.name == "RESET":
-        by_command = event.data.get("reason") == "host-qmp-system-reset"
+        by_command = event.data.get("reason") == BY_COMMAND
         return by_command or (reset_age is not None and reset_age <= _RESET_ECHO)
     if event.name == "VSERPORT_CHANGE":
         closed = event.data.get("open") is False
-        return closed and reset_age is not None and reset_age <= _PORT_ECHO
+        latest = max(own.reset_sent or 0.0, own.reset_seen or 0.0)
+        return closed and reset_age is not None and now - latest <= _PORT_ECHO
     if event.name == "DUMP_COMPLETED":
         return own.dumping
     if event.name == "SHUTDOWN":

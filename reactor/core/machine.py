@@ -126,7 +126,6 @@ def release(world: World, run: Run) -> None:
         return
     guest.hand = ""
     guest.own.holder_sent = False
-    guest.own.dumping = False
     while guest.line and not guest.hand:
         waiting = guest.line.popleft()
         if waiting in world.runs:

@@ -16,6 +16,7 @@ from reactor.core.marks import Mark
 from reactor.core.matching import Index
 from reactor.core.policy import Policy
 from reactor.core.run import Outcome, Phase, Role, Run
+from reactor.core.sending import at_commands
 from reactor.core.world import CommandRow, World
 
 _RESTARTED = "the daemon was restarted before the answer came"
@@ -180,6 +181,7 @@ def _rejoin(world: World, run: Run, guest: Guest) -> None:
     if run.cursor.holding:
         guest.hand = run.id
         guest.own.holder_sent = True
+        guest.own.dumping = "dump" in at_commands(world, run)
     if run.cursor.armed is not None:
         guest.listeners[run.id] = None
 

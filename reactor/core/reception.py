@@ -7,7 +7,7 @@ from reactor.core.admission import Decision, Verdict
 from reactor.core.effect import EventSeen, Execute
 from reactor.core.event import Event
 from reactor.core.facts import QUERY_LIMIT
-from reactor.core.guest import Guest, is_own
+from reactor.core.guest import BY_COMMAND, Guest, is_own
 from reactor.core.lifecycle import admit, refusal_trace
 from reactor.core.matching import Candidate
 from reactor.core.operations import listen
@@ -49,6 +49,9 @@ def receive(world: World, event: Event) -> None:
 def _note(world: World, guest: Guest, event: Event) -> None:
     if event.name == "DUMP_COMPLETED":
         guest.dump_ended = world.now
+        guest.own.dumping = False
+    if event.name == "RESET" and event.data.get("reason") == BY_COMMAND:
+        guest.own.reset_seen = world.now
     # With -no-shutdown QEMU lives on after its SHUTDOWN, and may yet crash.
     end_known = _ENDS.get(event.name, guest.end_known)
     if guest.end_known != end_known:

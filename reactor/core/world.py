@@ -16,6 +16,7 @@ from reactor.core.effect import (
     Execute,
     GuestChanged,
     Keep,
+    Log,
     MarkCleared,
     MarkSet,
     RunChanged,
@@ -37,6 +38,11 @@ NEAR_MISSES_KEPT = 50
 DERIVED_MAX = 10_000
 """Engine's own events that may follow from one input: policies in a loop end here."""
 
+
+_LOOP = (
+    "more than {} events of the engine's own followed from one input, the last is {}: "
+    "policies start each other in a loop; what follows is dropped"
+)
 
 PATH_LIMIT = 10.0
 """Seconds the file system has to answer."""
@@ -112,6 +118,9 @@ class World:
         """Let an event of the engine's own happen, after what is being handled."""
         if self.derived_count >= DERIVED_MAX:
             self.derived_dropped += 1
+            if self.derived_count == DERIVED_MAX:
+                self.derived_count += 1
+                self.emit(Log("warning", _LOOP.format(DERIVED_MAX, name)))
             return
         self.derived_count += 1
         event = Event(name, guest, data, self.now, self.now)

@@ -13,6 +13,7 @@ from reactor.core.config import EngineConfig
 from reactor.core.effect import (
     AskPath,
     Effect,
+    EventSeen,
     Execute,
     Keep,
     MarkSet,
@@ -46,12 +47,17 @@ def policy(text: str) -> Policy:
     return build_policy(text, Place("test.yaml", 1, 1))
 
 
+def document(name: str, steps: str, trigger: str = "{event: GO}", more: str = "") -> str:
+    """The YAML text of a small policy; ``steps`` as a flow sequence."""
+    return f"policy: {name}\ndescription: d\n{more}trigger: {trigger}\nsteps: {steps}\n"
+
+
 @dataclass
 class SimGuest:
     """A guest that answers as QEMU 7.2 does; ``dump_takes`` in seconds.
 
     ``silent`` commands are never answered. ``failing`` maps a command to the
-    description of its error.
+    description of its error. ``mute`` are events that never arrive.
     """
 
     name: str
@@ -63,6 +69,7 @@ class SimGuest:
     epoch: str = "1-1"
     silent: set[str] = field(default_factory=set)
     failing: dict[str, str] = field(default_factory=dict)
+    mute: set[str] = field(default_factory=set)
     died: bool = False
 
     def facts(self) -> Facts:
@@ -183,6 +190,11 @@ class Host:
             self.give(Connected(name, guest.epoch, guest.facts()))
         return self.run(0.1)
 
+    def load(self, policies: Iterable[Policy | str]) -> None:
+        """Replace the loaded policies, as a reload does."""
+        self.policies = [policy(p) if isinstance(p, str) else p for p in policies]
+        self._take(self.engine.load(self.policies, self.now))
+
     def disconnect(self, name: str, reason: str = "the connection was closed") -> None:
         """Let a monitor go away."""
         self.give(Disconnected(name, reason))
@@ -197,6 +209,8 @@ class Host:
         self, guest: str, name: str, data: Mapping[str, object], after: float = LATENCY
     ) -> None:
         """Let an event arrive."""
+        if guest in self.guests and name in self.guests[guest].mute:
+            return
         self.at(
             after,
             lambda: self.give(Happened(Event(name, guest, data, self.now, self.now))),
@@ -230,7 +244,8 @@ class Host:
 
     def restart(self, *, connect: bool = True) -> "Host":
         """Kill the daemon and start it again from what it kept; guests go on meanwhile."""
-        rows = [Keep(kind, key, value) for (kind, key), value in self.kept.items()]
+        # By key, as SQLite gives them back: "abc-10" comes before "abc-9".
+        rows = [Keep(kind, key, value) for (kind, key), value in sorted(self.kept.items())]
         self._queue = [item for item in self._queue if not isinstance(item[2], _Reply)]
         heapq.heapify(self._queue)
         self.engine = Engine(self.config, "abc123")
@@ -280,6 +295,30 @@ class Host:
     def reasons(self) -> list[str]:
         """The reasons of all traces that have one."""
         return [e.reason for e in self.seen(Trace) if isinstance(e, Trace) and e.reason]
+
+    def ended(self) -> list[RunChanged]:
+        """The last word on every run that ended, in order."""
+        return [e for e in self.seen(RunChanged) if isinstance(e, RunChanged) and e.ended]
+
+    def traces(self, verdict: str) -> list[Trace]:
+        """The traces with this verdict, in order."""
+        return [e for e in self.seen(Trace) if isinstance(e, Trace) and e.verdict == verdict]
+
+    def events(self, name: str) -> list[Event]:
+        """The engine's own events of this name, and events found to be its own doing."""
+        return [
+            e.event
+            for e in self.seen(EventSeen)
+            if isinstance(e, EventSeen) and e.event.name == name
+        ]
+
+    def times(self, command: str) -> list[float]:
+        """When this command went out, in seconds since the start."""
+        return [
+            round(at - START, 3)
+            for at, e in self.effects
+            if isinstance(e, Execute) and e.command == command
+        ]
 
     def marks(self) -> list[str]:
         """The keys of the marks that were set, in order."""
