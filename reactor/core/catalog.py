@@ -75,6 +75,14 @@ def changes(command: str) -> bool:
     return effect_of(command) is not EffectClass.READ
 
 
+def moves_guest(command: str) -> bool:
+    """Whether STOP, RESUME, POWERDOWN or SHUTDOWN may be an effect of this command."""
+    return command in {"cont", "system_wakeup"} or effect_of(command) not in {
+        EffectClass.READ,
+        EffectClass.ADJUST,
+    }
+
+
 def needs_allow(command: str, arguments: Mapping[str, object] | None = None) -> bool:
     """Whether ``settings.qmp.allow`` must name this command before it goes out.
 

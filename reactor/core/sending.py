@@ -203,7 +203,7 @@ def at_commands(world: World, run: Run) -> set[str]:
 
 def _note_own(world: World, run: Run, command: str, arguments: Mapping[str, object]) -> None:
     own = world.guest_of(run).own
-    own.holder_sent = True
+    own.holder_sent = own.holder_sent or catalog.moves_guest(command)
     if command == "system_reset":
         own.reset_sent = world.now
     if command == "dump-guest-memory":
