@@ -110,6 +110,13 @@ def limited_as(command: str) -> str | None:
     return _LIMITED_AS.get(command)
 
 
+def written_files(command: str, arguments: Mapping[str, object]) -> list[str]:
+    """The files of the host that QEMU would write, besides those of a dump."""
+    name = arguments.get("filename")
+    writes = command in {"memsave", "pmemsave", "screendump"}
+    return [name] if writes and isinstance(name, str) else []
+
+
 def deadly_arguments(command: str, arguments: Mapping[str, object]) -> str | None:
     """Why these schema-valid arguments would kill QEMU, or None.
 

@@ -94,7 +94,8 @@ def _run_timed_out(world: World, run: Run) -> None:
     if run.section is Section.STEPS:
         reason = f"the run did not end within {render_duration(program.policy.timeout)}"
         world.trace(run, path, "timed out", reason)
-        _conclude(world, run, Outcome.TIMED_OUT, reason, path)
+        step = options.name if options and options.name else path
+        _conclude(world, run, Outcome.TIMED_OUT, reason, step)
     else:
         reason = "the handler did not end in its time"
         world.trace(run, path, "timed out", reason)

@@ -57,12 +57,19 @@ def _target_path(world: World, run: Run, op: CheckTarget) -> str | Failed | None
             return Failed(f"the dump path {text!r} must be absolute in a raw command")
     else:
         text = scopes.render_slugged(world, run, op.to)
+    path, problem = _confined(world, text)
+    return Failed(f"the dump {problem}") if problem else path
+
+
+def _confined(world: World, text: str) -> tuple[str, str]:
+    """The absolute path that is meant, and why QEMU may not write there, if it may not."""
+    config = world.config
     path = posixpath.normpath(posixpath.join(config.dumps_folder, text))
     folder = posixpath.normpath(config.dumps_folder)
     inside = path.startswith(folder.rstrip("/") + "/")
     if not inside and path not in config.dumps_allow:
-        return Failed(f"the dump path {path} is outside dumps.folder ({folder}) and dumps.allow")
-    return path
+        return path, f"path {path} is outside dumps.folder ({folder}) and dumps.allow"
+    return path, ""
 
 
 def send(world: World, run: Run, op: Send) -> Flow:
@@ -134,6 +141,11 @@ def _refusal(world: World, command: str, arguments: Mapping[str, object]) -> str
         return f"refused: {command} is not in the settings' qmp.allow"
     if deadly := catalog.deadly_arguments(command, arguments):
         return f"refused: {deadly}"
+    for name in catalog.written_files(command, arguments):
+        if not name.startswith("/"):
+            return f"refused: {command}: the path {name!r} must be absolute in a raw command"
+        if problem := _confined(world, name)[1]:
+            return f"refused: {command}: the {problem}"
     return None
 
 
