@@ -6,7 +6,7 @@ answers and events come back as inputs a moment later.
 
 import heapq
 import itertools
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from reactor.core.config import EngineConfig
@@ -58,6 +58,7 @@ class SimGuest:
 
     ``silent`` commands are never answered. ``failing`` maps a command to the
     description of its error. ``mute`` are events that never arrive.
+    ``deaf`` commands get nothing at all, not even a loss.
     """
 
     name: str
@@ -70,6 +71,7 @@ class SimGuest:
     silent: set[str] = field(default_factory=set)
     failing: dict[str, str] = field(default_factory=dict)
     mute: set[str] = field(default_factory=set)
+    deaf: set[str] = field(default_factory=set)
     died: bool = False
 
     def facts(self) -> Facts:
@@ -175,6 +177,8 @@ class Host:
         self.kept: dict[tuple[str, str], bytes] = {}
         self.files: list[str] = []
         self.paths: dict[str, str] = {}
+        self.deaf_paths = 0
+        self.after_each: Callable[[], None] = lambda: None
         self.guests = {name: SimGuest(name) for name in guests}
         self._labels = labels or {}
         self._queue: list[tuple[float, int, object]] = []
@@ -203,6 +207,7 @@ class Host:
         """Hand one input to the engine now."""
         effects = self.engine.handle(input_, self.now)
         self._take(effects)
+        self.after_each()
         return effects
 
     def event(
@@ -334,6 +339,8 @@ class Host:
                     self.kept[effect.kind, effect.key] = effect.value
             elif isinstance(effect, Execute):
                 self._execute(effect)
+            elif isinstance(effect, AskPath) and self.deaf_paths:
+                self.deaf_paths -= 1
             elif isinstance(effect, AskPath):
                 problem = self.paths.get(effect.path)
                 error = Refusal("Target", problem) if problem else None
@@ -341,6 +348,8 @@ class Host:
 
     def _execute(self, effect: Execute) -> None:
         guest = self.guests[effect.guest]
+        if effect.command in guest.deaf:
+            return
         answer = guest.answer(self, effect)
         if answer is None:
             wait = max(0.0, effect.deadline - self.now)
