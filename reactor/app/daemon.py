@@ -18,6 +18,7 @@ from reactor.app.dispatcher import Dispatcher
 from reactor.app.dumps import Dumps
 from reactor.app.guests import Guests
 from reactor.app.outbox import OutboxPort
+from reactor.app.preflight import raise_file_limit, warn_of
 from reactor.app.projection import Projection
 from reactor.app.rules import Rules
 from reactor.app.settings import Settings
@@ -42,6 +43,7 @@ async def serve(settings: Settings) -> int:
         ReactorError: the journal or the settings cannot be used at all; a
             monitor, broker or policy that cannot is told in the log instead.
     """
+    raise_file_limit()
     daemon = Daemon(settings)
     await daemon.run()
     return 0
@@ -52,7 +54,7 @@ class Daemon:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        config = settings.engine_config()
+        self._config = config = settings.engine_config()
         options = settings.mqtt_options()
         prefix = options.prefix if options else "reactor"
         self.journal = Journal.open(settings.journal.path, now=Clock().now)
@@ -78,7 +80,7 @@ class Daemon:
             clock=self.clock,
             nudge=self.publisher.nudge if self.publisher else None,
         )
-        self.rules = Rules(settings.rules, self.dispatcher.adopt)
+        self.rules = Rules(settings.rules, self._adopt)
         self.ready = asyncio.Event()
         self._stop = asyncio.Event()
         self._reload = asyncio.Event()
@@ -93,6 +95,10 @@ class Daemon:
     ) -> object:
         """Send a command to a guest's monitor."""
         return await self.guests.monitors.execute(guest, command, arguments, timeout=timeout)
+
+    def _adopt(self, policies: Sequence[Policy]) -> None:
+        warn_of(policies, self._config)
+        self.dispatcher.adopt(policies)
 
     def stop(self) -> None:
         """Let ``run`` come to its end; runs are left resumable."""
@@ -141,6 +147,7 @@ class Daemon:
     async def _take_up(self) -> tuple[list[Effect], Sequence[Policy]]:
         """Load the policies and restore what an earlier life kept."""
         policies = await self.rules.start()
+        warn_of(policies, self._config)
         now = self.clock.now()
         effects = self.engine.load(policies, now)
         rows = [Keep(*row) for row in await asyncio.to_thread(self.journal.reader.state)]

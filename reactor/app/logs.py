@@ -41,6 +41,8 @@ def set_up_logs(
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(number)
+    # It tells of every change in a watched folder; what follows from it is told by us.
+    logging.getLogger("watchfiles").setLevel(logging.WARNING)
 
 
 def _before(*, is_json: bool) -> Sequence[Processor]:

@@ -45,7 +45,8 @@ journal:
   #username: reactor
   #password_file: mqtt-password
 
-# Memory dumps. The folder holds secrets of the guests: only reactor may enter it.
+# Memory dumps: QEMU writes them, and they hold secrets of the guests. A folder that
+# reactor makes is for its own user (0700): when QEMU runs as another one, make it yourself.
 #dumps:
   #folder: /var/crash
 

@@ -1,0 +1,50 @@
+"""What is looked at before the daemon serves: rights, limits, policies that cannot work here."""
+
+import resource
+from collections.abc import Iterable, Sequence
+
+import structlog
+
+from reactor.core.config import EngineConfig
+from reactor.core.policy import Policy, PublishStep, Step
+from reactor.policyfile.check import check_allowed
+
+log = structlog.get_logger("reactor")
+
+
+def raise_file_limit() -> None:
+    """Allow as many open files as the system lets us: every monitor is one.
+
+    The usual soft limit of 1,024 is there for programs that use select(2).
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def warn_of(policies: Iterable[Policy], config: EngineConfig) -> None:
+    """Say which of these policies the settings keep from doing all they say."""
+    policies = list(policies)
+    for problem in check_allowed(policies, config):
+        log.warning(
+            "policy not permitted",
+            place=str(problem.place),
+            code=problem.code.value,
+            problem=problem.problem,
+            fix=problem.fix,
+        )
+    speakers = [policy.name for policy in policies if any(map(_publishes, _all_steps(policy)))]
+    if speakers and not config.has_broker:
+        log.warning(
+            "no broker configured: nobody hears what policies publish",
+            policies=", ".join(sorted(speakers)),
+            fix="name a broker in the settings (mqtt: {url: ...}) or with --mqtt",
+        )
+
+
+def _publishes(step: Step) -> bool:
+    return isinstance(step, PublishStep)
+
+
+def _all_steps(policy: Policy) -> Sequence[Step]:
+    return [*policy.steps, *policy.on_failure, *policy.on_limit, *policy.finally_]

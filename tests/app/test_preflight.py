@@ -1,0 +1,76 @@
+"""What the daemon says before it serves."""
+
+import resource
+
+import pytest
+from structlog.testing import capture_logs
+
+from reactor.app.preflight import raise_file_limit, warn_of
+from reactor.core.config import EngineConfig
+from reactor.core.policy import Policy
+from reactor.errors import Place
+from reactor.policyfile.check import build_policy
+
+
+def _policy(steps: str) -> Policy:
+    head = "policy: p\ndescription: d\ntrigger: {event: GO}\nsteps:\n"
+    return build_policy(head + steps, Place("p.yaml", 1, 1))
+
+
+QUIT = _policy("  - qmp: quit\n")
+ALERT = _policy("  - publish: alert/critical\n    payload: x\n")
+LOG = _policy("  - log: x\n")
+
+
+@pytest.mark.parametrize(
+    ("policy", "config", "said"),
+    [
+        pytest.param(LOG, EngineConfig(has_broker=False), [], id="nothing to say"),
+        pytest.param(
+            QUIT,
+            EngineConfig(),
+            [
+                (
+                    "policy not permitted",
+                    "the policy `p` may not send `quit`: `qmp.allow` does not name it",
+                    "add `quit` to `qmp.allow` of the settings, or take the step out",
+                )
+            ],
+            id="a command that needs a permission",
+        ),
+        pytest.param(QUIT, EngineConfig(allow=frozenset({"quit"})), [], id="and has it"),
+        pytest.param(
+            ALERT,
+            EngineConfig(has_broker=False),
+            [
+                (
+                    "no broker configured: nobody hears what policies publish",
+                    None,
+                    "name a broker in the settings (mqtt: {url: ...}) or with --mqtt",
+                )
+            ],
+            id="publishes to nobody",
+        ),
+        pytest.param(ALERT, EngineConfig(), [], id="publishes"),
+    ],
+)
+def test_policies_that_cannot_do_all_they_say(
+    policy: Policy, config: EngineConfig, said: list[tuple[str, str | None, str]]
+) -> None:
+    """They are told at the start, with what to do about it."""
+    with capture_logs() as lines:
+        warn_of([policy], config)
+    assert [(x["event"], x.get("problem"), x["fix"]) for x in lines] == said
+
+
+def test_the_soft_limit_of_open_files_becomes_the_hard_one() -> None:
+    """A thousand monitors are more than 1,024 files."""
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (256, before[1]))
+        raise_file_limit()
+        assert resource.getrlimit(resource.RLIMIT_NOFILE) == (before[1], before[1])
+        raise_file_limit()
+        assert resource.getrlimit(resource.RLIMIT_NOFILE) == (before[1], before[1])
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
