@@ -17,7 +17,14 @@ from reactor.adapters.journal import Batch, InputRow
 from reactor.app.clock import Clock
 from reactor.app.dumps import Dumps
 from reactor.app.projection import Projection
-from reactor.app.records import input_row, intent_row, outbox_row, outcome_row, run_row
+from reactor.app.records import (
+    input_row,
+    intent_row,
+    made_row,
+    outbox_row,
+    outcome_row,
+    run_row,
+)
 from reactor.app.telling import tell_line, tell_run, tell_trace
 from reactor.core.effect import (
     AskPath,
@@ -217,14 +224,13 @@ class Dispatcher:
             self._note_policies(batch, input_.policies)
         else:
             follow = self._engine.handle(input_, at)
+            input_ = _as_seen(input_, follow)
             batch.inputs.append(input_row(at, input_))
             if isinstance(input_, Answered):
                 batch.outcomes.append(outcome_row(at, input_))
         # Input by input: what the world reads on one topic keeps the order of arrival.
         if isinstance(input_, Happened) and self._nudge is not None:
-            seen = any(isinstance(e, EventSeen) and e.event.own for e in follow)
-            if not seen:
-                batch.messages.append(outbox_row(self._projection.event(input_.event)))
+            batch.messages.append(outbox_row(self._projection.event(input_.event)))
         if follow:
             self._fill(batch, follow)
             effects += follow
@@ -235,7 +241,9 @@ class Dispatcher:
         if deadline is not None and deadline <= at:
             self._take(at, Ticked(), batch, effects)
 
-    def _fill(self, batch: Batch, effects: list[Effect]) -> None:
+    def _fill(  # noqa: C901 - one case for each kind
+        self, batch: Batch, effects: list[Effect]
+    ) -> None:
         """Put what the effects leave behind into the batch."""
         now = self._clock.now()
         for effect in effects:
@@ -248,6 +256,10 @@ class Dispatcher:
                     batch.intents.append(intent_row(now, effect))
                 case RunChanged():
                     batch.runs.append(run_row(effect))
+                case EventSeen(event) if event.own:
+                    continue  # told where it came in
+                case EventSeen(event):
+                    batch.inputs.append(made_row(now, event))
                 case _:
                     pass
             if self._nudge is not None:
@@ -336,6 +348,15 @@ class Dispatcher:
         problem = await self._dumps.problem(effect.path)
         error = Refusal("Target", problem) if problem else None
         self.submit(Answered(effect.id, error=error))
+
+
+def _as_seen(input_: Input, follow: Sequence[Effect]) -> Input:
+    """The input as the engine saw it: an event may be our own doing."""
+    if isinstance(input_, Happened):
+        for effect in follow:
+            if isinstance(effect, EventSeen) and effect.event.own:
+                return Happened(effect.event)
+    return input_
 
 
 def _must_be_durable(batch: Batch) -> bool:

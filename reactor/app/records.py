@@ -5,6 +5,7 @@ import msgspec
 from reactor.adapters.journal import InputRow, IntentRow, OutboxRow, OutcomeRow, RunRow
 from reactor.app.projection import Outgoing
 from reactor.core.effect import Execute, RunChanged
+from reactor.core.event import Event
 from reactor.core.inputs import Answered, Connected, Disconnected, Happened, Input, Ticked
 
 
@@ -23,6 +24,11 @@ def input_row(at: float, input_: Input) -> InputRow:
             return InputRow(at, "", "tick", "", b"")
         case _:
             return InputRow(at, input_.guest, "guest", "", msgspec.json.encode(input_))
+
+
+def made_row(at: float, event: Event) -> InputRow:
+    """An event that the engine made itself: in the history, but no input of a replay."""
+    return InputRow(at, event.guest, "made", event.name, msgspec.json.encode(Happened(event)))
 
 
 def outcome_row(at: float, answer: Answered) -> OutcomeRow:

@@ -111,7 +111,7 @@ def _open(path: Path) -> "Reader":
 def _filter(guest: str | None, name: str | None) -> Callable[["HistoryRow"], bool]:
     def wanted(row: "HistoryRow") -> bool:
         return (
-            row.kind == "event"
+            row.kind in {"event", "made"}
             and (guest is None or fnmatchcase(row.guest, guest))
             and (name is None or fnmatchcase(row.name, name))
         )
@@ -167,6 +167,7 @@ def _show(rows: Iterable["HistoryRow"], output: Lines) -> None:
 def _show_line(row: "HistoryRow", screen: Screen) -> None:
     event = _event(row)
     data = "(its data cannot be read)" if event is None else to_json(event.data)
+    data += " (own)" if event is not None and event.own else ""
     at = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(row.at))
     at += f".{int(row.at % 1 * 1000):03}"
     screen.line((at, "dim"), "  ", (row.guest, "bold"), "  ", (row.name, "cyan"), "  ", data)
@@ -182,6 +183,8 @@ def _as_data(row: "HistoryRow") -> dict[str, object]:
         "name": row.name,
         "received": instant(row.at),
         "time": instant(event.time) if event else None,
+        "own": event.own if event else None,
+        "synthetic": event.synthetic if event else None,
         "data": event.data if event else None,
     }
 

@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from reactor.adapters.journal import InputRow
+from reactor.app.records import made_row
 from reactor.cli import events as verb
 from reactor.cli.exits import Exit
-from reactor.core.inputs import Happened
+from reactor.core.inputs import Connected, Facts, Happened
 from tests.cli.conftest import Call
 from tests.cli.journals import AT, event, row, write_events, write_rows
 
@@ -58,6 +59,8 @@ IO_ERROR = {
     "name": "BLOCK_IO_ERROR",
     "received": "2027-01-15T08:00:00.250000Z",
     "time": "2027-01-15T08:00:00Z",
+    "own": False,
+    "synthetic": False,
     "data": {"node-name": "disk0", "nospace": True},
 }
 
@@ -68,6 +71,19 @@ def test_json_lines_have_an_object_for_each_event(reactor: Call, journal: Path) 
     lines = [json.loads(line) for line in out.splitlines()]
     assert lines[1] == IO_ERROR
     assert [line["seq"] for line in lines] == [2, 3, 4, 5, 6]
+
+
+def test_own_events_and_those_that_reactor_made_are_there_too(reactor: Call, here: Path) -> None:
+    """What our commands caused says so; inputs that are no events are left out."""
+    path = here / "journal.db"
+    reset = event("RESET", own=True)
+    made = made_row(AT, event("REACTOR_MARK_SET"))
+    write_rows(path, [row(Connected("web-1", "epoch", Facts())), row(Happened(reset)), made])
+    _, out, _ = reactor("events", "--journal", path)
+    assert [line.split("  ")[2:] for line in out.splitlines()] == [
+        ["RESET", "{} (own)"],
+        ["REACTOR_MARK_SET", "{}"],
+    ]
 
 
 def test_json_is_a_list(reactor: Call, journal: Path) -> None:
