@@ -2,8 +2,6 @@
 
 from collections import deque
 
-import msgspec
-
 from reactor.core import scopes
 from reactor.core.admission import (
     Decision,
@@ -146,10 +144,8 @@ def wake(world: World, run: Run) -> None:
             try_start(world, run)
         case Phase.CHECKING:
             _check_conditions(world, run)
-        case Phase.RUNNING | Phase.HANDLING:
+        case Phase.RUNNING | Phase.HANDLING | Phase.ENDED:
             advance(world, run)
-        case Phase.ENDED:
-            pass
 
 
 def try_start(world: World, run: Run) -> None:
@@ -229,8 +225,8 @@ def give_back(world: World, run: Run) -> None:
     """A run that ends before its first step no longer counts for the limits."""
     state = world.state_of(run.policy)
     state.counts.remove(run.id, world.values_of(run.guest, run.key))
-    if state.rows.pop(run.id, None) is not None:
-        world.keep_ledger(None, run.id)
+    state.rows.pop(run.id, None)
+    world.keep_ledger(None, run.id)
 
 
 def _start(world: World, run: Run) -> None:
@@ -239,10 +235,9 @@ def _start(world: World, run: Run) -> None:
     run.started = world.now
     state.starts.add(run.key, world.now)
     run.nth = state.starts.within_hour(run.key, world.now)
-    row = state.rows.get(run.id)
-    if row is not None:
-        row = state.rows[run.id] = msgspec.structs.replace(row, started=world.now)
-        world.keep_ledger(row, run.id)
+    row = LedgerRow(run.id, run.policy, run.guest, run.key, run.admitted, started=world.now)
+    state.rows[run.id] = row
+    world.keep_ledger(row, run.id)
     if enforcement_of(world, policy) is Enforcement.AUDIT:
         for name, tree in policy.vars:
             run.vars[name] = scopes.render_leniently(world, run, tree)

@@ -40,7 +40,7 @@ def advance(world: World, run: Run) -> None:  # noqa: C901 - one case for each k
             case Jump(to):
                 run.cursor.pc = to
             case Skip(to, reason):
-                options = _options(program, run)
+                options = world.options_of(run)
                 world.trace(run, options.path, "skipped", reason)
                 _save(run, options, Saved(ok=False, error=reason))
                 run.cursor = Cursor(pc=to)
@@ -50,22 +50,20 @@ def advance(world: World, run: Run) -> None:  # noqa: C901 - one case for each k
                 _section_ended(world, run, outcome, reason)
 
 
-def _options(program: Program, run: Run) -> StepOptions:
-    options = program.steps[run.cursor.pc]
-    assert options is not None  # noqa: S101 - only Finish belongs to no step
-    return options
-
-
 def _deadline_passed(world: World, run: Run) -> bool:
     """Whether a deadline was due; it is acted upon then."""
     cursor = run.cursor
     if cursor.pending and not _given_up(world, run):
         return False
+    if cursor.answer is not None:
+        # What became of a command decides before any deadline does: else a lost
+        # reply would be a plain failure, which is tried again.
+        return False
     if run.deadline is not None and world.now >= run.deadline:
         _run_timed_out(world, run)
         return True
     if cursor.deadline is not None and world.now >= cursor.deadline:
-        options = _options(world.program_of(run), run)
+        options = world.options_of(run)
         limit = render_duration(options.timeout or 0)
         _step_failed(world, run, f"the step did not end within {limit}", unknown=False)
         return True
@@ -82,24 +80,21 @@ def _given_up(world: World, run: Run) -> bool:
     cursor.pending.clear()
     if cursor.sent:
         cursor.answer = Answered(cursor.sent, lost="no answer came within its deadline")
-        return False
     return True
 
 
 def _run_timed_out(world: World, run: Run) -> None:
-    program = world.program_of(run)
-    options = program.steps[run.cursor.pc]
-    path = options.path if options else run.section.value
+    options = world.options_of(run)
     abandon_step(world, run)
     if run.section is Section.STEPS:
-        reason = f"the run did not end within {render_duration(program.policy.timeout)}"
-        world.trace(run, path, "timed out", reason)
-        step = options.name if options and options.name else path
-        _conclude(world, run, Outcome.TIMED_OUT, reason, step)
+        limit = render_duration(world.program_of(run).policy.timeout)
+        reason = f"the run did not end within {limit}"
+        world.trace(run, options.path, "timed out", reason)
+        _conclude(world, run, Outcome.TIMED_OUT, reason, options.name or options.path)
     else:
         reason = "the handler did not end in its time"
-        world.trace(run, path, "timed out", reason)
-        _handler_failed(world, run, reason, path)
+        world.trace(run, options.path, "timed out", reason)
+        _handler_failed(world, run, reason, options.path)
 
 
 def _leave(world: World, run: Run, options: StepOptions) -> None:
@@ -127,11 +122,9 @@ def release(world: World, run: Run) -> None:
         return
     guest.hand = ""
     guest.own.holder_sent = False
-    while guest.line and not guest.hand:
-        waiting = guest.line.popleft()
-        if waiting in world.runs:
-            guest.hand = waiting
-            world.wakeups.append(waiting)
+    if guest.line:
+        guest.hand = guest.line.popleft()
+        world.wakeups.append(guest.hand)
 
 
 def abandon_step(world: World, run: Run) -> None:
@@ -146,7 +139,7 @@ def abandon_step(world: World, run: Run) -> None:
 
 def _step_failed(world: World, run: Run, reason: str, *, unknown: bool) -> None:
     program = world.program_of(run)
-    options = _options(program, run)
+    options = world.options_of(run)
     abandon_step(world, run)
     cursor = run.cursor
     enter_pc = _enter_of(program, cursor.pc)
@@ -186,7 +179,7 @@ def _enter_of(program: Program, pc: int) -> int:
 
 
 def _section_ended(world: World, run: Run, outcome: Outcome, reason: str) -> None:
-    options = _options(world.program_of(run), run)
+    options = world.options_of(run)
     world.trace(run, options.path, outcome.value, reason)
     abandon_step(world, run)
     if run.section is Section.STEPS:

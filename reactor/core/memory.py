@@ -40,14 +40,15 @@ def adopt_policies(world: World, index: Index) -> None:
 
 
 def forget_old(world: World) -> None:
-    """Forget what policies that are gone have counted, a day after it happened.
+    """Forget what ``on_limit`` said long ago, and what policies counted that are gone.
 
-    Not at once: a policy that comes back, mended, must not find its crash-loop
-    breaker closed again.
+    That a day after it happened, not at once: a policy that comes back, mended,
+    must not find its crash-loop breaker closed again.
     """
-    for name in [name for name in world.states if name not in world.index.policies]:
-        state = world.states[name]
+    for name, state in list(world.states.items()):
         forget_told(world, name, state)
+        if name in world.index.policies:
+            continue
         forget_rows(world, state, GONE_KEPT)
         if not (state.rows or state.told or state.open):
             del world.states[name]
@@ -99,9 +100,9 @@ def restore(world: World, rows: Iterable[Keep], revisions: Mapping[str, Policy])
     for name, command in sorted(found.commands, key=lambda item: item[1].at):
         world.count_command(name, command)
     world.forget_commands()
-    forget_old(world)
     for run in sorted(found.runs, key=lambda run: (run.admitted, len(run.id), run.id)):
         _restore_run(world, run, revisions)
+    forget_old(world)
 
 
 @dataclass(slots=True)

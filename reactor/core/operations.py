@@ -70,8 +70,6 @@ def perform(world: World, run: Run, op: Op) -> Flow:  # noqa: C901 - one case fo
 
 def _enter(world: World, run: Run, op: Enter) -> Flow:
     cursor, options = run.cursor, op.options
-    if cursor.entered is not None:
-        return NEXT
     if cursor.pause is not None and world.now < cursor.pause:
         cursor.wake = cursor.pause
         return BLOCK
@@ -82,7 +80,6 @@ def _enter(world: World, run: Run, op: Enter) -> Flow:
         answer = scopes.holds(world, run, options.condition)
         if not answer.truth:
             return Skip(op.end + 1, f"`if` is false: {answer.reason}")
-    cursor.entered = world.now
     if options.timeout is not None:
         cursor.deadline = world.now + options.timeout
     world.trace(run, options.path, "begun", op.verb, {"attempt": cursor.attempt})
@@ -99,7 +96,10 @@ def _take_hand(world: World, run: Run) -> Flow:
     if run.id not in guest.line:
         guest.line.append(run.id)
         world.trace(
-            run, _path(world, run), "waiting", f"run {guest.hand} has its hand on the guest"
+            run,
+            world.options_of(run).path,
+            "waiting",
+            f"run {guest.hand} has its hand on the guest",
         )
     return BLOCK
 
@@ -121,7 +121,7 @@ def _guard(world: World, run: Run, op: Guard) -> Flow:
             guest.watchers.pop(run.id, None)
             return NEXT
         case Answer.DONE:
-            world.trace(run, _path(world, run), "nothing to do", ruling.reason)
+            world.trace(run, world.options_of(run).path, "nothing to do", ruling.reason)
             return Jump(op.end)
         case Answer.REFUSE:
             return Failed(f"refused: {ruling.reason}")
@@ -139,7 +139,7 @@ def _guard_waits(world: World, run: Run, reason: str) -> Flow:
     cursor = run.cursor
     if cursor.limit is None:
         cursor.limit = world.now + GUARD_LIMIT
-        world.trace(run, _path(world, run), "waiting", reason)
+        world.trace(run, world.options_of(run).path, "waiting", reason)
     elif world.now >= cursor.limit:
         return Failed(f"waited {render_duration(GUARD_LIMIT)} in vain: {reason}")
     return _watch(world, run)
@@ -266,11 +266,6 @@ def _sleep(world: World, run: Run, seconds: float) -> Flow:
         return BLOCK
     cursor.limit = None
     return NEXT
-
-
-def _path(world: World, run: Run) -> str:
-    options = world.program_of(run).steps[run.cursor.pc]
-    return options.path if options else run.section.value
 
 
 __all__ = ["judge", "listen", "perform"]

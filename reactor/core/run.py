@@ -71,7 +71,6 @@ class Cursor(msgspec.Struct, omit_defaults=True):
 
     pc: int = 0
     attempt: int = 1
-    entered: float | None = None
     deadline: float | None = None
     limit: float | None = None
     wake: float | None = None

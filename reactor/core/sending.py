@@ -179,7 +179,9 @@ def _wait_for_slot(world: World, run: Run, limit: Limit) -> Flow:
     cursor = run.cursor
     if not cursor.waited:
         cursor.waited = True
-        world.trace(run, _path(world, run), "waiting", f"the settings' limit is {limit.text}")
+        world.trace(
+            run, world.options_of(run).path, "waiting", f"the settings' limit is {limit.text}"
+        )
     cursor.wake = world.now + BUSY_PAUSE
     world.touch(run)
     return BLOCK
@@ -199,18 +201,9 @@ def _at_once(world: World, run: Run, kind: str, scope: LimitScope) -> int:
 
 def at_commands(world: World, run: Run) -> set[str]:
     """Which limited commands the run's present step has sent: reset, dump, destroy."""
-    program, cursor = world.program_of(run), run.cursor
-    options = program.steps[cursor.pc]
-    if options is None:
-        return set()
-    kinds = set()
-    for pc in range(cursor.pc, -1, -1):
-        op = program.ops[pc]
-        if isinstance(op, Enter):
-            break
-        if isinstance(op, Send) and (pc < cursor.pc or cursor.sent):
-            kinds.add(catalog.limited_as(op.command) or "")
-    return kinds
+    cursor = run.cursor
+    begun = world.program_of(run).ops[_first_op(world, run) : cursor.pc + bool(cursor.sent)]
+    return {catalog.limited_as(op.command) or "" for op in begun if isinstance(op, Send)}
 
 
 def _note_own(world: World, run: Run, command: str, arguments: Mapping[str, object]) -> None:
@@ -250,12 +243,12 @@ def _answered(world: World, run: Run, op: Send, answer: Answered) -> Flow:
         world.guest_of(run).watchers[run.id] = None
         cursor.pause = world.now + BUSY_PAUSE
         why = answer.unsent or answer.lost
-        world.trace(run, _path(world, run), "again", f"{op.command}: {why}")
+        world.trace(run, world.options_of(run).path, "again", f"{op.command}: {why}")
         return Jump(_first_op(world, run))
     if answer.lost:
         return Failed(f"{op.command}: outcome unknown, it was sent and {answer.lost}", unknown=True)
     cursor.result = answer.result
-    world.trace(run, _path(world, run), "answered", op.command)
+    world.trace(run, world.options_of(run).path, "answered", op.command)
     return NEXT
 
 
@@ -285,8 +278,3 @@ def _first_op(world: World, run: Run) -> int:
     while not isinstance(ops[pc], Enter):
         pc -= 1
     return pc + 1
-
-
-def _path(world: World, run: Run) -> str:
-    options = world.program_of(run).steps[run.cursor.pc]
-    return options.path if options else run.section.value

@@ -26,7 +26,7 @@ from reactor.core.event import Event
 from reactor.core.guest import Guest
 from reactor.core.marks import Mark, MarkBook
 from reactor.core.matching import Index, Selection
-from reactor.core.policy import LimitScope, Policy
+from reactor.core.policy import LimitScope, Policy, StepOptions
 from reactor.core.program import Program, compile_program
 from reactor.core.run import Role, Run
 from reactor.core.timers import Timers
@@ -142,6 +142,12 @@ class World:
     def program_of(self, run: Run) -> Program:
         """The program of the revision that started the run."""
         return self.programs[run.revision]
+
+    def options_of(self, run: Run) -> StepOptions:
+        """The options of the step at which the run stands."""
+        options = self.program_of(run).steps[run.cursor.pc]
+        assert options is not None  # noqa: S101 - no run ever stops at the end of a section
+        return options
 
     def add_program(self, policy: Policy) -> Program:
         """The policy's program, compiled once per revision."""

@@ -66,6 +66,8 @@ class SimGuest:
     dump: str = "none"
     dump_takes: float = 1.0
     dump_error: str = ""
+    migration: str = ""
+    stays_in_save_vm: bool = False
     kind: str = "vm"
     epoch: str = "1-1"
     silent: set[str] = field(default_factory=set)
@@ -112,7 +114,7 @@ class SimGuest:
         return {"status": self.dump, "completed": 0, "total": 0}
 
     def _query_migrate(self, _host: "Host", _arguments: Mapping[str, object]) -> object:
-        return {}
+        return {"status": self.migration} if self.migration else {}
 
     def _dump_guest_memory(self, host: "Host", arguments: Mapping[str, object]) -> object:
         if self.dump == "active":
@@ -132,7 +134,7 @@ class SimGuest:
         if self.dump_error:
             data["error"] = self.dump_error
         host.event(self.name, "DUMP_COMPLETED", data)
-        if self.status == "save-vm":
+        if self.status == "save-vm" and not self.stays_in_save_vm:
             self.status = back
             host.event(self.name, "RESUME", {})
 
