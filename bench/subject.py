@@ -56,7 +56,7 @@ class Subject:
             nudge=None,
         )
         self._guests = Guests(self._dispatcher.submit, self._clock.now, {})
-        self.execute = self._guests.monitors.execute
+        self.send = self._guests.monitors.send
 
     async def live(self, documents: Sequence[str]) -> None:
         """Serve until the bench says ``End``."""

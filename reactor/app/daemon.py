@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import random
 import signal
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import msgspec
 import structlog
@@ -54,6 +54,8 @@ class Daemon:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
+        self._stop = asyncio.Event()
+        self._reload = asyncio.Event()
         self._config = config = settings.engine_config()
         options = settings.mqtt_options()
         prefix = options.prefix if options else "reactor"
@@ -67,7 +69,7 @@ class Daemon:
                 options,
                 OutboxPort(self.journal.outbox),
                 announce=self._announce,
-                listener=_BrokerLog(),
+                listener=_BrokerLog(self._stop.is_set),
                 now=self.clock.now,
                 rng=random.Random(),  # noqa: S311 - jitter
             )
@@ -82,19 +84,12 @@ class Daemon:
         )
         self.rules = Rules(settings.rules, self._adopt)
         self.ready = asyncio.Event()
-        self._stop = asyncio.Event()
-        self._reload = asyncio.Event()
 
-    async def execute(
-        self,
-        guest: str,
-        command: str,
-        arguments: Mapping[str, object],
-        *,
-        timeout: float,  # noqa: ASYNC109 - the reply's own deadline
-    ) -> object:
+    def send(
+        self, guest: str, command: str, arguments: Mapping[str, object], *, timeout: float
+    ) -> asyncio.Future[object]:
         """Send a command to a guest's monitor."""
-        return await self.guests.monitors.execute(guest, command, arguments, timeout=timeout)
+        return self.guests.monitors.send(guest, command, arguments, timeout=timeout)
 
     def _adopt(self, policies: Sequence[Policy]) -> None:
         warn_of(policies, self._config)
@@ -228,11 +223,17 @@ class Daemon:
 class _BrokerLog:
     """Tells the operator how the link to the broker is."""
 
+    def __init__(self, is_stopping: Callable[[], bool]) -> None:
+        self._is_stopping = is_stopping
+
     def on_connected(self) -> None:
         log.info("broker connected")
 
     def on_disconnected(self) -> None:
-        log.warning("broker disconnected: messages wait in the outbox")
+        if self._is_stopping():
+            log.info("broker disconnected")
+        else:
+            log.warning("broker disconnected: messages wait in the outbox")
 
     def on_trouble(self, error: BrokerError) -> None:
         log.warning("broker trouble", place=str(error.place), problem=error.problem, fix=error.fix)

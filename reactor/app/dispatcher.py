@@ -4,10 +4,10 @@ Nothing acts before the input that caused it, and its own intent, are durable.
 """
 
 import asyncio
-import contextlib
 import hashlib
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
 from typing import Protocol
 
 import msgspec
@@ -58,15 +58,16 @@ log = structlog.get_logger("reactor")
 class Commands(Protocol):
     """Who sends QMP commands."""
 
-    async def execute(
-        self,
-        guest: str,
-        command: str,
-        arguments: Mapping[str, object],
-        *,
-        timeout: float,  # noqa: ASYNC109 - the reply's own deadline
-    ) -> object:
-        """The command's return value."""
+    def send(
+        self, guest: str, command: str, arguments: Mapping[str, object], *, timeout: float
+    ) -> asyncio.Future[object]:
+        """The future of the command's return value; the command is on its way.
+
+        It gets GuestError or LostReply when there is none.
+
+        Raises:
+            ReactorError: the command certainly was not sent.
+        """
         ...
 
 
@@ -118,6 +119,9 @@ class Dispatcher:
         self._wake = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
         self._in_flight: set[str] = set()
+        self._given_up = False
+        self._alarm: asyncio.TimerHandle | None = None
+        self._alarm_at: float | None = None
         self.dropped = 0
         self._dropping = 0
         self.journal_trouble = ""
@@ -198,6 +202,11 @@ class Dispatcher:
 
     async def abandon(self) -> None:
         """Give up what is still in flight: it will be found in doubt."""
+        self._given_up = True
+        self._in_flight.clear()
+        self._wake.set()
+        if self._alarm is not None:
+            self._alarm.cancel()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -210,11 +219,25 @@ class Dispatcher:
         self._wake.clear()
         if self.stopping and not self._in_flight:
             return
+        self._set_alarm()
+        await self._wake.wait()
+
+    def _set_alarm(self) -> None:
+        """Let the loop wake at the engine's next deadline; mostly it is set already."""
         deadline = self._engine.next_deadline()
-        timeout = None if deadline is None else max(0.0, deadline - self._clock.now())
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(timeout):
-                await self._wake.wait()
+        if deadline == self._alarm_at:
+            return
+        if self._alarm is not None:
+            self._alarm.cancel()
+            self._alarm = None
+        self._alarm_at = deadline
+        if deadline is not None:
+            delay = max(0.0, deadline - self._clock.now())
+            self._alarm = asyncio.get_running_loop().call_later(delay, self._ring)
+
+    def _ring(self) -> None:
+        self._alarm, self._alarm_at = None, None
+        self._wake.set()
 
     def _take(
         self, at: float, input_: Input | Adoption, batch: Batch, effects: list[Effect]
@@ -287,7 +310,7 @@ class Dispatcher:
     def _act(self, effect: Effect) -> None:  # noqa: C901 - one case for each kind
         match effect:
             case Execute():
-                self._start(self._execute(effect))
+                self._execute(effect)
             case AskPath():
                 self._start(self._ask_path(effect))
             case Discard(path):
@@ -315,34 +338,44 @@ class Dispatcher:
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("internal error", error=repr(error))
 
-    async def _execute(self, effect: Execute) -> None:
+    def _execute(self, effect: Execute) -> None:
         if self.stopping:
             # A question without an answer is asked again at the next start; a
             # command is certain not to have been sent.
             if effect.changes:
                 self.submit(Answered(effect.id, unsent="the daemon is stopping"))
             return
-        if effect.changes:
-            self._in_flight.add(effect.id)
-        try:
-            self.submit(await self._outcome_of(effect))
-        finally:
-            self._in_flight.discard(effect.id)
-            self._wake.set()
-
-    async def _outcome_of(self, effect: Execute) -> Answered:
         timeout = max(0.05, effect.deadline - self._clock.now())
         try:
-            result = await self._commands.execute(
+            reply = self._commands.send(
                 effect.guest, effect.command, effect.arguments, timeout=timeout
             )
-        except GuestError as error:
-            return Answered(effect.id, error=Refusal(error.error_class, error.description))
-        except LostReply as error:
-            return Answered(effect.id, lost=error.problem)
         except ReactorError as error:
-            return Answered(effect.id, unsent=error.problem)
-        return Answered(effect.id, result=result)
+            self.submit(Answered(effect.id, unsent=error.problem))
+            return
+        if effect.changes:
+            self._in_flight.add(effect.id)
+        reply.add_done_callback(partial(self._replied, effect.id))
+
+    def _replied(self, command: str, reply: asyncio.Future[object]) -> None:
+        self._in_flight.discard(command)
+        self._wake.set()
+        error = None if reply.cancelled() else reply.exception()
+        if reply.cancelled() or self._given_up:
+            return
+        match error:
+            case None:
+                self.submit(Answered(command, result=reply.result()))
+            case GuestError():
+                refusal = Refusal(error.error_class, error.description)
+                self.submit(Answered(command, error=refusal))
+            case LostReply():
+                self.submit(Answered(command, lost=error.problem))
+            case ReactorError():
+                self.submit(Answered(command, unsent=error.problem))
+            case _:
+                log.error("internal error", error=repr(error))
+                self.submit(Answered(command, lost="reactor itself failed: see its log"))
 
     async def _ask_path(self, effect: AskPath) -> None:
         problem = await self._dumps.problem(effect.path)
