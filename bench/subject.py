@@ -19,10 +19,11 @@ from bench.talk import End, Reply, Request, Spent, Watch, paths, say
 from reactor import __version__
 from reactor.adapters.journal import Batch, InputRow, Journal
 from reactor.app.clock import Clock
-from reactor.app.dispatcher import Dispatcher, JournalPort
+from reactor.app.dispatcher import Dispatcher
 from reactor.app.dumps import Dumps
 from reactor.app.guests import Guests
 from reactor.app.logs import set_up_logs
+from reactor.app.ports import JournalPort
 from reactor.app.projection import Projection
 from reactor.core.config import EngineConfig
 from reactor.core.engine import Engine

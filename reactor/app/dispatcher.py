@@ -6,16 +6,16 @@ Nothing acts before the input that caused it, and its own intent, are durable.
 import asyncio
 import hashlib
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
-from typing import Protocol
 
 import msgspec
 import structlog
 
-from reactor.adapters.journal import Batch, InputRow
+from reactor.adapters.journal import Batch
 from reactor.app.clock import Clock
 from reactor.app.dumps import Dumps
+from reactor.app.ports import Commands, JournalPort
 from reactor.app.projection import Projection
 from reactor.app.records import (
     input_row,
@@ -53,34 +53,6 @@ BATCH_MAX = 1000
 RETRY_JOURNAL_S = 1.0
 
 log = structlog.get_logger("reactor")
-
-
-class Commands(Protocol):
-    """Who sends QMP commands."""
-
-    def send(
-        self, guest: str, command: str, arguments: Mapping[str, object], *, timeout: float
-    ) -> asyncio.Future[object]:
-        """The future of the command's return value; the command is on its way.
-
-        It gets GuestError or LostReply when there is none.
-
-        Raises:
-            ReactorError: the command certainly was not sent.
-        """
-        ...
-
-
-class JournalPort(Protocol):
-    """Where inputs and intents become durable."""
-
-    async def commit(self, batch: Batch) -> None:
-        """Return when the batch is on disk."""
-        ...
-
-    def lazily(self, rows: list[InputRow]) -> None:
-        """Write these some time soon."""
-        ...
 
 
 class Adoption(msgspec.Struct, frozen=True):
