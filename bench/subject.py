@@ -9,6 +9,7 @@ import asyncio
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import uvloop
 
@@ -23,10 +24,12 @@ from reactor.app.dispatcher import Dispatcher
 from reactor.app.dumps import Dumps
 from reactor.app.guests import Guests
 from reactor.app.logs import set_up_logs
-from reactor.app.ports import JournalPort
 from reactor.app.projection import Projection
 from reactor.core.config import EngineConfig
 from reactor.core.engine import Engine
+
+if TYPE_CHECKING:
+    from reactor.app.ports import JournalPort
 
 
 class NoJournal:
