@@ -295,8 +295,6 @@ def _next_turn(world: World, run: Run) -> None:
             world.wakeups.append(line[0])
         else:
             del state.open[run.key]
-    if run.id in state.slot_line:
-        state.slot_line.remove(run.id)
     if state.slots.pop(run.id, None) is not None:
         _wake_first(world, state)
 

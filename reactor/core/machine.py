@@ -128,10 +128,8 @@ def release(world: World, run: Run) -> None:
 
 
 def abandon_step(world: World, run: Run) -> None:
-    """Leave a step that did not end well: what it holds and what it asked."""
+    """Leave a step that did not end well: what it holds and what it heard."""
     cursor = run.cursor
-    for effect in cursor.pending:
-        world.asked.pop(effect, None)
     pc, attempt = cursor.pc, cursor.attempt
     release(world, run)
     run.cursor = Cursor(pc=pc, attempt=attempt)

@@ -3,7 +3,7 @@
 import pytest
 
 from reactor.core.config import EngineConfig
-from reactor.core.effect import AskPath, Discard
+from reactor.core.effect import AskPath, Discard, Execute
 from tests.core.simulation import Host, document
 
 
@@ -140,3 +140,22 @@ def test_a_question_about_a_path_that_nobody_answers_is_asked_again() -> None:
     _go(host)
     assert _asked(host) == ["/var/crash/x"] * 2
     assert host.outcomes() == ["succeeded"]
+
+
+@pytest.mark.parametrize(
+    ("detach", "seconds"),
+    [
+        pytest.param("detach: true, ", 60, id="detached: the answer comes at once"),
+        pytest.param("", 3600, id="not detached: the answer comes when it is over"),
+    ],
+)
+def test_how_long_the_answer_may_take(detach: str, seconds: float) -> None:
+    """A dump that is not detached has as long as its step and its run."""
+    step = f"{{qmp: dump-guest-memory, args: {{{detach}protocol: 'file:/var/crash/x'}}}}"
+    host = _go(Host([document("p", f"[{step}]")]).connect())
+    ((at, sent),) = [
+        (at, e)
+        for at, e in host.effects
+        if isinstance(e, Execute) and e.command == "dump-guest-memory"
+    ]
+    assert sent.deadline - at == pytest.approx(seconds, abs=0.01)
