@@ -14,6 +14,7 @@ import structlog
 
 from reactor.adapters.journal import Batch
 from reactor.app.clock import Clock
+from reactor.app.depth import cut, is_too_deep
 from reactor.app.dumps import Dumps
 from reactor.app.ports import Commands, JournalPort
 from reactor.app.projection import Projection
@@ -337,7 +338,9 @@ class Dispatcher:
             return
         match error:
             case None:
-                self.submit(Answered(command, result=reply.result()))
+                result = reply.result()
+                shown = cut(result) if is_too_deep(result) else result
+                self.submit(Answered(command, result=shown))
             case GuestError():
                 refusal = Refusal(error.error_class, error.description)
                 self.submit(Answered(command, error=refusal))

@@ -8,6 +8,7 @@ import structlog
 
 from reactor.adapters.qmp import Monitors
 from reactor.adapters.qmp.survey import Found
+from reactor.app.depth import cut, is_too_deep
 from reactor.core.event import Event
 from reactor.core.inputs import (
     Connected,
@@ -111,6 +112,9 @@ class Guests:
 
     def on_event(self, guest: str, name: str, data: dict[str, object], qemu_time: float) -> None:
         """QEMU sent an event."""
+        if is_too_deep(data):
+            log.warning("event cut", guest=guest, event_name=name, reason="its data has no end")
+            data = {member: cut(value) for member, value in data.items()}
         self._submit(Happened(Event(name, guest, data, qemu_time, self._now())))
 
     def on_trouble(self, guest: str, error: ReactorError) -> None:

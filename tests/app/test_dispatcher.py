@@ -13,6 +13,7 @@ from structlog.testing import capture_logs
 from reactor.adapters.journal import Batch, InputRow, IntentRow, OutcomeRow
 from reactor.app import dispatcher as module
 from reactor.app.clock import Clock
+from reactor.app.depth import DEPTH_MAX
 from reactor.app.dispatcher import Dispatcher
 from reactor.app.dumps import Dumps
 from reactor.app.projection import Projection
@@ -616,6 +617,26 @@ async def test_an_error_of_ours_in_a_task_is_logged_and_ends_nothing(desk: Open)
             "error": "ZeroDivisionError('ours')",
         }
     ]
+
+
+@pytest.mark.parametrize(
+    ("levels", "is_cut"), [(DEPTH_MAX, False), (DEPTH_MAX + 1, True), (900, True)]
+)
+async def test_a_reply_without_end_is_cut(desk: Open, levels: int, is_cut: bool) -> None:
+    """The run has it, and the journal can hold it."""
+    reply: object = []
+    for _ in range(levels - 1):
+        reply = [reply]
+    host = await desk(STOP).start()
+    host.guests.answers["stop"] = reply
+    host.event()
+    await host.rest()
+    (run,) = [row for row in host.paper.inputs if row.kind == "answered" and b"result" in row.body][
+        -1:
+    ]
+    depth = run.body.count(b"[")
+    assert depth == min(levels, DEPTH_MAX)
+    assert (b"null" in run.body) is is_cut
 
 
 async def test_a_dumps_folder_is_asked_and_cleaned(desk: Open, tmp_path: Path) -> None:

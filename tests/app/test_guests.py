@@ -10,6 +10,7 @@ from structlog.testing import capture_logs
 
 from reactor.adapters.qmp.survey import Found
 from reactor.app import guests as module
+from reactor.app.depth import DEPTH_MAX, is_too_deep
 from reactor.app.guests import Guests
 from reactor.core.event import Event
 from reactor.core.inputs import (
@@ -186,6 +187,30 @@ async def test_trouble_is_told_with_place_problem_and_fix(guests: Guests) -> Non
             "fix": "create it",
         },
     ]
+
+
+async def test_data_without_end_is_cut(guests: Guests, told: Told) -> None:
+    """At the hundredth level, and it is said; the event itself counts."""
+    deep: dict[str, object] = {}
+    for _ in range(500):
+        deep = {"a": [deep]}
+    with capture_logs() as lines:
+        guests.on_event("web-1", "STOP", deep, 1.0)
+        guests.on_event("web-1", "STOP", {"a": {"b": [{}]}}, 1.0)
+    assert lines == [
+        {
+            "event": "event cut",
+            "log_level": "warning",
+            "guest": "web-1",
+            "event_name": "STOP",
+            "reason": "its data has no end",
+        }
+    ]
+    first, second = told.inputs
+    assert isinstance(first, Happened)
+    assert not is_too_deep(first.event.data, DEPTH_MAX + 1)
+    assert is_too_deep(first.event.data, DEPTH_MAX - 1)
+    assert second == Happened(Event("STOP", "web-1", {"a": {"b": [{}]}}, 1.0, NOW))
 
 
 # --------------------------------------------------------------- discovery
