@@ -135,6 +135,7 @@ class Guests:
         self.sent: list[tuple[str, str]] = []
         self.gate = asyncio.Event()
         self.gate.set()
+        self.at_once = True
         self._story = story
 
     def send(
@@ -143,6 +144,8 @@ class Guests:
         """The future of the reply."""
         assert timeout > 0
         assert isinstance(arguments, Mapping)
+        if isinstance(answer := self.answers.get(command), MonitorError) and self.at_once:
+            raise answer
         return asyncio.ensure_future(self._reply(guest, command))
 
     async def _reply(self, guest: str, command: str) -> object:
@@ -586,9 +589,13 @@ async def test_what_became_of_a_command(
     assert error in failed.replace("system_powerdown", "stop")
 
 
-async def test_a_command_that_was_certainly_not_sent_is_sent_again(desk: Open) -> None:
+@pytest.mark.parametrize("at_once", [True, False], ids=["at once", "later"])
+async def test_a_command_that_was_certainly_not_sent_is_sent_again(
+    desk: Open, at_once: bool
+) -> None:
     """The run goes on when the monitor is back."""
     host = await desk(STOP).start()
+    host.guests.at_once = at_once
     host.guests.answers["stop"] = MonitorError("guest web-1", "it is not connected", "wait")
     host.event()
     await host.until("it was tried", lambda: bool(host.paper.outcomes))
@@ -626,7 +633,7 @@ async def test_a_reply_without_end_is_cut(desk: Open, levels: int, is_cut: bool)
     """The run has it, and the journal can hold it."""
     reply: object = []
     for _ in range(levels - 1):
-        reply = [reply]
+        reply = [1, reply]
     host = await desk(STOP).start()
     host.guests.answers["stop"] = reply
     host.event()
@@ -637,6 +644,34 @@ async def test_a_reply_without_end_is_cut(desk: Open, levels: int, is_cut: bool)
     depth = run.body.count(b"[")
     assert depth == min(levels, DEPTH_MAX)
     assert (b"null" in run.body) is is_cut
+
+
+async def test_a_reply_that_is_text_is_handed_on(desk: Open) -> None:
+    """As it is."""
+    host = await desk(STOP.replace("qmp: stop", "qmp: query-name\n    save: n")).start()
+    host.guests.answers["query-name"] = "web"
+    host.event()
+    await host.rest()
+    assert any(b'"result":"web"' in row.body for row in host.paper.inputs)
+
+
+async def test_an_error_of_ours_in_the_dumps_folder_ends_nothing(
+    desk: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is logged, and the next event is handled as ever."""
+
+    async def fail(_dumps: Dumps, _path: str) -> str:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(Dumps, "problem", fail)
+    text = STOP.replace("  - qmp: stop\n", "  - guest: dump\n    to: d\n    format: elf\n")
+    host = await desk(text, MARK).start()
+    with capture_logs() as lines:
+        host.event()
+        await host.until("it is logged", lambda: any(x["event"] == "internal error" for x in lines))
+        host.event("BLOCK_IO_ERROR", number=1)
+        await host.until("it goes on", lambda: bool(host.paper.messages("/bad")))
+    assert [x["error"] for x in lines if x["event"] == "internal error"] == ["ZeroDivisionError()"]
 
 
 async def test_a_dumps_folder_is_asked_and_cleaned(desk: Open, tmp_path: Path) -> None:
