@@ -25,6 +25,11 @@ from reactor.core.reception import receive, refresh_status
 from reactor.core.run import Role
 from reactor.core.world import World
 
+_NOTHING: list[Effect] = []
+"""What most events lead to; nobody may change it."""
+
+_Rare = GuestKnown | GuestForgotten | Connected | Disconnected | Answered | Ticked
+
 
 class Engine:
     """Policies, guests and runs of one host; pure: time and identity are arguments.
@@ -50,7 +55,12 @@ class Engine:
         """
         world = self._world
         world.now = max(world.now, now)
-        self._take(input_)
+        if isinstance(input_, Happened):
+            receive(world, input_.event)
+            if not world.is_stirred():
+                return _NOTHING
+        else:
+            self._take(input_)
         return self._settle()
 
     def load(self, policies: Iterable[Policy], now: float) -> list[Effect]:
@@ -90,11 +100,9 @@ class Engine:
         """Why the latest refused matches of a policy did not become runs."""
         return list(self._world.near.get(policy, ()))
 
-    def _take(self, input_: Input) -> None:  # noqa: C901 - one case for each kind
+    def _take(self, input_: _Rare) -> None:
         world = self._world
         match input_:
-            case Happened(event):
-                receive(world, event)
             case GuestKnown():
                 connection.known(world, input_)
             case GuestForgotten():

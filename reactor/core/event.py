@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import msgspec
 
 
-class Event(msgspec.Struct, frozen=True, omit_defaults=True):
+class Event(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """One QMP event, or one of the engine's own (``REACTOR_*``).
 
     ``time`` is QEMU's own stamp and ``received`` the arrival, both seconds

@@ -130,11 +130,12 @@ _JOB_EVENTS = frozenset(
         "JOB_STATUS_CHANGE",
     }
 )
-_MAYBE_OWN = (
+MAYBE_OWN = (
     _STEP_EVENTS
     | _JOB_EVENTS
     | {"RESET", "SHUTDOWN", "DUMP_COMPLETED", "VSERPORT_CHANGE", "DEVICE_DELETED"}
 )
+"""The events that can be an effect of ours; all others never are."""
 
 
 def is_own(event: Event, guest: Guest, now: float) -> bool:
@@ -143,7 +144,7 @@ def is_own(event: Event, guest: Guest, now: float) -> bool:
     GUEST_PANICKED, WATCHDOG, BLOCK_IO_ERROR, QUORUM_* and the engine's own
     events never are: what they tell happened inside the guest or its disks.
     """
-    if event.name not in _MAYBE_OWN:
+    if event.name not in MAYBE_OWN:
         return False
     own = guest.own
     reset_age = None if own.reset_sent is None else now - own.reset_sent

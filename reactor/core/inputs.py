@@ -24,7 +24,7 @@ class Facts(msgspec.Struct, frozen=True, omit_defaults=True):
     dump: str = ""
 
 
-class Happened(msgspec.Struct, frozen=True, tag="event"):
+class Happened(msgspec.Struct, frozen=True, tag="event", gc=False):
     """An event arrived."""
 
     event: Event

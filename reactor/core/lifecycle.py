@@ -155,7 +155,7 @@ def try_start(world: World, run: Run) -> None:
     values = world.values_of(run.guest, run.key)
     if policy.mode is not Mode.SINGLE and state.open[run.key][0] != run.id:
         return
-    limit = _no_slot(world, run, state, policy)
+    limit = slot_refusal(policy, state, values)
     if limit is not None:
         if run.id not in state.slot_line:
             state.slot_line.append(run.id)
@@ -172,32 +172,17 @@ def try_start(world: World, run: Run) -> None:
     _check_conditions(world, run)
 
 
-def _no_slot(world: World, run: Run, state: PolicyState, policy: Policy) -> Limit | None:
-    """The ``N at once`` limit for which the run must wait, or None."""
-    limits = [limit for limit in policy.limits if limit.window is None]
-    full = slot_refusal(policy, state, world.values_of(run.guest, run.key))
-    if full is not None or not limits:
-        return full
-    # Who has waited longer goes first; who could not go now holds nobody up.
-    return limits[0] if _first_in_line(world, state, until=run.id) else None
-
-
 def _wake_first(world: World, state: PolicyState) -> None:
-    first = _first_in_line(world, state)
-    if first is not None:
-        world.wakeups.append(first.id)
+    """Let the run go that has waited longest; who could not go now holds nobody up.
 
-
-def _first_in_line(world: World, state: PolicyState, until: str = "") -> Run | None:
-    """The run that has waited longest among those whose slot is free now."""
+    One place that became free lets one run go, which then looks for the next.
+    """
     for run_id in state.slot_line:
-        if run_id == until:
-            return None
         run = world.runs[run_id]
         policy = world.program_of(run).policy
         if slot_refusal(policy, state, world.values_of(run.guest, run.key)) is None:
-            return run
-    return None
+            world.wakeups.append(run_id)
+            return
 
 
 def _check_conditions(world: World, run: Run) -> None:

@@ -19,6 +19,7 @@ PLANS_KEPT = 1024
 
 _GLOB = frozenset("*?[")
 _ABSENT = object()
+_LITERALS = frozenset({str, int, float, bool})
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -35,22 +36,46 @@ class Candidate:
     residue: Expression | None
 
 
+@dataclass(frozen=True, slots=True)
+class Table:
+    """The triggers of one event name that ask for one member first, by its value.
+
+    ``names`` are the spellings under which QEMU may send a member of the first
+    level; the whole ``path`` is looked up where none of them is there.
+    """
+
+    path: tuple[str, ...]
+    names: tuple[str, ...]
+    rows: dict[Literal, list[Candidate]]
+
+    def find(self, data: Mapping[str, object]) -> list[Candidate] | tuple[()]:
+        """Those whose value the event has, as far as Python's own equality tells."""
+        for name in self.names:
+            if name in data:
+                value = data[name]
+                break
+        else:
+            value = look_up(data, self.path)
+        return self.rows.get(value, ()) if value.__class__ in _LITERALS else ()  # type: ignore[call-overload]
+
+
 @dataclass(slots=True)
 class Plan:
-    """What to do with one event name for one selection of policies."""
+    """What to do with one event name for one selection of policies.
 
-    tables: list[tuple[tuple[str, ...], dict[Literal, list[Candidate]]]] = field(
-        default_factory=list
-    )
+    ``rest`` are the triggers without an equality: they are always candidates.
+    """
+
+    tables: list[Table] = field(default_factory=list)
     rest: list[Candidate] = field(default_factory=list)
 
     def candidates(self, event: Event) -> list[Candidate]:
         """The triggers whose equalities hold for this event, in no special order."""
-        found = [c for c in self.rest if _all_hold(c, event.data)]
-        for path, table in self.tables:
-            value = look_up(event.data, path)
-            if isinstance(value, str | int | float):
-                found += [c for c in table.get(value, ()) if _all_hold(c, event.data)]
+        found = self.rest.copy()
+        for table in self.tables:
+            for candidate in table.find(event.data):
+                if _all_hold(candidate, event.data):
+                    found.append(candidate)
         return found
 
 
@@ -99,7 +124,7 @@ class Selection:
                 tables.setdefault(path, {}).setdefault(literal, []).append(candidate)
             else:
                 plan.rest.append(candidate)
-        plan.tables = list(tables.items())
+        plan.tables = [Table(path, _spellings(path), rows) for path, rows in tables.items()]
         return plan
 
 
@@ -133,6 +158,13 @@ class Index:
 def named(name: str, patterns: Iterable[str]) -> bool:
     """Whether an event of this name is meant by any of these names or globs."""
     return any(name == pattern or fnmatchcase(name, pattern) for pattern in patterns)
+
+
+def _spellings(path: tuple[str, ...]) -> tuple[str, ...]:
+    """How QEMU may write a member of the first level; nothing for one further down."""
+    if len(path) > 1:
+        return ()
+    return tuple(dict.fromkeys((path[0], path[0].replace("_", "-"))))
 
 
 def look_up(data: Mapping[str, object], path: tuple[str, ...]) -> object:

@@ -7,7 +7,7 @@ from reactor.core.admission import Decision, Verdict
 from reactor.core.effect import EventSeen, Execute
 from reactor.core.event import Event
 from reactor.core.facts import QUERY_LIMIT
-from reactor.core.guest import BY_COMMAND, Guest, is_own
+from reactor.core.guest import BY_COMMAND, MAYBE_OWN, Guest, is_own
 from reactor.core.lifecycle import admit, refusal_trace
 from reactor.core.matching import Candidate
 from reactor.core.operations import listen
@@ -26,24 +26,31 @@ _MIGRATION_OVER = frozenset({"completed", "failed", "cancelled"})
 
 
 def receive(world: World, event: Event) -> None:
-    """Take in one event of a guest."""
+    """Take in one event of a guest; most find nobody, and cost a few look-ups."""
     guest = world.guests.get(event.guest)
     if guest is None:
         return
-    if is_own(event, guest, world.now):
+    name = event.name
+    if name in MAYBE_OWN and is_own(event, guest, world.now):
         event = msgspec.structs.replace(event, own=True)
         world.emit(EventSeen(event))
-    if event.name in _STATUS_EVENTS:
+    if name in _STATUS_EVENTS:
         _note(world, guest, event)
+    if guest.listeners:
+        _tell_listeners(world, guest, event)
+    if guest.watchers:
+        world.wakeups.extend(guest.watchers)
+    plan = world.selections[event.guest].plan(name)
+    if plan is not None and (candidates := plan.candidates(event)):
+        scope = scopes.LazyEventScope(world, event)
+        for candidate in candidates:
+            _offer(world, candidate, event, scope)
+
+
+def _tell_listeners(world: World, guest: Guest, event: Event) -> None:
     for run_id in tuple(guest.listeners):
         if listen(world, world.runs[run_id], event):
             world.wakeups.append(run_id)
-    world.wakeups.extend(guest.watchers)
-    plan = world.selections[guest.name].plan(event.name)
-    if plan is not None:
-        scope = scopes.LazyEventScope(world, event)
-        for candidate in plan.candidates(event):
-            _offer(world, candidate, event, scope)
 
 
 def _note(world: World, guest: Guest, event: Event) -> None:
