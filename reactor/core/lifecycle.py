@@ -17,7 +17,7 @@ from reactor.core.event import Event
 from reactor.core.facts import fresh_facts
 from reactor.core.machine import advance, end_run, fail_before_steps, handler_limit
 from reactor.core.matching import Candidate
-from reactor.core.policy import Enforcement, Limit, Mode, Policy
+from reactor.core.policy import Enforcement, Mode, Policy
 from reactor.core.program import Enter, Section
 from reactor.core.run import Cursor, Origin, Outcome, Phase, Role, Run
 from reactor.core.world import World

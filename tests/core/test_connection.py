@@ -383,11 +383,15 @@ def test_a_dump_of_long_ago_proves_nothing() -> None:
 
 
 def test_what_a_guest_is_kept_with_is_what_qemu_said_last() -> None:
-    """Not that its monitor was away: the next life compares with it."""
+    """Not that it gave no answer or that its monitor was away: the next life compares with it."""
     host = Host([]).connect()
     host.guests["web-1"].status = "paused"
     host.event("web-1", "STOP", {})
     host.run(1)
+    host.guests["web-1"].silent.add("query-status")
+    host.event("web-1", "RESUME", {})
+    host.run(20)
+    assert host.engine.world.guests["web-1"].status == "disconnected"
     host.disconnect("web-1")
     kept = [row.value for row in host.engine.snapshot() if row.kind == "guest"]
     assert kept[0] is not None

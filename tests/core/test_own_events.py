@@ -178,6 +178,22 @@ def test_our_dump_is_ours_over_a_restart_of_the_daemon() -> None:
     assert host.published() == []
 
 
+def test_a_dump_of_ours_that_ended_while_nobody_listened_is_over() -> None:
+    """query-dump says so at the reconnect; the next DUMP_COMPLETED is another's."""
+    host = _watched("  - {guest: dump, to: x, format: elf, timeout: 10s}\n", "DUMP_COMPLETED")
+    guest = host.guests["web-1"]
+    guest.status, guest.dump_takes = "paused", 30.0
+    _seen(host, 20)
+    host.disconnect("web-1")
+    guest.mute.add("DUMP_COMPLETED")
+    host.run(30)
+    host.connect()
+    guest.mute.clear()
+    host.event("web-1", "DUMP_COMPLETED", {"result": {"status": "completed"}}, after=0)
+    host.run(1)
+    assert [topic for topic, _ in host.published()] == ["DUMP_COMPLETED"]
+
+
 def test_a_dump_that_qemu_refused_was_never_ours() -> None:
     """The DUMP_COMPLETED that follows is another's."""
     host = _watched("  - {guest: dump, to: x, format: elf}\n", "DUMP_COMPLETED")

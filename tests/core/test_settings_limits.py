@@ -60,6 +60,19 @@ def test_a_limit_survives_a_restart_and_its_rows_do_not_stay_for_ever() -> None:
     assert [key for key in host.kept if key[0] == "command"] == []
 
 
+def test_restored_commands_are_in_the_order_of_their_times() -> None:
+    """A journal sorts its rows by key: run 10 comes before run 9 there."""
+    limit = Limit(3, 60.0, LimitScope.GUEST, "3 per 1m per guest")
+    host = _host(document("p", "[{guest: reset}]"), reset=(limit,))
+    for _ in range(8):
+        _go(host, 61)
+    for _ in range(3):
+        _go(host, 16)
+    host.restart()
+    assert _errors(_go(host, 13))[-1].startswith("refused: the settings' limit")
+    assert _errors(_go(host, 1))[-1] == ""
+
+
 def test_rows_of_limits_that_the_settings_no_longer_have_are_dropped() -> None:
     """At the next start."""
     host = _host(document("p", "[{guest: reset}]"), reset=(PER_HOUR,))
