@@ -3,8 +3,9 @@
 import asyncio
 import os
 import shutil
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -79,6 +80,12 @@ async def watch(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Watch]:
         assert not task.done()
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def some_looks() -> None:
+    """Let several looks at the files pass."""
+    for _ in range(30):
+        await asyncio.sleep(0.01)
 
 
 def names(policies: Sequence[Policy]) -> list[str]:
@@ -224,6 +231,8 @@ async def test_files_that_are_no_policies_cause_no_reload(
     watch(rules)
     for name in (".a.yaml.swp", "a.yaml~", "notes.txt", ".hidden.yaml", ".git/x.yaml"):
         (folder / name).write_text("x")
+    await some_looks()
+    assert adopted.sets == []
     (folder / "b.yaml").write_text(good("b"))
     await until("b is adopted", lambda: bool(adopted.sets))
     assert adopted.sets == [["a", "b"]]
@@ -278,17 +287,26 @@ async def test_a_folder_that_is_made_anew_is_followed(
 
 
 async def test_a_file_that_is_replaced_is_followed(
-    folder: Path, adopted: Adopted, watch: Watch
+    folder: Path, adopted: Adopted, watch: Watch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Editors write a new file and rename it, again and again."""
+    """Editors write a new file and rename it: each time the new one is watched."""
+    begun: list[tuple[Path, ...]] = []
+    awatch = watchfiles.awatch
+
+    def noted(*paths: Path, **options: Any) -> AsyncGenerator[object, None]:  # noqa: ANN401
+        begun.append(paths)
+        return awatch(*paths, **options)
+
+    monkeypatch.setattr(watchfiles, "awatch", noted)
     rules = Rules([folder / "a.yaml"], adopted)
     await rules.start()
     watch(rules)
-    for name in ("b", "c", "d"):
-        new = folder / "new"
-        new.write_text(good(name))
-        new.replace(folder / "a.yaml")
+    for count, name in enumerate(("b", "c", "d"), start=1):
+        await until("it is watched", lambda count=count: len(begun) == count)  # type: ignore[misc]
+        (folder / "new").write_text(good(name))
+        (folder / "new").replace(folder / "a.yaml")
         await until(f"{name} is adopted", lambda name=name: adopted.sets[-1:] == [[name]])  # type: ignore[misc]
+    assert set(begun) == {(folder / "a.yaml",)}
 
 
 async def test_a_system_that_gives_no_notice_is_no_matter(
@@ -313,6 +331,5 @@ async def test_no_rules_at_all_are_watched_in_peace(adopted: Adopted, watch: Wat
     rules = Rules([], adopted)
     assert await rules.start() == ()
     watch(rules)
-    for _ in range(10):
-        await asyncio.sleep(0.01)
+    await some_looks()
     assert adopted.sets == []
