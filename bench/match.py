@@ -104,11 +104,11 @@ def _floor(given: Feed) -> float:
     table = {kind.event: kind for kind in KINDS}
     found = 0
     gc.collect()
-    start = time.perf_counter()
+    start = time.process_time()
     for _, text in given.lines:
         if table.get(decode(text).event) is not None:
             found += 1
-    took = time.perf_counter() - start
+    took = time.process_time() - start
     if found != len(given.lines):
         raise Wrong(f"the floor found {found} of {len(given.lines)} events")
     return found / took
@@ -123,11 +123,11 @@ def reactor(fed: Fed, given: Feed) -> float:
     wires = fed.wires
     lines = [(wires[guest].data_received, text) for guest, text in given.lines]
     gc.collect()
-    start = time.perf_counter()
+    start = time.process_time()
     for number, (receive, text) in enumerate(lines):
         fed.at = number
         receive(text)
-    took = time.perf_counter() - start
+    took = time.process_time() - start
     _verify(fed.admitted(), given.hits)
     return len(lines) / took
 
