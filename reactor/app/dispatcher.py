@@ -161,6 +161,10 @@ class Dispatcher:
                 self._nudge()
         elif batch.inputs:
             self._journal.lazily(batch.inputs)
+        # Commands first: they must not wait for the lines that tell of them.
+        for effect in effects:
+            if isinstance(effect, Execute):
+                self._execute(effect)
         for effect in effects:
             self._act(effect)
 
@@ -282,8 +286,6 @@ class Dispatcher:
 
     def _act(self, effect: Effect) -> None:  # noqa: C901 - one case for each kind
         match effect:
-            case Execute():
-                self._execute(effect)
             case AskPath():
                 self._start(self._ask_path(effect))
             case Discard(path):
@@ -298,8 +300,8 @@ class Dispatcher:
                 log.info("mark set", guest=mark.guest, mark=mark.key, reason=mark.reason)
             case MarkCleared(mark):
                 log.info("mark cleared", guest=mark.guest, mark=mark.key)
-            case Keep() | Publish() | EventSeen() | GuestChanged():
-                pass  # durable already, and on their way
+            case Execute() | Keep() | Publish() | EventSeen() | GuestChanged():
+                pass  # durable or sent already
 
     def _start(self, work: Awaitable[None]) -> None:
         task = asyncio.ensure_future(work)

@@ -54,10 +54,11 @@ class Engine:
         counts as the latest one.
         """
         world = self._world
-        world.now = max(world.now, now)
+        if now > world.now:  # noqa: PLR1730 - max() would be the dearest call of the hot path
+            world.now = now
         if isinstance(input_, Happened):
             receive(world, input_.event)
-            if not world.is_stirred():
+            if not (world.effects or world.wakeups or world.changed_runs):
                 return _NOTHING
         else:
             self._take(input_)

@@ -19,7 +19,7 @@ PLANS_KEPT = 1024
 
 _GLOB = frozenset("*?[")
 _ABSENT = object()
-_LITERALS = frozenset({str, int, float, bool})
+_NOBODY: list["Candidate"] = []
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -40,23 +40,24 @@ class Candidate:
 class Table:
     """The triggers of one event name that ask for one member first, by its value.
 
-    ``names`` are the spellings under which QEMU may send a member of the first
-    level; the whole ``path`` is looked up where none of them is there.
+    ``first`` is that member as QEMU most likely spells it; where it is not
+    there, lies deeper, or ``rival`` is there too, the whole ``path`` is looked up.
     """
 
     path: tuple[str, ...]
-    names: tuple[str, ...]
-    rows: dict[Literal, list[Candidate]]
+    first: str
+    rival: str
+    rows: dict[object, list[Candidate]]
 
-    def find(self, data: Mapping[str, object]) -> list[Candidate] | tuple[()]:
+    def find(self, data: Mapping[str, object]) -> list[Candidate]:
         """Those whose value the event has, as far as Python's own equality tells."""
-        for name in self.names:
-            if name in data:
-                value = data[name]
-                break
-        else:
+        value = data.get(self.first, _ABSENT)
+        if value is _ABSENT or self.rival in data:
             value = look_up(data, self.path)
-        return self.rows.get(value, ()) if value.__class__ in _LITERALS else ()  # type: ignore[call-overload]
+        try:
+            return self.rows.get(value, _NOBODY)
+        except TypeError:  # a list or a map equals no literal, and has no hash
+            return _NOBODY
 
 
 @dataclass(slots=True)
@@ -71,24 +72,23 @@ class Plan:
 
     def candidates(self, event: Event) -> list[Candidate]:
         """The triggers whose equalities hold for this event, in no special order."""
-        found = self.rest.copy()
+        found, data = self.rest, event.data
         for table in self.tables:
-            for candidate in table.find(event.data):
-                if _all_hold(candidate, event.data):
-                    found.append(candidate)
+            if rows := table.find(data):
+                found = found + [row for row in rows if _all_hold(row, data)]
         return found
 
 
 class Selection:
-    """The policies that select the same guests, with their plans by event name."""
+    """The policies that select the same guests; ``plans`` are those made so far, by name."""
 
-    __slots__ = ("_candidates", "_globs", "_names", "_plans", "policies")
+    __slots__ = ("_candidates", "_globs", "_names", "plans", "policies")
 
     def __init__(self, policies: Sequence[Policy]) -> None:
         self.policies = tuple(policies)
         self._names: dict[str, list[Candidate]] = {}
         self._globs: list[tuple[str, Candidate]] = []
-        self._plans: dict[str, Plan | None] = {}
+        self.plans: dict[str, Plan | None] = {}
         for policy in policies:
             for index, trigger in enumerate(policy.triggers):
                 self._add(_candidate(policy, index, trigger))
@@ -102,13 +102,12 @@ class Selection:
 
     def plan(self, name: str) -> Plan | None:
         """What to do with an event of this name; None when no trigger names it."""
-        try:
-            return self._plans[name]
-        except KeyError:
-            plan = self._make(name)
-            if len(self._plans) < PLANS_KEPT:
-                self._plans[name] = plan
-            return plan
+        if name in self.plans:
+            return self.plans[name]
+        plan = self._make(name)
+        if len(self.plans) < PLANS_KEPT:
+            self.plans[name] = plan
+        return plan
 
     def _make(self, name: str) -> Plan | None:
         named = list(self._names.get(name, ()))
@@ -116,7 +115,7 @@ class Selection:
         if not named:
             return None
         plan = Plan()
-        tables: dict[tuple[str, ...], dict[Literal, list[Candidate]]] = {}
+        tables: dict[tuple[str, ...], dict[object, list[Candidate]]] = {}
         # A trigger may name the event twice ("RESET" and "RES*"): it matches once.
         for candidate in dict.fromkeys(named):
             if candidate.checks:
@@ -124,7 +123,7 @@ class Selection:
                 tables.setdefault(path, {}).setdefault(literal, []).append(candidate)
             else:
                 plan.rest.append(candidate)
-        plan.tables = [Table(path, _spellings(path), rows) for path, rows in tables.items()]
+        plan.tables = [Table(path, *_spelling(path), rows) for path, rows in tables.items()]
         return plan
 
 
@@ -160,26 +159,33 @@ def named(name: str, patterns: Iterable[str]) -> bool:
     return any(name == pattern or fnmatchcase(name, pattern) for pattern in patterns)
 
 
-def _spellings(path: tuple[str, ...]) -> tuple[str, ...]:
-    """How QEMU may write a member of the first level; nothing for one further down."""
+_NO_NAME = "\0"
+"""A name that no QMP member has."""
+
+
+def _spelling(path: tuple[str, ...]) -> tuple[str, str]:
+    """How QEMU most likely writes a member, and the spelling that would win over it.
+
+    QMP's own names have hyphens; what lies deeper has no name of its own.
+    """
     if len(path) > 1:
-        return ()
-    return tuple(dict.fromkeys((path[0], path[0].replace("_", "-"))))
+        return _NO_NAME, _NO_NAME
+    hyphens = path[0].replace("_", "-")
+    return hyphens, path[0] if path[0] != hyphens else _NO_NAME
 
 
 def look_up(data: Mapping[str, object], path: tuple[str, ...]) -> object:
     """The member at a path of underscored names, or an object that equals nothing."""
     value: object = data
     for name in path:
-        if not isinstance(value, Mapping):
+        # Of QEMU's data every map is a dict, and that is known at once.
+        if value.__class__ is not dict and not isinstance(value, Mapping):
             return _ABSENT
-        value = _member(value, name)
+        value = value[name] if name in value else _member(value, name)
     return value
 
 
 def _member(data: Mapping[str, object], name: str) -> object:
-    if name in data:
-        return data[name]
     if "_" not in name:
         return _ABSENT
     hyphens = name.replace("_", "-")

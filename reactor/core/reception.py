@@ -40,7 +40,9 @@ def receive(world: World, event: Event) -> None:
         _tell_listeners(world, guest, event)
     if guest.watchers:
         world.wakeups.extend(guest.watchers)
-    plan = world.selections[event.guest].plan(name)
+    selection = world.selections[event.guest]
+    plans = selection.plans
+    plan = plans[name] if name in plans else selection.plan(name)
     if plan is not None and (candidates := plan.candidates(event)):
         scope = scopes.LazyEventScope(world, event)
         for candidate in candidates:

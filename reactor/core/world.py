@@ -88,10 +88,6 @@ class World:
     ended: list[str] = dataclasses.field(default_factory=list)
     wakeups: deque[str] = dataclasses.field(default_factory=deque)
 
-    def is_stirred(self) -> bool:
-        """Whether anything follows from the input at hand."""
-        return bool(self.effects or self.wakeups or self.changed_runs or self.derived or self.ended)
-
     def emit(self, effect: Effect) -> None:
         """Let an effect leave with the present input."""
         self.effects.append(effect)

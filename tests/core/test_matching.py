@@ -119,7 +119,7 @@ def test_a_hostile_monitor_cannot_fill_the_memory_with_names() -> None:
     selection = Selection([_policy("p", "{event: 'A*'}")])
     for number in range(PLANS_KEPT + 10):
         assert selection.plan(f"A{number}") is not None
-    assert len(selection._plans) == PLANS_KEPT  # noqa: SLF001 - its bound is what is tested
+    assert len(selection.plans) == PLANS_KEPT
 
 
 @given(
