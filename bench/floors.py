@@ -1,8 +1,8 @@
 """The least that the machine allows: a helper process without an engine.
 
-``epoll`` reacts to an event with a command in a bare loop. ``protocol`` only
-decodes events, in an `asyncio.Protocol` on uvloop. Both also time durable
-commits of SQLite.
+``epoll`` reacts to an event with a command in a bare loop, and times durable
+commits of SQLite. ``protocol`` only decodes events, in an `asyncio.Protocol`
+on uvloop.
 """
 
 import asyncio
@@ -53,20 +53,20 @@ decode = msgspec.json.Decoder(Message).decode
 encode = msgspec.json.Encoder().encode
 
 
-def commits(folder: str, count: int) -> Reply:
+def commits(asked: Commits) -> Reply:
     """Seconds of each durable commit of one row, as SQLite does it with synchronous FULL."""
-    file = f"{folder}/floor.db"
-    connection = sqlite3.connect(file, isolation_level=None)
+    connection = sqlite3.connect(f"{asked.folder}/floor.db", isolation_level=None)
     try:
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("CREATE TABLE IF NOT EXISTS history(body BLOB NOT NULL)")
-        return Reply([_commit(connection) for _ in range(count)])
+        return Reply([_commit(connection, asked.gap_s) for _ in range(asked.count)])
     finally:
         connection.close()
 
 
-def _commit(connection: sqlite3.Connection) -> float:
+def _commit(connection: sqlite3.Connection, gap_s: float) -> float:
+    time.sleep(gap_s)
     start = time.perf_counter()
     connection.execute("INSERT INTO history(body) VALUES (?)", (b"x" * 300,))
     return time.perf_counter() - start
@@ -109,8 +109,8 @@ class Epoll:
                     self._clients[client.fileno()] = client
                     self._poll.register(client, select.EPOLLIN)
                 return Reply()
-            case Commits(folder, count):
-                return commits(folder, count)
+            case Commits():
+                return commits(request)
             case End():
                 for client in self._clients.values():
                     client.close()
@@ -168,8 +168,6 @@ class Protocol:
             case Spent(events):
                 reply = await until(lambda: self.events >= events, f"event {events}")
                 return reply if reply.problem else Reply([spent_s(), float(self.events)])
-            case Commits(folder, count):
-                return commits(folder, count)
             case End():
                 return Reply()
             case _:

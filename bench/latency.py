@@ -27,7 +27,13 @@ TAIL = Line(
     "latency", "event to command, p99, {monitors} monitors, journal off", "us", LOOP_IS, target=2.0
 )
 MORE = Line("latency", "what reactor adds to the bare loop's p50", "us", LOOP_IS)
-ADDED = Line("latency", "what the journal adds to p50", "us", "one SQLite commit, FULL", target=3.0)
+ADDED = Line(
+    "latency",
+    "what the journal adds to p50",
+    "us",
+    "one SQLite commit, FULL, in the same rhythm",
+    target=3.0,
+)
 
 
 @dataclass(slots=True)
@@ -95,7 +101,7 @@ def _round(bench: Bench, scale: Scale, rounds: Rounds) -> None:
     ask, folder = bench.server.ask, bench.folder
     floor = ask(React(f"{folder}/floor", scale.latencies, GAP_S))
     plain = ask(React(f"{folder}/plain", scale.latencies, GAP_S))
-    commits = bench.floor.ask(Commits(folder, scale.commits))
+    commits = bench.floor.ask(Commits(folder, scale.commits, DURABLE_GAP_S))
     durable = ask(React(f"{folder}/durable", scale.commits, DURABLE_GAP_S))
     off, bare = _us(plain, 0.5), _us(floor, 0.5)
     rounds.median.append(Pair(off, bare))

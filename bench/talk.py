@@ -63,10 +63,14 @@ class Spent(msgspec.Struct, tag="spent", frozen=True):
 
 
 class Commits(msgspec.Struct, tag="commits", frozen=True):
-    """Time ``count`` durable commits of one row in an SQLite file of the folder."""
+    """Time ``count`` durable commits of one row in an SQLite file of the folder.
+
+    ``gap_s`` lies between two of them: a disk that was idle takes longer.
+    """
 
     folder: str
     count: int
+    gap_s: float
 
 
 class End(msgspec.Struct, tag="end", frozen=True):
