@@ -44,6 +44,10 @@ _NEEDS_ALLOW = (
     "xen-* x-* yank"
 ).split()
 
+_ALLOWED_ONLY = frozenset(
+    name for name in _CLASSES if any(fnmatchcase(name, pattern) for pattern in _NEEDS_ALLOW)
+)
+
 # Sent twice they leave what they leave when sent once. `cont` is not among them:
 # the guest may have panicked again in between, and would run on as a dead kernel.
 _IDEMPOTENT = frozenset(
@@ -93,9 +97,7 @@ def needs_allow(command: str, arguments: Mapping[str, object] | None = None) -> 
         uri = str((arguments or {}).get("uri", ""))
         channels = (arguments or {}).get("channels")
         return uri.startswith(("exec:", "file:")) or channels is not None
-    if not is_known(command):
-        return True
-    return any(fnmatchcase(command, pattern) for pattern in _NEEDS_ALLOW)
+    return not is_known(command) or command in _ALLOWED_ONLY
 
 
 def is_idempotent(command: str) -> bool:
