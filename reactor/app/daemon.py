@@ -18,7 +18,7 @@ from reactor.app.dispatcher import Dispatcher
 from reactor.app.dumps import Dumps
 from reactor.app.guests import Guests
 from reactor.app.outbox import OutboxPort
-from reactor.app.preflight import raise_file_limit, warn_of
+from reactor.app.preflight import raise_file_limit, warn_of, warn_of_nothing
 from reactor.app.projection import Projection
 from reactor.app.rules import Rules
 from reactor.app.settings import Settings
@@ -109,10 +109,13 @@ class Daemon:
         try:
             await self._serve()
         finally:
-            self._uninstall_signals()
             self.guests.close()
             await self.guests.monitors.close()
-            await self.journal.close()
+            try:
+                await self.journal.close()
+            finally:
+                # Last: a second signal (`timeout` sends two) must not cut the journal's end short.
+                self._uninstall_signals()
         log.info("stopped")
 
     async def _serve(self) -> None:
@@ -143,6 +146,7 @@ class Daemon:
         """Load the policies and restore what an earlier life kept."""
         policies = await self.rules.start()
         warn_of(policies, self._config)
+        warn_of_nothing(self._settings)
         now = self.clock.now()
         effects = self.engine.load(policies, now)
         rows = [Keep(*row) for row in await asyncio.to_thread(self.journal.reader.state)]
@@ -153,6 +157,8 @@ class Daemon:
         for guest in self.engine.world.guests:
             self.guests.expect(guest)
         log.info("policies loaded", policies=len(policies))
+        if runs := sum(row.kind == "run" and row.value is not None for row in rows):
+            log.info("open runs go on", runs=runs)
         return effects, policies
 
     async def _dispatch(self, effects: list[Effect], policies: Sequence[Policy]) -> None:

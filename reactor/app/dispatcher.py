@@ -275,7 +275,10 @@ class Dispatcher:
                     self.journal_trouble = error.problem
                     # No stack: the sentence says it all, and it may come every second.
                     log.error(  # noqa: TRY400
-                        "journal cannot be written", problem=error.problem, fix=error.fix
+                        "journal cannot be written",
+                        place=str(error.place),
+                        problem=error.problem,
+                        fix=error.fix,
                     )
                 await asyncio.sleep(RETRY_JOURNAL_S)
             else:

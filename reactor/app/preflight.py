@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 
 import structlog
 
+from reactor.app.settings import Settings
 from reactor.core.config import EngineConfig
 from reactor.core.policy import Policy, PublishStep, Step
 from reactor.policyfile.check import check_allowed
@@ -39,6 +40,20 @@ def warn_of(policies: Iterable[Policy], config: EngineConfig) -> None:
             "no broker configured: nobody hears what policies publish",
             policies=", ".join(sorted(speakers)),
             fix="name a broker in the settings (mqtt: {url: ...}) or with --mqtt",
+        )
+
+
+def warn_of_nothing(settings: Settings) -> None:
+    """Say when the settings name no guest, or no policy: the daemon would run in vain."""
+    if not settings.guests and not settings.discoveries:
+        log.warning(
+            "no guest is named: nothing is watched",
+            fix="write guests into the settings, or give --qmp",
+        )
+    if not settings.rules:
+        log.warning(
+            "no rules are named: events are journaled, and nothing reacts to them",
+            fix="write rules into the settings, or give --rules",
         )
 
 

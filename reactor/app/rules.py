@@ -54,7 +54,7 @@ class Rules:
             log.error(
                 "rules not reloaded: the old ones stay in force",
                 errors=len(errors),
-                first=str(errors[0]),
+                first=str(errors[0].place),
             )
             return False
         log.info("rules reloaded", policies=len(loaded.policies))

@@ -20,7 +20,12 @@ if TYPE_CHECKING:
 
 Paths = Annotated[
     list[Path] | None,
-    typer.Argument(metavar="PATH...", help="Policy files, or folders of them.", show_default=False),
+    typer.Argument(
+        metavar="PATH...",
+        readable=False,
+        help="Policy files, or folders of them.",
+        show_default=False,
+    ),
 ]
 Form = Annotated[
     Output, typer.Option("-o", "--output", help="For people, or a JSON list for programs.")
@@ -32,6 +37,7 @@ Config = Annotated[
         "-c",
         "--config",
         metavar="FILE",
+        readable=False,
         help="Check against these settings too: allowed commands, the dumps folder. Without "
         "PATH their rules are checked.",
     ),

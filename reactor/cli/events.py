@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from reactor.cli.exits import NotRunningError, UsageError
-from reactor.cli.screen import Lines, Screen, to_json
+from reactor.cli.screen import Lines, Screen, reader_left, to_json
 from reactor.cli.verbs import add_verb
 from reactor.errors import JournalError
 
@@ -27,10 +27,16 @@ POLL_S = 0.2
 Follow = Annotated[bool, typer.Option("-f", "--follow", help="Go on with what comes in.")]
 JournalPath = Annotated[
     Path | None,
-    typer.Option("--journal", metavar="PATH", help="The journal; else that of the settings."),
+    typer.Option(
+        "--journal",
+        metavar="PATH",
+        readable=False,
+        help="The journal; else that of the settings.",
+    ),
 ]
 Config = Annotated[
-    Path | None, typer.Option("-c", "--config", metavar="FILE", help="The settings file.")
+    Path | None,
+    typer.Option("-c", "--config", metavar="FILE", readable=False, help="The settings file."),
 ]
 Guest = Annotated[
     str | None, typer.Option("--guest", metavar="NAME", help="Only this guest; a name or a glob.")
@@ -146,6 +152,8 @@ def _follow(
         if rows:
             after = rows[-1].seq
             _show(filter(wanted, rows), output)
+        elif reader_left():
+            return
         else:
             time.sleep(POLL_S)
 

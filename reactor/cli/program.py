@@ -14,7 +14,12 @@ from reactor import __version__
 from reactor.cli import check, demo, events, init, run, schema
 from reactor.cli.exits import Exit, UsageError, exit_of
 from reactor.cli.problems import show_problems
-from reactor.cli.screen import Screen, let_every_character_pass, until_readers_leave
+from reactor.cli.screen import (
+    Screen,
+    let_every_character_pass,
+    open_closed_streams,
+    until_readers_leave,
+)
 from reactor.core.text import closest
 from reactor.errors import Problem, ReactorError
 
@@ -81,6 +86,7 @@ VERBS = tuple(command.name or "" for command in app.registered_commands)
 
 def run_program(words: Sequence[str]) -> int:
     """Carry out a command line; every end becomes an exit code and, if bad, a sentence."""
+    open_closed_streams()
     let_every_character_pass()
     try:
         if not words:

@@ -12,12 +12,14 @@ from reactor.cli.verbs import add_verb
 if TYPE_CHECKING:
     from reactor.app.settings import Settings
 
+# Whoever uses a path says what is wrong with it, and better than typer would (readable=False).
 Config = Annotated[
     Path | None,
     typer.Option(
         "-c",
         "--config",
         metavar="FILE",
+        readable=False,
         help="The settings file; else $REACTOR_CONFIG, /etc/reactor/reactor.yaml, "
         "~/.config/reactor/reactor.yaml.",
     ),
@@ -27,6 +29,7 @@ Rules = Annotated[
     typer.Option(
         "--rules",
         metavar="PATH",
+        readable=False,
         help="A folder or file of policies, instead of those of the settings file. Repeatable.",
     ),
 ]
@@ -44,7 +47,8 @@ Broker = Annotated[
     typer.Option("--mqtt", metavar="URL", help="The broker: mqtt://host:port or mqtts://host."),
 ]
 JournalPath = Annotated[
-    Path | None, typer.Option("--journal", metavar="PATH", help="The journal's file.")
+    Path | None,
+    typer.Option("--journal", metavar="PATH", readable=False, help="The journal's file."),
 ]
 Host = Annotated[
     str | None, typer.Option("--host", metavar="NAME", help="What to call this machine.")
@@ -93,6 +97,7 @@ def run(  # noqa: PLR0913 - one parameter for each option
     SIGTERM or Ctrl-C stops it, SIGHUP reloads the policies. A flag beats the settings file. With
     --qmp and without -c no settings file is looked for.
     """
+    _ignore_early_reloads()
     from reactor.app.logs import set_up_logs
     from reactor.app.settings_layers import Flags
     from reactor.app.settings_load import load_settings
@@ -115,6 +120,13 @@ def run(  # noqa: PLR0913 - one parameter for each option
     if context.args:
         _tell_of_the_shell()
     return _serve(settings)
+
+
+def _ignore_early_reloads() -> None:
+    """SIGHUP would end the program until the daemon listens; the policies are not read yet."""
+    import signal
+
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
 
 
 def _demand_something(settings: "Settings") -> None:

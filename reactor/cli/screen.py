@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import os
+import select
 import sys
 from collections.abc import Callable
 from io import TextIOWrapper
@@ -86,9 +87,30 @@ def until_readers_leave(show: Callable[[], object]) -> object:
     return result
 
 
+def reader_left() -> bool:
+    """Whether standard output is a pipe that nobody reads any more."""
+    poll = select.poll()
+    try:
+        poll.register(sys.stdout.fileno(), 0)
+    except OSError:  # there is no descriptor behind it
+        return False
+    return any(state & select.POLLERR for _, state in poll.poll(0))
+
+
 def _discard_the_rest() -> None:
     # Python flushes once more at its end, and would complain there.
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def open_closed_streams() -> None:
+    """What is written to a stream that was closed before the start (``>&-``) is discarded.
+
+    Python has None in its place then.
+    """
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            # Open until the end of the process, as the stream would be.
+            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115
 
 
 def let_every_character_pass() -> None:

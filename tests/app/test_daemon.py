@@ -17,7 +17,7 @@ import pytest
 import pytest_asyncio
 from structlog.testing import capture_logs
 
-from reactor.adapters.journal import Reader, RunRow
+from reactor.adapters.journal import Journal, Reader, RunRow
 from reactor.app import daemon as module
 from reactor.app import dispatcher as loop
 from reactor.app import guests as guests_module
@@ -419,7 +419,9 @@ async def test_a_restart_brings_back_limits_and_open_runs(house: House) -> None:
     (run,) = house.daemon.engine.world.runs
     await house.stop()
     assert [row.policy for row in house.runs_on_disk()] == ["waits", "limited"]
-    await house.start("web-1")
+    with capture_logs() as lines:
+        await house.start("web-1")
+    assert {"event": "open runs go on", "log_level": "info", "runs": 1} in lines
     guest.event("WATCHDOG")
     guest.status = "suspended"
     guest.event("SUSPEND")
@@ -562,6 +564,28 @@ async def test_a_signal_stops_it(house: House, number: signal.Signals) -> None:
     os.kill(os.getpid(), number)
     assert await asyncio.wait_for(task, 10) == 0
     assert not guest.ready
+
+
+async def test_a_second_signal_does_not_cut_the_end_short(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While the journal writes its last rows a signal is still not what ends the process."""
+    guest = await house.guest()
+    close = Journal.close
+    handlers: list[object] = []
+
+    async def closing(journal: Journal) -> None:
+        handlers.append(signal.getsignal(signal.SIGTERM))
+        await close(journal)
+
+    monkeypatch.setattr(Journal, "close", closing)
+    task = asyncio.create_task(serve(house.settings))
+    await house.until("it watches", lambda: guest.ready)
+    os.kill(os.getpid(), signal.SIGTERM)
+    assert await asyncio.wait_for(task, 10) == 0
+    assert len(handlers) == 1
+    assert handlers[0] is not signal.SIG_DFL
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
 
 
 async def test_a_command_in_flight_is_given_up_after_a_while(

@@ -317,6 +317,7 @@ async def test_a_commit_that_fails_holds_everything_back_until_it_works(
         {
             "event": "journal cannot be written",
             "log_level": "error",
+            "place": "journal.db",
             "problem": "the disk is full",
             "fix": "make room on it",
         },

@@ -1,11 +1,14 @@
 """What the daemon says before it serves."""
 
 import resource
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from structlog.testing import capture_logs
 
-from reactor.app.preflight import raise_file_limit, warn_of
+from reactor.app.preflight import raise_file_limit, warn_of, warn_of_nothing
+from reactor.app.settings import Discovery, HostSettings, JournalSettings, NamedGuest, Settings
 from reactor.core.config import EngineConfig
 from reactor.core.policy import Policy
 from reactor.errors import Place
@@ -61,6 +64,39 @@ def test_policies_that_cannot_do_all_they_say(
     with capture_logs() as lines:
         warn_of([policy], config)
     assert [(x["event"], x.get("problem"), x["fix"]) for x in lines] == said
+
+
+def settings(**more: object) -> Settings:
+    """Settings with nothing but what every file has, and this."""
+    base = Settings(host=HostSettings("h"), journal=JournalSettings(Path("journal.db")))
+    return replace(base, **more)  # type: ignore[arg-type]
+
+
+NO_GUEST = (
+    "no guest is named: nothing is watched",
+    "write guests into the settings, or give --qmp",
+)
+NO_RULES = (
+    "no rules are named: events are journaled, and nothing reacts to them",
+    "write rules into the settings, or give --rules",
+)
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        pytest.param(settings(), [NO_GUEST, NO_RULES], id="empty"),
+        pytest.param(settings(guests=(NamedGuest("a", "/a.sock"),)), [NO_RULES], id="a guest"),
+        pytest.param(settings(discoveries=(Discovery("/*.sock"),)), [NO_RULES], id="a pattern"),
+        pytest.param(settings(rules=(Path("rules"),)), [NO_GUEST], id="rules"),
+    ],
+)
+def test_settings_that_leave_nothing_to_do(given: Settings, said: list[tuple[str, str]]) -> None:
+    """They are no error, and are not passed over in silence."""
+    with capture_logs() as lines:
+        warn_of_nothing(given)
+    assert [(x["event"], x["fix"]) for x in lines] == said
+    assert {x["log_level"] for x in lines} == {"warning"}
 
 
 def test_the_soft_limit_of_open_files_becomes_the_hard_one() -> None:

@@ -199,6 +199,29 @@ def test_a_full_disk_behind_the_output_is_told(here: Path, words: list[str]) -> 
     )
 
 
+@pytest.mark.parametrize(
+    ("closed", "words", "code"),
+    [
+        pytest.param(">&-", ["check", "good.yaml"], 0, id="output"),
+        pytest.param("2>&-", ["run", "-c", "none.yaml"], 2, id="errors"),
+    ],
+)
+def test_a_stream_that_is_closed_from_the_start_is_no_error_of_ours(
+    here: Path, closed: str, words: list[str], code: int
+) -> None:
+    """What is said there is said to nobody."""
+    (here / "good.yaml").write_text(POLICY, encoding="utf-8")
+    done = subprocess.run(
+        ["/bin/sh", "-c", f'exec "$@" {closed}', "sh", *PROGRAM, *words],
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=15,
+        env=environment(),
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (code, "", "")
+
+
 def test_an_encoding_without_the_characters_is_no_error(here: Path) -> None:
     """They become escapes."""
     write_events(here / "j.db", event("STOP", "Größe-東京"))
@@ -255,13 +278,12 @@ def test_a_follower_sees_what_comes_in(here: Path) -> None:
 
 
 def test_a_follower_whose_reader_went_away_ends_quietly(here: Path) -> None:
-    """When it next has something to say."""
+    """Also when there is nothing more to say."""
     path = here / "journal.db"
     write_events(path, event("OLD"))
     with following(path) as follower:
         follower.line()
         follower.out.close()
-        write_events(path, event("NEW"))
         assert follower.process.wait(timeout=10) == 0
         assert follower.process.stderr is not None
         assert follower.process.stderr.read() == b""

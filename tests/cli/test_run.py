@@ -2,7 +2,10 @@
 
 import asyncio
 import json
+import os
+import signal
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
@@ -25,10 +28,12 @@ class Daemon:
     code: int = 0
     error: Exception | None = None
     loop: str = ""
+    on_reload: object = None
 
     async def serve(self, settings: Settings) -> int:
         """What `reactor run` calls."""
         self.given.append(settings)
+        self.on_reload = signal.getsignal(signal.SIGHUP)
         self.loop = type(asyncio.get_running_loop()).__module__
         structlog.get_logger("reactor").info("ready")
         if self.error is not None:
@@ -37,13 +42,24 @@ class Daemon:
 
 
 @pytest.fixture
-def daemon(monkeypatch: pytest.MonkeyPatch) -> Daemon:
-    """The daemon that `reactor run` starts."""
+def daemon(monkeypatch: pytest.MonkeyPatch) -> Iterator[Daemon]:
+    """The daemon that `reactor run` starts; signals are as before at the end."""
+    before = signal.getsignal(signal.SIGHUP)
     daemon = Daemon()
     module = ModuleType("reactor.app.daemon")
     module.serve = daemon.serve  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "reactor.app.daemon", module)
-    return daemon
+    yield daemon
+    signal.signal(signal.SIGHUP, before)
+
+
+def test_a_reload_that_comes_early_does_not_end_it(
+    reactor: Call, daemon: Daemon, here: Path
+) -> None:
+    """SIGHUP would, until the daemon listens to it."""
+    (here / "reactor.yaml").write_text("host: {name: h}\n", encoding="utf-8")
+    assert reactor("run", "-c", "reactor.yaml")[0] == 0
+    assert daemon.on_reload is signal.SIG_IGN
 
 
 def test_a_settings_file_is_enough(reactor: Call, daemon: Daemon, here: Path) -> None:
@@ -141,6 +157,22 @@ def test_an_error_of_the_daemon_is_told(reactor: Call, daemon: Daemon) -> None:
     code, _, err = reactor("run", "--qmp", "/a.sock")
     assert code == Exit.CANNOT_CONNECT
     assert err.endswith("j.db: the disk is full\n  fix: make room\n")
+
+
+def test_who_reads_a_path_says_what_is_wrong_with_it(
+    reactor: Call, daemon: Daemon, here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An unreadable one is for the daemon to tell; the command line is not wrong."""
+    monkeypatch.setattr(os, "access", lambda *_, **__: False)
+    for name in ("reactor.yaml", "journal.db"):
+        (here / name).touch()
+    (here / "rules").mkdir()
+    flags = ["--rules", "rules", "--journal", "journal.db"]
+    assert reactor("run", "-c", "reactor.yaml", *flags)[0] == Exit.OK
+    assert reactor("check", "-c", "reactor.yaml", "rules")[0] == Exit.OK
+    for words in (["-c", "reactor.yaml"], ["--journal", "journal.db"]):
+        assert reactor("events", *words)[0] != Exit.USAGE
+    assert len(daemon.given) == 1
 
 
 @pytest.mark.parametrize(

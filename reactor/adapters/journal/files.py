@@ -1,5 +1,6 @@
 """The journal's place on disk: folder, file and the lock that keeps a second daemon out."""
 
+import contextlib
 import fcntl
 import os
 from pathlib import Path
@@ -39,8 +40,10 @@ class Lock:
                 f"another reactor (process {owner or 'unknown'}) uses this journal",
                 "stop that process, or set another 'journal.path' for this one",
             ) from error
-        os.truncate(file, 0)
-        os.pwrite(file, f"{os.getpid()}\n".encode("ascii"), 0)
+        # For people only: a disk without room for it may still have room in the journal.
+        with contextlib.suppress(OSError):
+            os.truncate(file, 0)
+            os.pwrite(file, f"{os.getpid()}\n".encode("ascii"), 0)
         self._file = file
 
     def release(self) -> None:

@@ -113,7 +113,7 @@ def open_for_writing(path: Path, *, now: float, check_s: float) -> Opened:
         meta = dict(connection.execute("SELECT key, value FROM meta").fetchall())
     except sqlite3.Error as error:
         connection.close()
-        raise explain(error, path) from error
+        raise explain(error, path, opening=True) from error
     except JournalError:
         connection.close()
         raise
@@ -228,7 +228,7 @@ def open_for_reading(path: Path) -> sqlite3.Connection:
         version = refuse_other_versions(connection, path)
     except sqlite3.Error as error:
         connection.close()
-        raise explain(error, path) from error
+        raise explain(error, path, opening=True) from error
     except JournalError:
         connection.close()
         raise
@@ -242,8 +242,12 @@ def open_for_reading(path: Path) -> sqlite3.Connection:
     return connection
 
 
-def explain(error: sqlite3.Error, path: Path) -> JournalError:
-    """SQLite's error as an operator can act on it."""
+def explain(error: sqlite3.Error, path: Path, *, opening: bool = False) -> JournalError:
+    """SQLite's error as an operator can act on it.
+
+    Args:
+        opening: it ends the program; else the daemon tries again, and the fix says so.
+    """
     # Errors that Python's own checks raise, such as a closed connection, have no code.
     code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
     name = getattr(error, "sqlite_errorname", type(error).__name__)
@@ -253,6 +257,8 @@ def explain(error: sqlite3.Error, path: Path) -> JournalError:
     if family == sqlite3.SQLITE_INTERRUPT:
         return closed(path)
     problem, fix = _EXPLAINED.get(family, _UNEXPLAINED)
+    if not opening:
+        fix += _MEANWHILE.get(family, "")
     return JournalError(path, problem.format(f"{name}: {error}"), fix)
 
 
@@ -271,7 +277,7 @@ _NO_RIGHT = (
 _EXPLAINED = {
     sqlite3.SQLITE_FULL: (
         "the disk is full",
-        "make room on the disk that holds it; reactor goes on by itself",
+        "make room on the disk that holds it",
     ),
     sqlite3.SQLITE_NOTADB: (
         "this is not an SQLite file, or one whose beginning is damaged",
@@ -284,10 +290,16 @@ _EXPLAINED = {
     sqlite3.SQLITE_PERM: _NO_RIGHT,
     sqlite3.SQLITE_IOERR: (
         "the disk failed ({})",
-        "look for disk errors in the kernel's log ('dmesg'); reactor tries again by itself",
+        "look for disk errors in the kernel's log ('dmesg')",
     ),
 }
 """What went wrong and what to do about it, by SQLite's family of errors."""
+
+_MEANWHILE = {
+    sqlite3.SQLITE_FULL: "; reactor goes on by itself",
+    sqlite3.SQLITE_IOERR: "; reactor tries again by itself",
+}
+"""What a daemon that runs does until then."""
 
 
 def closed(path: Path) -> JournalError:

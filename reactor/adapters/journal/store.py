@@ -74,7 +74,7 @@ class Journal:
             try:
                 journal = cls(path, lock, opened, limits, now)
             except sqlite3.Error as error:
-                raise explain(error, path) from error
+                raise explain(error, path, opening=True) from error
             journal._writer.start()
             undo.pop_all()
         return journal

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import errno
 import os
 import sqlite3
 import subprocess
@@ -12,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from reactor.adapters.journal import Batch, InputRow, IntentRow, Journal, Limits, OutboxRow
+from reactor.adapters.journal import Batch, InputRow, IntentRow, Journal, Limits, OutboxRow, schema
 from reactor.core.effect import Keep
 from reactor.errors import JournalError
 from tests.adapters.journal.support import batch, locked, now, numbers, opened, row, stuck, until
@@ -241,6 +242,41 @@ async def test_a_full_disk_is_not_asked_again_at_once(disk: Disk) -> None:
     )
     async with opened(disk.path) as journal:
         assert numbers(journal) == [0, 51]
+
+
+async def test_a_start_on_a_full_disk_promises_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It ends the daemon, which therefore does not go on by itself."""
+
+    def prepare(*_: object, **__: object) -> None:
+        error = sqlite3.OperationalError("database or disk is full")
+        error.sqlite_errorcode = sqlite3.SQLITE_FULL
+        error.sqlite_errorname = "SQLITE_FULL"
+        raise error
+
+    monkeypatch.setattr(schema, "prepare", prepare)
+    path = tmp_path / "journal.db"
+    with pytest.raises(JournalError) as caught:
+        Journal.open(path, now=now)
+    assert str(caught.value) == (
+        f"{path}: the disk is full\n  fix: make room on the disk that holds it"
+    )
+
+
+async def test_the_locks_owner_is_not_worth_a_refusal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A disk without room for the process id; the lock itself needs none."""
+
+    def pwrite(*_: object) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "pwrite", pwrite)
+    async with opened(tmp_path / "journal.db"):
+        with pytest.raises(JournalError) as caught:
+            Journal.open(tmp_path / "journal.db", now=now)
+    assert caught.value.problem == "another reactor (process unknown) uses this journal"
 
 
 async def test_a_small_disk_takes_many_times_its_size(disk: Disk) -> None:
