@@ -1,5 +1,6 @@
 """``reactor run``: the daemon."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -102,9 +103,8 @@ def run(  # noqa: PLR0913 - one parameter for each option
     from reactor.app.settings_layers import Flags
     from reactor.app.settings_load import load_settings
 
-    if context.args and not qmp:
-        fix = "`reactor run --help` shows what it takes"
-        raise UsageError("reactor run", f"`{context.args[0]}` is not expected here", fix)
+    if not qmp:
+        _refuse(context.args)
     flags = Flags(
         config=config,
         rules=rules or (),
@@ -127,6 +127,12 @@ def _ignore_early_reloads() -> None:
     import signal
 
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
+
+
+def _refuse(words: Sequence[str]) -> None:
+    if words:
+        fix = "`reactor run --help` shows what it takes"
+        raise UsageError("reactor run", f"`{words[0]}` is not expected here", fix)
 
 
 def _demand_something(settings: "Settings") -> None:
