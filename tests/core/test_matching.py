@@ -166,3 +166,10 @@ def test_named() -> None:
     """A name, or a glob."""
     assert named("BLOCK_JOB_READY", ["RESET", "BLOCK_JOB_*"])
     assert not named("BLOCK_IO_ERROR", ["RESET", "BLOCK_JOB_*"])
+
+
+def test_a_plan_is_made_once() -> None:
+    """The second look-up of a name costs a look-up."""
+    selection = Selection([_policy("p", "{event: A}")])
+    assert selection.plan("A") is selection.plan("A")
+    assert selection.plan("B") is None
