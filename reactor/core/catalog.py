@@ -8,6 +8,8 @@ from reactor.core import catalog_commands
 
 STORAGE_DAEMON = "storage-daemon"
 DISCONNECTED = "disconnected"
+CONNECTED = "REACTOR_GUEST_CONNECTED"
+"""The engine's own event: a monitor is ready."""
 
 
 class EffectClass(StrEnum):

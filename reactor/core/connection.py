@@ -1,9 +1,9 @@
 """A monitor comes and goes: facts, epochs, and the waits that stood still meanwhile."""
 
-from reactor.core.catalog import DISCONNECTED
+from reactor.core.catalog import CONNECTED, DISCONNECTED
 from reactor.core.effect import GuestChanged
 from reactor.core.event import Event
-from reactor.core.guards import FAULT_STATES
+from reactor.core.guards import AFTER_RESET, FAULT_STATES
 from reactor.core.guest import Guest, OwnActions
 from reactor.core.inputs import Connected, Disconnected, GuestForgotten, GuestKnown
 from reactor.core.machine import outcome_unknown
@@ -57,8 +57,8 @@ def connected(world: World, input_: Connected) -> None:
     if guest is None or guest.forgotten:
         known(world, GuestKnown(input_.guest, guest.labels if guest else {}))
     guest, facts = world.guests[input_.guest], input_.facts
-    same = guest.epoch == input_.epoch
-    first = not guest.epoch
+    before = guest.epoch
+    same, first = before == input_.epoch, not before
     if not same and not first and not guest.end_known:
         lost(world, guest, "QEMU was restarted")
     world.timers.set(f"lost {guest.name}", None)
@@ -73,11 +73,12 @@ def connected(world: World, input_: Connected) -> None:
     if guest.status != facts.status:
         guest.status, guest.since = facts.status, world.now
     world.tell_guest(guest)
-    world.happen("REACTOR_GUEST_CONNECTED", guest.name, {"epoch": guest.epoch, "first": first})
+    world.happen(CONNECTED, guest.name, {"epoch": guest.epoch, "first": first})
     arm_guest(world, guest)
     for run in [run for run in world.runs.values() if run.guest == guest.name]:
-        if not first:
-            _recover_wait(world, run, guest, same=same)
+        # A guest that was forgotten meanwhile is remembered by its run.
+        if life := before or run.epoch:
+            _recover_wait(world, run, guest, same=life == input_.epoch)
         world.wakeups.append(run.id)
 
 
@@ -133,7 +134,7 @@ def _proved(world: World, guest: Guest, run: Run, op: AwaitEvent) -> Event | Non
         data = {"result": {"status": guest.facts.dump}}
         return Event("DUMP_COMPLETED", guest.name, data, synthetic=True)
     stood = run.cursor.before in FAULT_STATES
-    if op.rule is AwaitRule.RESET and stood and guest.status == "prelaunch":
+    if op.rule is AwaitRule.RESET and stood and guest.status == AFTER_RESET:
         return Event("RESET", guest.name, {"guest": False}, synthetic=True)
     return None
 

@@ -58,6 +58,9 @@ PASS = Ruling(Answer.ALLOW)
 FAULT_STATES = frozenset({"guest-panicked", "io-error", "watchdog", "internal-error"})
 """States in which a guest stands still without its owner's will: a reset lets it run."""
 
+AFTER_RESET = "prelaunch"
+"""What a reset makes of a guest that stood still."""
+
 _SAVING = frozenset({"save-vm", "restore-vm"})
 _NO_RESET = frozenset({"inmigrate", "postmigrate", "finish-migrate", "colo", "shutdown"})
 _CONT_STATES = frozenset({"paused", "prelaunch", "io-error", "watchdog"})

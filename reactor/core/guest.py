@@ -27,7 +27,9 @@ class Arming:
     """The arm of one policy's revision on one guest.
 
     ``told``: REACTOR_POLICY_NOT_READY was said and no arm has succeeded since.
-    ``held`` are the matches that wait for the arm, with their keys.
+    ``in_line``: another step had its hand on the guest; when that is over the arm
+    is tried again, should its time be up by then. ``held`` are the matches that
+    wait for the arm, with their keys.
     """
 
     revision: str
@@ -35,6 +37,7 @@ class Arming:
     reason: str = ""
     run: str = ""
     told: bool = False
+    in_line: bool = False
     held: list[tuple[Candidate, Event, str]] = field(default_factory=list)
 
 
@@ -101,6 +104,10 @@ class Guest:
     def is_storage_daemon(self) -> bool:
         """Whether there is no guest behind the monitor, only disks."""
         return self.facts.kind == STORAGE_DAEMON
+
+    def life(self) -> str:
+        """The life of QEMU that what happens now is about; empty where it is over or unknown."""
+        return self.epoch if self.connected and not self.end_known else ""
 
     def state(self) -> GuestState:
         """What the guard looks at."""

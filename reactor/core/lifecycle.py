@@ -119,6 +119,7 @@ def new_run(  # noqa: PLR0913, PLR0917 - what makes a run
         key=key,
         origin=origin,
         admitted=world.now,
+        epoch=world.guests[guest].life(),
         role=role,
     )
     world.runs[run.id] = run

@@ -125,6 +125,9 @@ def release(world: World, run: Run) -> None:
     if guest.line:
         guest.hand = guest.line.popleft()
         world.wakeups.append(guest.hand)
+    if any(arming.in_line for arming in guest.arming.values()):
+        # Now, not in a minute: after a reset the next panic comes soon.
+        world.timers.set(f"arm {guest.name}", world.now)
 
 
 def abandon_step(world: World, run: Run) -> None:
@@ -138,6 +141,7 @@ def abandon_step(world: World, run: Run) -> None:
 def _step_failed(world: World, run: Run, reason: str, *, unknown: bool) -> None:
     program = world.program_of(run)
     options = world.options_of(run)
+    before = run.cursor.before
     abandon_step(world, run)
     cursor = run.cursor
     enter_pc = _enter_of(program, cursor.pc)
@@ -145,7 +149,9 @@ def _step_failed(world: World, run: Run, reason: str, *, unknown: bool) -> None:
         backoff = options.retry.backoff or (0.0,)
         pause = backoff[min(cursor.attempt, len(backoff)) - 1]
         world.trace(run, options.path, "failed, tried again", reason, {"after": pause})
-        run.cursor = Cursor(pc=enter_pc, attempt=cursor.attempt + 1, pause=world.now + pause)
+        run.cursor = Cursor(
+            pc=enter_pc, attempt=cursor.attempt + 1, pause=world.now + pause, before=before
+        )
         return
     _save(run, options, Saved(ok=False, error=reason))
     world.trace(run, options.path, "outcome unknown" if unknown else "failed", reason)

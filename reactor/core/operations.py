@@ -7,12 +7,12 @@ see what has come in since. None of them keeps anything outside the cursor.
 from collections.abc import Mapping
 
 from reactor.core import acts, scopes, sending
-from reactor.core.catalog import DISCONNECTED
+from reactor.core.catalog import CONNECTED, DISCONNECTED
 from reactor.core.effect import Discard
 from reactor.core.event import Event
 from reactor.core.facts import POLL, fresh_facts
 from reactor.core.flow import BLOCK, NEXT, Failed, Flow, Jump, Skip
-from reactor.core.guards import Answer, Rule, facts_needed, rule_on
+from reactor.core.guards import AFTER_RESET, Answer, Rule, facts_needed, rule_on
 from reactor.core.guest import Guest
 from reactor.core.matching import named
 from reactor.core.program import (
@@ -31,7 +31,7 @@ from reactor.core.program import (
     Sleep,
     TakeHand,
 )
-from reactor.core.run import Run
+from reactor.core.run import Role, Run
 from reactor.core.text import render_duration
 from reactor.core.world import World
 
@@ -89,7 +89,10 @@ def _enter(world: World, run: Run, op: Enter) -> Flow:
 
 def _take_hand(world: World, run: Run) -> Flow:
     guest = world.guest_of(run)
-    if not guest.hand or guest.hand == run.id:
+    free = not guest.hand or guest.hand == run.id
+    if run.role is Role.ARM and (arming := guest.arming.get(run.policy)):
+        arming.in_line = not free
+    if free:
         guest.hand = run.id
         run.cursor.holding = True
         return NEXT
@@ -116,9 +119,7 @@ def _guard(world: World, run: Run, op: Guard) -> Flow:
     ruling = rule_on(op.rule, guest.state(), world.now)
     match ruling.answer:
         case Answer.ALLOW:
-            cursor.before = guest.status
-            cursor.limit = None
-            guest.watchers.pop(run.id, None)
+            _allowed(guest, run)
             return NEXT
         case Answer.DONE:
             world.trace(run, world.options_of(run).path, "nothing to do", ruling.reason)
@@ -127,6 +128,15 @@ def _guard(world: World, run: Run, op: Guard) -> Flow:
             return Failed(f"refused: {ruling.reason}")
         case Answer.WAIT:
             return _guard_waits(world, run, ruling.reason)
+
+
+def _allowed(guest: Guest, run: Run) -> None:
+    cursor = run.cursor
+    if not (cursor.before and guest.status == AFTER_RESET):
+        # Else it may be the step's own reset, tried again, that left it so.
+        cursor.before = guest.status
+    cursor.limit = None
+    guest.watchers.pop(run.id, None)
 
 
 def _guard_without_guest(guest: Guest, rule: Rule) -> Flow:
@@ -163,6 +173,8 @@ def _await_event(world: World, run: Run, op: AwaitEvent) -> Flow:
         if op.rule is AwaitRule.DUMP and verdict is not NEXT:
             # QEMU leaves what it had written; nobody can read half a dump.
             world.emit(Discard(cursor.target))
+        if cursor.caught.name == CONNECTED:
+            run.epoch = guest.epoch  # who waited for the next QEMU is about that one
         cursor.caught, cursor.armed, cursor.limit = None, None, None
         guest.listeners.pop(run.id, None)
         return verdict or Failed("the awaited event was taken back")

@@ -1,6 +1,7 @@
 """Arming policies at a connect, and who is not ready, with the reason."""
 
 from reactor.core.admission import Decision, Verdict
+from reactor.core.catalog import CONNECTED
 from reactor.core.event import Event
 from reactor.core.guest import Arming, Guest, Readiness
 from reactor.core.lifecycle import admit, enforcement_of, new_run, refusal_trace, refuse
@@ -9,6 +10,7 @@ from reactor.core.matching import Candidate
 from reactor.core.policy import Enforcement, GuestStep, Policy
 from reactor.core.program import Section
 from reactor.core.run import Cursor, Origin, Outcome, Phase, Role, Run
+from reactor.core.text import render_duration
 from reactor.core.world import World
 
 ARM_LIMIT = 5.0
@@ -55,7 +57,7 @@ def arm(world: World, guest: Guest, policy: Policy, before: Arming | None) -> No
         arming.told, arming.held = before.told, before.held
         if before.run in world.runs:
             end_run(world, world.runs[before.run])
-    origin = Origin(Event("REACTOR_GUEST_CONNECTED", guest.name))
+    origin = Origin(Event(CONNECTED, guest.name))
     run = new_run(world, policy, guest.name, guest.name, origin, Role.ARM)
     arming.run = run.id
     run.section = Section.ARM
@@ -77,10 +79,14 @@ def armed(world: World, run: Run) -> None:
         arming.state, arming.reason, arming.told = Readiness.READY, "", False
     else:
         arming.state, arming.reason = Readiness.NOT_READY, run.error
+        if arming.in_line:
+            arming.reason = (
+                f"another step had its hand on the guest for {render_duration(ARM_LIMIT)}"
+            )
         world.timers.set(f"arm {guest.name}", world.now + ARM_RETRY)
         if not arming.told:
             arming.told = True
-            data = {"policy": run.policy, "reason": run.error}
+            data = {"policy": run.policy, "reason": arming.reason}
             world.happen("REACTOR_POLICY_NOT_READY", guest.name, data)
     for candidate, event, key in held:
         if ready(world, candidate, event, key):

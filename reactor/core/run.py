@@ -66,7 +66,8 @@ class Cursor(msgspec.Struct, omit_defaults=True):
     they count as lost; ``fresh`` are the facts just answered. ``sent`` is the
     id of a changing command in flight, ``waited`` whether it waits for a slot of
     the settings' limits. ``armed`` is the counter of an event wait that listens
-    already, ``caught`` what it caught.
+    already, ``caught`` what it caught. ``before`` is the guest's status when the step
+    began, ``again`` whether its present command was tried, and certainly not sent.
     """
 
     pc: int = 0
@@ -85,12 +86,17 @@ class Cursor(msgspec.Struct, omit_defaults=True):
     pause: float | None = None
     waited: bool = False
     before: str = ""
+    again: bool = False
     target: str = ""
     result: object = None
 
 
 class Run(msgspec.Struct, omit_defaults=True):
-    """One run. ``key`` is the guest, or the guest and the value of ``by``."""
+    """One run. ``key`` is the guest, or the guest and the value of ``by``.
+
+    ``epoch`` is the life of QEMU that the run is about; empty where it began
+    without one: then its first command that changes the guest decides.
+    """
 
     id: str
     policy: str
@@ -99,6 +105,7 @@ class Run(msgspec.Struct, omit_defaults=True):
     key: str
     origin: Origin
     admitted: float
+    epoch: str = ""
     role: Role = Role.RUN
     phase: Phase = Phase.WAITING_TURN
     started: float | None = None

@@ -4,8 +4,11 @@ import posixpath
 from collections.abc import Mapping
 
 from reactor.core import catalog, scopes
+from reactor.core.catalog import DISCONNECTED
 from reactor.core.effect import AskPath, Execute
+from reactor.core.facts import fresh_facts
 from reactor.core.flow import BLOCK, NEXT, Failed, Flow, Jump
+from reactor.core.guards import AFTER_RESET
 from reactor.core.inputs import Answered
 from reactor.core.policy import Limit, LimitScope
 from reactor.core.program import CheckTarget, Enter, Send
@@ -19,6 +22,8 @@ COMMAND_LIMIT = 60.0
 BUSY_PAUSE = 0.25
 
 _FILE = "file:"
+
+_OTHER_LIFE = "QEMU was restarted since this run began, what it is about is over"
 
 
 def check_target(world: World, run: Run, op: CheckTarget) -> Flow:
@@ -90,9 +95,8 @@ def send(world: World, run: Run, op: Send) -> Flow:
 
 def _send_now(world: World, run: Run, op: Send) -> Flow:
     cursor, guest = run.cursor, world.guest_of(run)
-    if cursor.pause is not None and world.now < cursor.pause:
-        cursor.wake = cursor.pause
-        return BLOCK
+    if flow := _not_now(world, run, op):
+        return flow
     command = op.command
     if op.wakes_suspended and guest.status == "suspended":
         command = "system_wakeup"
@@ -117,6 +121,36 @@ def _send_now(world: World, run: Run, op: Send) -> Flow:
     world.ask(run, execute, "send")
     world.touch(run)
     return BLOCK
+
+
+def _not_now(world: World, run: Run, op: Send) -> Flow | None:
+    """What happens instead of sending: a pause, or what became of the guest meanwhile."""
+    cursor, guest = run.cursor, world.guest_of(run)
+    if cursor.pause is not None and world.now < cursor.pause:
+        cursor.wake = cursor.pause
+        return BLOCK
+    if catalog.changes(op.command):
+        run.epoch = run.epoch or guest.epoch
+        if run.epoch != guest.epoch:
+            return Failed(f"refused: {_OTHER_LIFE}")
+    if op.only_after is not None and cursor.again:
+        return _not_needed(world, run, op)
+    return None
+
+
+def _not_needed(world: World, run: Run, op: Send) -> Flow | None:
+    """Whether the guest no longer stands as the step's reset left it; asked afresh."""
+    cursor, guest = run.cursor, world.guest_of(run)
+    if not fresh_facts(world, run, frozenset({"status"})):
+        return BLOCK
+    if guest.status == DISCONNECTED:
+        cursor.pause = cursor.wake = world.now + BUSY_PAUSE
+        return BLOCK
+    if guest.status == AFTER_RESET:
+        return None
+    reason = f"the guest is {guest.status} by now, {op.command} was not sent"
+    world.trace(run, world.options_of(run).path, "nothing to do", reason)
+    return NEXT
 
 
 def _arguments(world: World, run: Run, op: Send) -> dict[str, object]:
@@ -238,18 +272,26 @@ def _answered(world: World, run: Run, op: Send, answer: Answered) -> Flow:
         world.uncount_command(answer.id)
         _take_back_own(world, run, op.command)
     if answer.unsent or (answer.lost and catalog.is_idempotent(op.command)):
-        # Back to the start of the step: its guards are asked again.
-        _disarm(world, run)
-        world.guest_of(run).watchers[run.id] = None
-        cursor.pause = world.now + BUSY_PAUSE
-        why = answer.unsent or answer.lost
-        world.trace(run, world.options_of(run).path, "again", f"{op.command}: {why}")
-        return Jump(_first_op(world, run))
+        return _send_again(world, run, op, answer.unsent or answer.lost)
     if answer.lost:
         return Failed(f"{op.command}: outcome unknown, it was sent and {answer.lost}", unknown=True)
     cursor.result = answer.result
     world.trace(run, world.options_of(run).path, "answered", op.command)
     return NEXT
+
+
+def _send_again(world: World, run: Run, op: Send, why: str) -> Flow:
+    cursor = run.cursor
+    _disarm(world, run)
+    world.guest_of(run).watchers[run.id] = None
+    cursor.pause = world.now + BUSY_PAUSE
+    world.trace(run, world.options_of(run).path, "again", f"{op.command}: {why}")
+    if op.only_after is not None:
+        # The commands of the step before this one were done, and are not done twice.
+        cursor.again = True
+        return Jump(cursor.pc)
+    # Back to the start of the step: its guards are asked again.
+    return Jump(_first_op(world, run))
 
 
 def _refused_by_qemu(world: World, run: Run, op: Send, answer: Answered) -> Flow:
