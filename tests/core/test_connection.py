@@ -13,7 +13,7 @@ from reactor.core.inputs import (
     GuestKnown,
     Happened,
 )
-from tests.core.simulation import START, Host
+from tests.core.simulation import START, Host, document
 
 LOST = "REACTOR_GUEST_LOST"
 CONNECTED = "REACTOR_GUEST_CONNECTED"
@@ -407,3 +407,15 @@ def test_since_is_when_the_status_began() -> None:
     host.event("web-1", "STOP", {}, after=0)
     host.run(10)
     assert _changes(host)[-1].since == pytest.approx(START + 10.1, abs=0.01)
+
+
+def test_a_run_that_began_before_the_first_connect_goes_on_with_it() -> None:
+    """It is about no life of QEMU yet: the wait is not given up, the command is sent."""
+    text = document("p", "[{delay: 5s}, {qmp: stop}]")
+    host = Host([text])
+    host.event("web-1", "GO", {})
+    host.run(1)
+    host.connect()
+    host.run(10)
+    assert host.commands() == ["stop"]
+    assert host.outcomes() == ["succeeded"]
