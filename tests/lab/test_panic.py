@@ -143,6 +143,25 @@ async def test_qemu_killed_while_the_dump_runs_and_started_again(lab: Lab, tmp_p
     fifo.close()
 
 
+async def test_qemu_killed_between_the_dump_and_the_reset(lab: Lab, tmp_path: Path) -> None:
+    """The guest that was started anew works, and is left in peace."""
+    text = FREE.replace("- guest: reset", "- delay: 2s\n  - guest: reset")
+    async with rig(lab, tmp_path, [text]) as host:
+        guest = await lab.guest("web-1", GuestPlan(boot=bootcode.guest_code(panics=0)))
+        await host.watches("web-1")
+        await guest.run()
+        await guest.up()
+        await guest.panic()
+        await guest.control.event("DUMP_COMPLETED")
+        await guest.restart()
+        audit = Audit(guest)
+        await guest.run()
+        assert await host.outcomes(1) == ["failed"]
+        assert host.ended()[0].error.startswith("refused: QEMU was restarted since this run began")
+        assert audit.host_resets() == 0
+        await guest.alive()
+
+
 async def test_qemu_killed_and_never_back(lab: Lab, tmp_path: Path) -> None:
     """The wait stands still and its timeout runs; then the run fails and says so."""
     fifo = Fifo(tmp_path / "hang")
