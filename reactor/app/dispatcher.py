@@ -28,7 +28,10 @@ from reactor.app.records import (
 )
 from reactor.app.telling import tell_line, tell_run, tell_trace
 from reactor.core.effect import (
+    AskFree,
     AskPath,
+    CallAgent,
+    CallHttp,
     Discard,
     Effect,
     EventSeen,
@@ -39,7 +42,9 @@ from reactor.core.effect import (
     MarkCleared,
     MarkSet,
     Publish,
+    Reply,
     RunChanged,
+    StartProgram,
     Trace,
 )
 from reactor.core.engine import Engine
@@ -291,6 +296,10 @@ class Dispatcher:
         match effect:
             case AskPath():
                 self._start(self._ask_path(effect))
+            case AskFree() | CallAgent() | CallHttp() | StartProgram():
+                self.submit(Answered(effect.id, unsent="this is not built yet"))
+            case Reply():
+                pass
             case Discard(path):
                 self._start(self._dumps.discard(path))
             case Log():

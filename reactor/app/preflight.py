@@ -7,7 +7,8 @@ import structlog
 
 from reactor.app.settings import Settings
 from reactor.core.config import EngineConfig
-from reactor.core.policy import Policy, PublishStep, Step
+from reactor.core.policy import Policy
+from reactor.core.steps import PublishStep, Step
 from reactor.policyfile.check import check_allowed
 
 log = structlog.get_logger("reactor")

@@ -6,7 +6,17 @@ from reactor.adapters.journal import InputRow, IntentRow, OutboxRow, OutcomeRow,
 from reactor.app.projection import Outgoing
 from reactor.core.effect import Execute, RunChanged
 from reactor.core.event import Event
-from reactor.core.inputs import Answered, Connected, Disconnected, Happened, Input, Ticked
+from reactor.core.inputs import (
+    Answered,
+    Connected,
+    Disconnected,
+    Fired,
+    Happened,
+    Input,
+    Operated,
+    Received,
+    Ticked,
+)
 
 
 def input_row(at: float, input_: Input) -> InputRow:
@@ -20,6 +30,12 @@ def input_row(at: float, input_: Input) -> InputRow:
         case Connected(guest) | Disconnected(guest):
             kind = "connected" if isinstance(input_, Connected) else "disconnected"
             return InputRow(at, guest, kind, "", msgspec.json.encode(input_))
+        case Fired(policy):
+            return InputRow(at, "", "fired", policy, msgspec.json.encode(input_))
+        case Received(message):
+            return InputRow(at, "", "message", message.topic, msgspec.json.encode(input_))
+        case Operated(_, who):
+            return InputRow(at, "", "operator", who, msgspec.json.encode(input_))
         case Ticked():
             return InputRow(at, "", "tick", "", b"")
         case _:

@@ -7,7 +7,10 @@ from reactor.core.effect import Log, Publish
 from reactor.core.facts import fresh_facts
 from reactor.core.flow import BLOCK, NEXT, Ended, Failed, Flow
 from reactor.core.marks import SELF, Mark, MarkKind
-from reactor.core.policy import (
+from reactor.core.program import Instant
+from reactor.core.run import Outcome, Run
+from reactor.core.scopes import RenderFailed
+from reactor.core.steps import (
     CheckStep,
     ClearStep,
     FailStep,
@@ -16,9 +19,6 @@ from reactor.core.policy import (
     PublishStep,
     StopStep,
 )
-from reactor.core.program import Instant
-from reactor.core.run import Outcome, Run
-from reactor.core.scopes import RenderFailed
 from reactor.core.topics import topic_problem
 from reactor.core.world import World
 

@@ -15,6 +15,7 @@ class EngineConfig:
         allow: QMP commands that destroy or reach the host and may go out.
         dumps_folder: absolute path; ``guest: dump`` writes below it only,
             unless a path stands in ``dumps_allow``.
+        exec_allow: absolute paths of the programs that ``exec`` may start.
         limits: over ALL policies, by ``reset``, ``dump``, ``destroy``.
         enforcement: caps every policy; None leaves each its own.
     """
@@ -24,6 +25,7 @@ class EngineConfig:
     allow: frozenset[str] = frozenset()
     dumps_folder: str = "/var/crash"
     dumps_allow: frozenset[str] = frozenset()
+    exec_allow: frozenset[str] = frozenset()
     limits: Mapping[str, tuple[Limit, ...]] = field(default_factory=dict)
     enforcement: Enforcement | None = None
     has_broker: bool = True

@@ -47,6 +47,8 @@ def forgotten(world: World, input_: GuestForgotten) -> None:
 def drop_if_free(world: World, guest: Guest) -> None:
     """Let go of a guest that nobody names, once its last run has ended."""
     if guest.forgotten and not any(run.guest == guest.name for run in world.runs.values()):
+        # A run that ends last of all may have asked for another arm.
+        world.timers.set(f"arm {guest.name}", None)
         del world.guests[guest.name]
         del world.selections[guest.name]
 

@@ -34,6 +34,73 @@ class AskPath(msgspec.Struct, frozen=True, tag="ask-path"):
     path: str
 
 
+class AskFree(msgspec.Struct, frozen=True, tag="ask-free"):
+    """Ask how many bytes are free where ``path`` is; the result is a whole number."""
+
+    id: str
+    path: str
+
+
+class CallAgent(msgspec.Struct, frozen=True, tag="call-agent"):
+    """Send a command to the guest agent of a guest.
+
+    ``deadline`` is on the engine's clock. ``replies`` False: the command answers
+    by what it does only (``guest-shutdown``); it is answered once it is sent.
+    """
+
+    id: str
+    guest: str
+    command: str
+    arguments: Mapping[str, object]
+    deadline: float
+    replies: bool = True
+    run: str = ""
+
+
+class CallHttp(msgspec.Struct, frozen=True, tag="call-http"):
+    """Send an HTTP request; ``json`` goes as its body where ``has_body``.
+
+    The result is ``{status, body, json}``; a status that is not in ``expect`` is an error.
+    """
+
+    id: str
+    guest: str
+    method: str
+    url: str
+    headers: Mapping[str, str]
+    deadline: float
+    json: object = None
+    has_body: bool = False
+    expect: tuple[int, ...] = (200,)
+    run: str = ""
+
+
+class StartProgram(msgspec.Struct, frozen=True, tag="start-program"):
+    """Run a program of the host, never through a shell, and wait for its end.
+
+    The result is ``{code, stdout, stderr}``; an exit code that is not 0 is an error.
+    """
+
+    id: str
+    guest: str
+    program: str
+    arguments: tuple[str, ...]
+    deadline: float
+    run: str = ""
+
+
+class Reply(msgspec.Struct, frozen=True, tag="reply"):
+    """What became of an operator's order; ``text`` is the sentence that he reads.
+
+    ``data`` is for programs: ``{"run": ID}``, ``{"silence": ID}``.
+    """
+
+    id: str
+    ok: bool
+    text: str
+    data: Mapping[str, object] = {}
+
+
 class Discard(msgspec.Struct, frozen=True, tag="discard"):
     """Remove what a failed dump of ours left at ``path``."""
 
@@ -153,6 +220,11 @@ class Keep(msgspec.Struct, frozen=True, tag="keep"):
 Effect = (
     Execute
     | AskPath
+    | AskFree
+    | CallAgent
+    | CallHttp
+    | StartProgram
+    | Reply
     | Discard
     | Publish
     | MarkSet

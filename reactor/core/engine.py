@@ -10,10 +10,13 @@ from reactor.core.inputs import (
     Answered,
     Connected,
     Disconnected,
+    Fired,
     GuestForgotten,
     GuestKnown,
     Happened,
     Input,
+    Operated,
+    Received,
     Ticked,
 )
 from reactor.core.lifecycle import closed, wake
@@ -28,7 +31,17 @@ from reactor.core.world import World
 _NOTHING: list[Effect] = []
 """What most events lead to; nobody may change it."""
 
-_Rare = GuestKnown | GuestForgotten | Connected | Disconnected | Answered | Ticked
+_Rare = (
+    GuestKnown
+    | GuestForgotten
+    | Connected
+    | Disconnected
+    | Fired
+    | Received
+    | Operated
+    | Answered
+    | Ticked
+)
 
 
 class Engine:
@@ -101,7 +114,7 @@ class Engine:
         """Why the latest refused matches of a policy did not become runs."""
         return list(self._world.near.get(policy, ()))
 
-    def _take(self, input_: _Rare) -> None:
+    def _take(self, input_: _Rare) -> None:  # noqa: C901 - one case for each kind
         world = self._world
         match input_:
             case GuestKnown():
@@ -117,6 +130,8 @@ class Engine:
             case Ticked():
                 for name in world.timers.due(world.now):
                     self._due(name)
+            case Fired() | Received() | Operated():
+                pass
 
     def _answered(self, answer: Answered) -> None:
         world = self._world

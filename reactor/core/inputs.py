@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import msgspec
 
 from reactor.core.event import Event
+from reactor.core.orders import Order
 
 
 class Facts(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -31,10 +32,14 @@ class Happened(msgspec.Struct, frozen=True, tag="event", gc=False):
 
 
 class GuestKnown(msgspec.Struct, frozen=True, tag="known"):
-    """A guest was named by the settings or discovered; its monitor may be away."""
+    """A guest was named by the settings or discovered; its monitor may be away.
+
+    ``agent``: the settings say where its guest agent is reached.
+    """
 
     guest: str
     labels: Mapping[str, str] = {}
+    agent: bool = False
 
 
 class GuestForgotten(msgspec.Struct, frozen=True, tag="forgotten"):
@@ -69,8 +74,60 @@ class Refusal(msgspec.Struct, frozen=True):
     description: str
 
 
+class Message(msgspec.Struct, frozen=True, omit_defaults=True):
+    """An MQTT message as ``message`` and ``topic`` in expressions see it.
+
+    ``topic`` is as the broker sent it; ``below`` is its part below
+    ``<prefix>/<host>/``, empty where it stands elsewhere. ``json`` is the payload
+    read as JSON where ``is_json``. ``sent_at`` (seconds since the epoch) is what the sender
+    says, ``expires`` what its expiry leaves of its time; None where it says neither.
+    """
+
+    topic: str
+    payload: str
+    below: str = ""
+    json: object = None
+    is_json: bool = False
+    retain: bool = False
+    qos: int = 0
+    sent_at: float | None = None
+    expires: float | None = None
+    properties: Mapping[str, str] = {}
+    response_topic: str = ""
+    correlation: str = ""
+
+
+class Fired(msgspec.Struct, frozen=True, tag="fired"):
+    """A schedule of a policy is due: trigger ``index`` of it, at its own time ``at``.
+
+    ``seed`` was drawn by who delivers it; each guest's jitter follows from it.
+    """
+
+    policy: str
+    index: int
+    at: float
+    seed: int = 0
+
+
+class Received(msgspec.Struct, frozen=True, tag="message"):
+    """An MQTT message came in."""
+
+    message: Message
+
+
+class Operated(msgspec.Struct, frozen=True, tag="operator"):
+    """An operator's order; ``who`` is known by the way it came in (``uid 1000 (anna)``).
+
+    It is answered with a ``Reply`` of the same id.
+    """
+
+    id: str
+    who: str
+    order: Order
+
+
 class Answered(msgspec.Struct, frozen=True, tag="answered", omit_defaults=True):
-    """What became of an ``Execute`` or ``AskPath`` effect.
+    """What became of an effect that has an id and asks or commands something.
 
     Exactly one holds: a ``result``; an ``error``; ``lost``, the reason why the
     outcome is unknown (sent, and the monitor died); ``unsent``, the reason why
@@ -88,4 +145,15 @@ class Ticked(msgspec.Struct, frozen=True, tag="tick"):
     """Time passed: a deadline of ``next_deadline`` is due."""
 
 
-Input = Happened | GuestKnown | GuestForgotten | Connected | Disconnected | Answered | Ticked
+Input = (
+    Happened
+    | GuestKnown
+    | GuestForgotten
+    | Connected
+    | Disconnected
+    | Fired
+    | Received
+    | Operated
+    | Answered
+    | Ticked
+)

@@ -5,9 +5,9 @@ import itertools
 from reactor.core.flow import Ended, Failed, Jump, Simple, Skip
 from reactor.core.inputs import Answered
 from reactor.core.operations import perform
-from reactor.core.policy import OnError, StepOptions
 from reactor.core.program import Enter, Finish, Leave, Program, Section
 from reactor.core.run import Cursor, Outcome, Phase, Role, Run, Saved
+from reactor.core.steps import OnError, StepOptions
 from reactor.core.text import render_duration
 from reactor.core.world import World
 

@@ -11,7 +11,7 @@ from fnmatch import fnmatchcase
 
 from reactor.core.event import Event
 from reactor.core.expr import Expression
-from reactor.core.policy import Policy, Trigger
+from reactor.core.policy import EventTrigger, Policy
 
 Literal = str | int | float | bool
 PLANS_KEPT = 1024
@@ -31,7 +31,7 @@ class Candidate:
 
     policy: Policy
     index: int
-    trigger: Trigger
+    trigger: EventTrigger
     checks: tuple[tuple[tuple[str, ...], Literal], ...]
     residue: Expression | None
 
@@ -91,7 +91,8 @@ class Selection:
         self.plans: dict[str, Plan | None] = {}
         for policy in policies:
             for index, trigger in enumerate(policy.triggers):
-                self._add(_candidate(policy, index, trigger))
+                if isinstance(trigger, EventTrigger):
+                    self._add(_candidate(policy, index, trigger))
 
     def _add(self, candidate: Candidate) -> None:
         for pattern in candidate.trigger.events:
@@ -203,7 +204,7 @@ def _same(value: object, literal: Literal) -> bool:
     return value == literal and isinstance(value, bool) == isinstance(literal, bool)
 
 
-def _candidate(policy: Policy, index: int, trigger: Trigger) -> Candidate:
+def _candidate(policy: Policy, index: int, trigger: EventTrigger) -> Candidate:
     where = trigger.where
     if where is None:
         return Candidate(policy, index, trigger, (), None)

@@ -6,7 +6,7 @@ from enum import StrEnum
 from fnmatch import fnmatchcase
 
 from reactor.core.expr import Expression
-from reactor.core.marks import MarkKind
+from reactor.core.steps import Step
 from reactor.core.template import Tree
 from reactor.errors import Place
 
@@ -15,6 +15,7 @@ class Enforcement(StrEnum):
     """How far a policy may go; the order of the members is the order of the cap."""
 
     AUDIT = "audit"
+    APPROVE = "approve"
     ENFORCE = "enforce"
 
 
@@ -22,7 +23,9 @@ class Mode(StrEnum):
     """What a match of a key becomes while a run of that key is open."""
 
     SINGLE = "single"
+    RESTART = "restart"
     QUEUED = "queued"
+    PARALLEL = "parallel"
 
 
 class LimitScope(StrEnum):
@@ -67,201 +70,110 @@ class Selector:
 
 
 @dataclass(frozen=True, slots=True)
-class Trigger:
-    """Which events start a run; ``events`` are names or globs, any may match."""
+class EventMatch:
+    """Events of a trigger's guest that end or complete what a first event began.
+
+    ``by`` None: the first event's own ``by``, evaluated on this event.
+    """
+
+    events: tuple[str, ...]
+    where: Expression | None = None
+    by: Expression | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sequel:
+    """``followed_by`` (fires at the second event) or ``not_followed_by`` (``absent``).
+
+    ``within`` in seconds; ``not_followed_by`` fires when it is over.
+    """
+
+    match: EventMatch
+    within: float
+    absent: bool
+
+
+@dataclass(frozen=True, slots=True)
+class EventTrigger:
+    """Which events start a run; ``events`` are names or globs, any may match.
+
+    ``count`` events within ``within`` seconds (a sliding window over
+    ``event.received``) make one match; without ``within`` each event is one.
+    ``cancel_on`` ends the open sequels of the guest. ``own``: effects of our own
+    commands open it too; ``synthetic`` False: events that a resync made do not.
+    """
 
     events: tuple[str, ...]
     where: Expression | None = None
     by: Expression | None = None
     path: str = "trigger"
+    count: int = 1
+    within: float | None = None
+    sequel: Sequel | None = None
+    cancel_on: tuple[EventMatch, ...] = ()
+    own: bool = False
+    synthetic: bool = True
 
 
 @dataclass(frozen=True, slots=True)
-class Retry:
-    """``times`` attempts after the first; the last of ``backoff`` (seconds) repeats."""
+class StateTrigger:
+    """A state of the guest that has lasted ``seconds``; once, until it was false again."""
 
-    times: int
-    backoff: tuple[float, ...] = ()
+    holds: Expression
+    seconds: float = 0.0
+    path: str = "trigger"
 
 
 @dataclass(frozen=True, slots=True)
-class StepOptions:
-    """What every step may say; ``path`` (``steps/2``) and ``place`` name it for people.
+class ScheduleTrigger:
+    """Times at which each selected, connected guest gets a run.
 
-    ``on_error`` None means the section's default: fail in ``steps``, continue
-    in handlers. ``timeout`` is in seconds, for one attempt, its waits included.
+    Either ``cron`` (five fields, in ``timezone``, an IANA name) or ``every``
+    (seconds, aligned to the epoch). ``jitter`` seconds are drawn per guest;
+    ``catch_up`` is how late, in seconds, the last missed firing may still come.
     """
 
-    path: str
-    place: Place
-    name: str | None = None
-    condition: Expression | None = None
-    timeout: float | None = None
-    retry: Retry | None = None
-    on_error: "OnError | None" = None
-    save: str | None = None
-
-
-class OnError(StrEnum):
-    """What a step's failure means for the run, after its last attempt."""
-
-    FAIL = "fail"
-    CONTINUE = "continue"
-
-
-class GuestAction(StrEnum):
-    """The ``guest:`` verbs without arguments of their own."""
-
-    RESET = "reset"
-    PAUSE = "pause"
-    RESUME = "resume"
-    PRESERVE_ON_PANIC = "preserve-on-panic"
+    cron: str | None = None
+    every: float | None = None
+    timezone: str = "UTC"
+    jitter: float = 0.0
+    catch_up: float = 0.0
+    path: str = "trigger"
 
 
 @dataclass(frozen=True, slots=True)
-class EventWait:
-    """Go on at an event of the run's guest; ``events`` are names or globs."""
+class MessageTrigger:
+    """An MQTT message; ``topic`` is a filter, below ``<prefix>/<host>/`` unless ``absolute``.
 
-    events: tuple[str, ...]
+    ``guest`` renders to the name or slug of the guest that the run is about.
+    ``max_age`` in seconds: older messages, by ``sent_at`` or expiry, are refused.
+    """
+
+    topic: str
+    guest: Tree
     where: Expression | None = None
-    fail_when: Expression | None = None
-    timeout: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class GuestDump:
-    """``guest: dump``; ``to`` is a path or relative to the dumps folder."""
-
-    options: StepOptions
-    to: Tree
-    format: Tree
-
-
-@dataclass(frozen=True, slots=True)
-class GuestStep:
-    """``guest: reset|pause|resume|preserve-on-panic``."""
-
-    options: StepOptions
-    action: GuestAction
-
-
-@dataclass(frozen=True, slots=True)
-class QmpStep:
-    """``qmp: COMMAND``, its wait registered before the command goes out."""
-
-    options: StepOptions
-    command: str
-    arguments: Tree
-    wait: EventWait | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class WaitEventStep:
-    """``wait: {event: ...}``."""
-
-    options: StepOptions
-    wait: EventWait
-
-
-@dataclass(frozen=True, slots=True)
-class WaitUntilStep:
-    """``wait: {until: COND, timeout}``; ``limit`` is its own timeout in seconds."""
-
-    options: StepOptions
-    until: Expression
-    limit: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class CheckStep:
-    """``check: COND``; false ends the run as skipped."""
-
-    options: StepOptions
-    holds: Expression
-
-
-@dataclass(frozen=True, slots=True)
-class DelayStep:
-    """``delay: DURATION``, in seconds."""
-
-    options: StepOptions
-    seconds: float
-
-
-@dataclass(frozen=True, slots=True)
-class PublishStep:
-    """``publish: TOPIC``."""
-
-    options: StepOptions
-    topic: Tree
-    payload: Tree
-    qos: int = 1
-    retain: bool = False
     absolute: bool = False
-    properties: Tree = None
+    max_age: float | None = None
+    path: str = "trigger"
+
+
+Trigger = EventTrigger | StateTrigger | ScheduleTrigger | MessageTrigger
 
 
 @dataclass(frozen=True, slots=True)
-class MarkStep:
-    """``mark: {KIND: ID, as: WORD, reason, expires}``; ``expires`` in seconds."""
+class Debounce:
+    """Start ``quiet`` seconds after the last match, at the latest ``at_most`` after the first."""
 
-    options: StepOptions
-    kind: MarkKind
-    id: Tree
-    word: Tree
-    reason: Tree
-    expires: float | None = None
+    quiet: float
+    at_most: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class ClearStep:
-    """``clear: {KIND: ID, as: WORD}``; without ``word`` all marks of that id."""
+class Approval:
+    """An operator's yes is asked for; ``expires`` in seconds, then the run is cancelled."""
 
-    options: StepOptions
-    kind: MarkKind
-    id: Tree
-    word: Tree = None
-
-
-@dataclass(frozen=True, slots=True)
-class LogStep:
-    """``log: TEXT``."""
-
-    options: StepOptions
-    text: Tree
-
-
-@dataclass(frozen=True, slots=True)
-class FailStep:
-    """``fail: TEXT``."""
-
-    options: StepOptions
-    text: Tree
-
-
-@dataclass(frozen=True, slots=True)
-class StopStep:
-    """``stop: TEXT``."""
-
-    options: StepOptions
-    text: Tree
-
-
-Step = (
-    GuestDump
-    | GuestStep
-    | QmpStep
-    | WaitEventStep
-    | WaitUntilStep
-    | CheckStep
-    | DelayStep
-    | PublishStep
-    | MarkStep
-    | ClearStep
-    | LogStep
-    | FailStep
-    | StopStep
-)
+    ask: Tree = ""
+    expires: float = 3600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -283,6 +195,9 @@ class Policy:
     guests: Selector = field(default_factory=Selector)
     arm: tuple[Step, ...] = ()
     conditions: tuple[Expression, ...] = ()
+    debounce: Debounce | None = None
+    inhibit_if: tuple[Expression, ...] = ()
+    approval: Approval | None = None
     mode: Mode = Mode.SINGLE
     max: int = 10
     cooldown: float | None = None

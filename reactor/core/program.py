@@ -12,7 +12,8 @@ from enum import StrEnum
 from reactor.core import catalog
 from reactor.core.expr import Expression
 from reactor.core.guards import FAULT_STATES, Rule
-from reactor.core.policy import (
+from reactor.core.policy import Policy
+from reactor.core.steps import (
     CheckStep,
     ClearStep,
     DelayStep,
@@ -23,7 +24,6 @@ from reactor.core.policy import (
     GuestStep,
     LogStep,
     MarkStep,
-    Policy,
     PublishStep,
     QmpStep,
     Step,

@@ -8,9 +8,9 @@ from reactor.core.event import Event
 from reactor.core.expr import Answer, EvaluationFailed, Expression, Scope
 from reactor.core.guest import Guest
 from reactor.core.marks import SELF, MarkKind
-from reactor.core.policy import EventWait, Step, StepOptions
 from reactor.core.program import Section
 from reactor.core.run import Role, Run
+from reactor.core.steps import EventWait, Step, StepOptions
 from reactor.core.template import Tree, render_tree
 from reactor.core.world import World
 

@@ -26,9 +26,10 @@ from reactor.core.event import Event
 from reactor.core.guest import Guest
 from reactor.core.marks import Mark, MarkBook
 from reactor.core.matching import Index, Selection
-from reactor.core.policy import LimitScope, Policy, StepOptions
+from reactor.core.policy import LimitScope, Policy
 from reactor.core.program import Program, compile_program
 from reactor.core.run import Role, Run
+from reactor.core.steps import StepOptions
 from reactor.core.timers import Timers
 from reactor.core.windows import WindowCounts
 

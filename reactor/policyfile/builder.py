@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from reactor.core import policy as core
+from reactor.core import steps
 from reactor.core.expr import STEPS, Expression
 from reactor.core.marks import MarkKind
 from reactor.core.template import Tree, compile_template
@@ -115,7 +116,7 @@ class _Builder:
         written = mappings_of(self.root.get("trigger"), "trigger")
         for trigger, (node, path) in zip(model.trigger, written, strict=True):
             where, by = self._expression(node, "where"), self._expression(node, "by")
-            yield core.Trigger(trigger.event, where, by, path)
+            yield core.EventTrigger(trigger.event, where, by, path)
 
     def conditions(self) -> Iterator[Expression]:
         """The conditions of ``if``."""
@@ -128,7 +129,7 @@ class _Builder:
         for name in node.entries:
             yield name, self._tree(node, name)
 
-    def section(self, section: str, models: Sequence[_AnyStep]) -> tuple[core.Step, ...]:
+    def section(self, section: str, models: Sequence[_AnyStep]) -> tuple[steps.Step, ...]:
         """The steps of a section in the order written."""
         written = mappings_of(self.root.get(section), section)
         return tuple(
@@ -136,44 +137,44 @@ class _Builder:
             for model, (node, path) in zip(models, written, strict=True)
         )
 
-    def _options(self, model: Step, node: Dictionary, path: str) -> core.StepOptions:
+    def _options(self, model: Step, node: Dictionary, path: str) -> steps.StepOptions:
         retry = model.retry
-        return core.StepOptions(
+        return steps.StepOptions(
             path=path,
             place=node.place,
             name=model.name,
             condition=self._expression(node, "if"),
             timeout=model.timeout,
-            retry=None if retry is None else core.Retry(retry.times, retry.backoff),
-            on_error=None if model.on_error is None else core.OnError(model.on_error),
+            retry=None if retry is None else steps.Retry(retry.times, retry.backoff),
+            on_error=None if model.on_error is None else steps.OnError(model.on_error),
             save=model.save,
         )
 
-    def _step(self, model: _AnyStep, node: Dictionary, path: str) -> core.Step:
+    def _step(self, model: _AnyStep, node: Dictionary, path: str) -> steps.Step:
         options = self._options(model, node, path)
         match model:
             case DumpStep():
                 to = self._tree(node, "to", _default(model.to))
-                return core.GuestDump(options, to, self._tree(node, "format", model.format))
+                return steps.GuestDump(options, to, self._tree(node, "format", model.format))
             case GuestStep(guest=action) | ArmGuestStep(guest=action):
-                return core.GuestStep(options, core.GuestAction(action))
+                return steps.GuestStep(options, steps.GuestAction(action))
             case QmpStep(qmp=command):
                 arguments = self._tree(node, "args", {})
                 wait = None if model.wait is None else self._event(model.wait, node)
-                return core.QmpStep(options, command, arguments, wait)
+                return steps.QmpStep(options, command, arguments, wait)
             case WaitStep(wait=wait):
                 return self._wait(options, wait, node)
             case DelayStep(delay=seconds):
-                return core.DelayStep(options, seconds)
+                return steps.DelayStep(options, seconds)
             case _:
                 return self._instant(options, model, node)
 
-    def _instant(self, options: core.StepOptions, model: _Instant, node: Dictionary) -> core.Step:
+    def _instant(self, options: steps.StepOptions, model: _Instant, node: Dictionary) -> steps.Step:
         match model:
             case CheckStep():
-                return core.CheckStep(options, self._needed(node, "check"))
+                return steps.CheckStep(options, self._needed(node, "check"))
             case PublishStep():
-                return core.PublishStep(
+                return steps.PublishStep(
                     options,
                     topic=self._tree(node, "publish"),
                     payload=self._tree(node, "payload"),
@@ -187,32 +188,34 @@ class _Builder:
             case ClearStep():
                 kind, target = self._target(node.inner("clear"))
                 word = self._tree(node.inner("clear"), "as")
-                return core.ClearStep(options, kind, target, word)
+                return steps.ClearStep(options, kind, target, word)
             case LogStep():
-                return core.LogStep(options, self._tree(node, "log"))
+                return steps.LogStep(options, self._tree(node, "log"))
             case FailStep():
-                return core.FailStep(options, self._tree(node, "fail"))
+                return steps.FailStep(options, self._tree(node, "fail"))
             case StopStep():
-                return core.StopStep(options, self._tree(node, "stop"))
+                return steps.StopStep(options, self._tree(node, "stop"))
 
     def _wait(
-        self, options: core.StepOptions, wait: EventWait | UntilWait, node: Dictionary
-    ) -> core.Step:
+        self, options: steps.StepOptions, wait: EventWait | UntilWait, node: Dictionary
+    ) -> steps.Step:
         if isinstance(wait, EventWait):
-            return core.WaitEventStep(options, self._event(wait, node))
+            return steps.WaitEventStep(options, self._event(wait, node))
         until = self._needed(node.inner("wait"), "until")
-        return core.WaitUntilStep(options, until, wait.timeout)
+        return steps.WaitUntilStep(options, until, wait.timeout)
 
-    def _mark(self, options: core.StepOptions, mark: MarkTarget, node: Dictionary) -> core.MarkStep:
+    def _mark(
+        self, options: steps.StepOptions, mark: MarkTarget, node: Dictionary
+    ) -> steps.MarkStep:
         kind, target = self._target(node)
         word, reason = self._tree(node, "as"), self._tree(node, "reason")
-        return core.MarkStep(options, kind, target, word, reason, mark.expires)
+        return steps.MarkStep(options, kind, target, word, reason, mark.expires)
 
     def _target(self, node: Dictionary) -> tuple[MarkKind, Tree]:
         kind = next(kind for kind in MarkKind if kind.value in node.entries)
         return kind, self._tree(node, kind.value)
 
-    def _event(self, wait: EventWait, step: Dictionary) -> core.EventWait:
+    def _event(self, wait: EventWait, step: Dictionary) -> steps.EventWait:
         node = step.inner("wait")
         where, fail_when = self._expression(node, "where"), self._expression(node, "fail_when")
-        return core.EventWait(wait.event, where, fail_when, wait.timeout)
+        return steps.EventWait(wait.event, where, fail_when, wait.timeout)

@@ -4,12 +4,12 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 from reactor.core.matching import named
-from reactor.core.policy import (
+from reactor.core.policy import EventTrigger, Policy
+from reactor.core.steps import (
     EventWait,
     GuestAction,
     GuestDump,
     GuestStep,
-    Policy,
     QmpStep,
     Step,
     WaitEventStep,
@@ -55,7 +55,11 @@ def _warning(step: Step, problem: str, fix: str) -> Problem:
 
 def _unknown_events(policy: Policy) -> Iterator[Problem]:
     """Names that no QEMU sends; vendors' own begin with two underscores."""
-    waited = [(trigger.events, policy.place, trigger.path) for trigger in policy.triggers]
+    waited = [
+        (trigger.events, policy.place, trigger.path)
+        for trigger in policy.triggers
+        if isinstance(trigger, EventTrigger)
+    ]
     for step in (*policy.steps, *policy.on_failure, *policy.on_limit, *policy.finally_):
         match step:
             case WaitEventStep(options, wait) | QmpStep(options, _, _, EventWait() as wait):
@@ -79,7 +83,10 @@ def _is_known(event: str) -> bool:
 
 def _unarmed(policy: Policy) -> Iterator[Problem]:
     """A dump or reset for a panic of which nothing is left."""
-    if not any(named("GUEST_PANICKED", trigger.events) for trigger in policy.triggers):
+    if not any(
+        isinstance(trigger, EventTrigger) and named("GUEST_PANICKED", trigger.events)
+        for trigger in policy.triggers
+    ):
         return
     if any(_preserves(step) for step in policy.arm):
         return

@@ -6,7 +6,8 @@ from fnmatch import fnmatchcase
 
 from reactor.core import catalog
 from reactor.core.config import EngineConfig
-from reactor.core.policy import GuestDump, Policy, QmpStep, Step
+from reactor.core.policy import Policy
+from reactor.core.steps import GuestDump, QmpStep, Step
 from reactor.core.template import Tree
 from reactor.core.text import closest
 from reactor.errors import Code, Problem

@@ -5,7 +5,7 @@ import sys
 from collections import Counter
 
 import msgspec
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from reactor.core.config import EngineConfig
@@ -171,6 +171,16 @@ def test_what_is_kept_does_not_grow_with_time(moves: list[Move]) -> None:
 
 
 @settings(max_examples=25, deadline=None)
+@example(
+    # The run that was armed last asked for another arm of a guest that was gone by then.
+    moves=[
+        (0.0, "web-1", "panic"),
+        (0.0, "web-1", "back"),
+        (0.0, "web-1", "back"),
+        (0.0, "web-1", "forget"),
+        (31.0, "web-1", "panic"),
+    ]
+)
 @given(moves=MOVES)
 def test_the_same_inputs_give_the_same_effects(moves: list[Move]) -> None:
     """To the byte."""

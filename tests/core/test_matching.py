@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from reactor.core.event import Event
 from reactor.core.matching import PLANS_KEPT, Index, Selection, look_up, named
-from reactor.core.policy import Policy
+from reactor.core.policy import EventTrigger, Policy
 from tests.core.simulation import policy
 
 
@@ -145,7 +145,9 @@ def test_the_index_agrees_with_the_whole_condition(data: dict[str, object]) -> N
     whole = sorted(
         p.name
         for p in policies
-        if p.triggers[0].where is not None and p.triggers[0].where.holds(scope).truth
+        if isinstance(t := p.triggers[0], EventTrigger)
+        and t.where is not None
+        and t.where.holds(scope).truth
     )
     plan = Index(policies).selection("g", {}).plan("A")
     assert plan is not None

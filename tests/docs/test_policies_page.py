@@ -14,8 +14,9 @@ from reactor.core.cel_library import MEMBERS
 from reactor.core.cel_names import CONDITION, HANDLERS, STEPS
 from reactor.core.guards import FAULT_STATES, Answer, GuestState, Rule, rule_on
 from reactor.core.marks import MarkKind
-from reactor.core.policy import GuestAction, LimitScope, Mode
+from reactor.core.policy import LimitScope, Mode
 from reactor.core.run import Outcome, Phase
+from reactor.core.steps import GuestAction
 from reactor.policyfile import schema, schema_base, schema_steps, unbuilt
 from tests.docs.pages import page, quoted, section
 

@@ -188,7 +188,8 @@ def test_the_second_set_up_does_nothing_until_the_pins_change(machine: Machine) 
     python = a_python(machine)
     quiet = "pip install -qq --disable-pip-version-check"
     libraries = [
-        f"{quiet} --require-hashes --only-binary :all: --requirement constraints.txt",
+        f"{quiet} --no-deps --require-hashes --only-binary :all: --requirement constraints.txt",
+        "pip check",
         f"{quiet} --no-deps --no-build-isolation --editable .",
     ]
     assert machine.set_up(python).returncode == 0

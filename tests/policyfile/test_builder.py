@@ -5,6 +5,7 @@ from dataclasses import fields, is_dataclass
 import pytest
 
 from reactor.core import policy as core
+from reactor.core import steps
 from reactor.core.expr import Expression
 from reactor.core.marks import MarkKind
 from reactor.core.template import Template
@@ -52,7 +53,7 @@ def shown(value: object) -> object:
             return {key: shown(item) for key, item in value.items()}
         case tuple():
             return tuple(shown(item) for item in value)
-        case _ if is_dataclass(value) and not isinstance(value, Place | core.StepOptions):
+        case _ if is_dataclass(value) and not isinstance(value, Place | steps.StepOptions):
             return {
                 "": type(value).__name__,
                 **{
@@ -65,6 +66,17 @@ def shown(value: object) -> object:
             return value
 
 
+SAYS_NO_MORE = {
+    "count": 1,
+    "within": None,
+    "sequel": None,
+    "cancel_on": (),
+    "own": False,
+    "synthetic": True,
+}
+"""What an event trigger is that says nothing of these."""
+
+
 def built(text: str) -> core.Policy:
     """The one policy of a text without problems."""
     loaded = load_text(text, "f")
@@ -72,9 +84,9 @@ def built(text: str) -> core.Policy:
     return loaded.policies[0]
 
 
-def options(section: str, index: int, line: int, column: int = 5) -> core.StepOptions:
+def options(section: str, index: int, line: int, column: int = 5) -> steps.StepOptions:
     """The options of a step that says nothing but its verb."""
-    return core.StepOptions(f"{section}/{index}", Place("f", line, column))
+    return steps.StepOptions(f"{section}/{index}", Place("f", line, column))
 
 
 def test_a_policy_with_every_key() -> None:
@@ -90,18 +102,20 @@ def test_a_policy_with_every_key() -> None:
     )
     assert shown(policy.triggers) == (
         {
-            "": "Trigger",
+            "": "EventTrigger",
             "events": ("RESET",),
             "where": "cel: data.guest == true",
             "by": "cel: data.reason",
             "path": "trigger/0",
+            **SAYS_NO_MORE,
         },
         {
-            "": "Trigger",
+            "": "EventTrigger",
             "events": ("STOP", "BLOCK_*"),
             "where": None,
             "by": None,
             "path": "trigger/1",
+            **SAYS_NO_MORE,
         },
     )
     assert shown(policy.conditions) == ("cel: true", 'cel: guest.status == "running"')
@@ -112,14 +126,14 @@ def test_a_policy_with_every_key() -> None:
         core.Limit(1, None, core.LimitScope.KEY, "1 at once per key"),
     )
     assert shown(policy.vars) == (("a", 1), ("b", "template: ${data.x}"))
-    assert policy.steps == (core.LogStep(options("steps", 0, 22), "x"),)
-    assert policy.on_limit == (core.LogStep(options("on_limit", 0, 23, 12), "limit"),)
-    assert policy.on_failure == (core.LogStep(options("on_failure", 0, 24, 14), "failure"),)
-    assert policy.finally_ == (core.LogStep(options("finally", 0, 25, 11), "end"),)
+    assert policy.steps == (steps.LogStep(options("steps", 0, 22), "x"),)
+    assert policy.on_limit == (steps.LogStep(options("on_limit", 0, 23, 12), "limit"),)
+    assert policy.on_failure == (steps.LogStep(options("on_failure", 0, 24, 14), "failure"),)
+    assert policy.finally_ == (steps.LogStep(options("finally", 0, 25, 11), "end"),)
     assert policy.arm == (
-        core.GuestStep(options("arm", 0, 9), core.GuestAction.PRESERVE_ON_PANIC),
-        core.QmpStep(
-            core.StepOptions("arm/1", Place("f", 10, 5), timeout=5.0),
+        steps.GuestStep(options("arm", 0, 9), steps.GuestAction.PRESERVE_ON_PANIC),
+        steps.QmpStep(
+            steps.StepOptions("arm/1", Place("f", 10, 5), timeout=5.0),
             "set-action",
             {"panic": "pause"},
         ),
@@ -134,8 +148,8 @@ def test_a_policy_with_no_more_than_it_needs() -> None:
     assert policy == core.Policy(
         name="p",
         description="d",
-        triggers=(core.Trigger(("RESET",)),),
-        steps=(core.LogStep(options("steps", 0, 4, 9), "x"),),
+        triggers=(core.EventTrigger(("RESET",)),),
+        steps=(steps.LogStep(options("steps", 0, 4, 9), "x"),),
         revision="42c486ed7cf2",
         source=text,
         place=Place("f", 1, 1),
@@ -173,17 +187,17 @@ def test_a_policy_with_no_more_than_it_needs() -> None:
             id="dump to a file",
         ),
         pytest.param(
-            "guest: reset", {"": "GuestStep", "action": core.GuestAction.RESET}, id="reset"
+            "guest: reset", {"": "GuestStep", "action": steps.GuestAction.RESET}, id="reset"
         ),
         pytest.param(
-            "guest: pause", {"": "GuestStep", "action": core.GuestAction.PAUSE}, id="pause"
+            "guest: pause", {"": "GuestStep", "action": steps.GuestAction.PAUSE}, id="pause"
         ),
         pytest.param(
-            "guest: resume", {"": "GuestStep", "action": core.GuestAction.RESUME}, id="resume"
+            "guest: resume", {"": "GuestStep", "action": steps.GuestAction.RESUME}, id="resume"
         ),
         pytest.param(
             "guest: preserve-on-panic",
-            {"": "GuestStep", "action": core.GuestAction.PRESERVE_ON_PANIC},
+            {"": "GuestStep", "action": steps.GuestAction.PRESERVE_ON_PANIC},
             id="preserve-on-panic as a step",
         ),
         pytest.param(
@@ -314,8 +328,8 @@ def test_the_options_of_a_step() -> None:
     assert found.condition is not None
     assert found.condition.source == "guest.migrating"
     assert (found.path, found.place, found.name) == ("steps/0", Place("f", 4, 9), "A step")
-    assert (found.timeout, found.retry) == (60.0, core.Retry(3, (5.0, 60.0)))
-    assert (found.on_error, found.save) == (core.OnError.CONTINUE, "it")
+    assert (found.timeout, found.retry) == (60.0, steps.Retry(3, (5.0, 60.0)))
+    assert (found.on_error, found.save) == (steps.OnError.CONTINUE, "it")
 
 
 @pytest.mark.parametrize(

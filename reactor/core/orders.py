@@ -1,0 +1,96 @@
+"""What an operator's hand may ask of the engine, from the command line, a page or MQTT."""
+
+from collections.abc import Mapping
+
+import msgspec
+
+
+class Approve(msgspec.Struct, frozen=True, tag="approve"):
+    """Answer a run that waits for approval; ``yes`` False cancels it."""
+
+    run: str
+    yes: bool = True
+    comment: str = ""
+
+
+class CancelRun(msgspec.Struct, frozen=True, tag="cancel-run"):
+    """End an open run as ``cancelled``, once its command in flight is answered."""
+
+    run: str
+    comment: str = ""
+
+
+class StartRun(msgspec.Struct, frozen=True, tag="start-run"):
+    """Let a policy match on a guest, as its trigger would: admission follows.
+
+    ``data`` is the event's data as the policy's expressions see it.
+    """
+
+    policy: str
+    guest: str
+    data: Mapping[str, object] = {}
+
+
+class AddSilence(msgspec.Struct, frozen=True, tag="add-silence"):
+    """Refuse new runs of these policies on these guests (globs) for ``seconds``."""
+
+    policies: tuple[str, ...]
+    guests: tuple[str, ...]
+    seconds: float
+    comment: str = ""
+
+
+class ExpireSilence(msgspec.Struct, frozen=True, tag="expire-silence"):
+    """End a silence now."""
+
+    silence: str
+
+
+class HoldGuests(msgspec.Struct, frozen=True, tag="hold"):
+    """The big red button, for one guest, or (``guest`` empty) for all.
+
+    ``seconds`` None: until it is released.
+    """
+
+    guest: str = ""
+    seconds: float | None = None
+    comment: str = ""
+
+
+class ReleaseGuests(msgspec.Struct, frozen=True, tag="release"):
+    """End a hold: that of one guest, or (``guest`` empty) that of all."""
+
+    guest: str = ""
+
+
+class SetMark(msgspec.Struct, frozen=True, tag="set-mark"):
+    """Put a mark on a guest by hand; ``seconds`` None: it does not expire."""
+
+    guest: str
+    kind: str
+    id: str
+    word: str
+    reason: str = ""
+    seconds: float | None = None
+
+
+class ClearMark(msgspec.Struct, frozen=True, tag="clear-mark"):
+    """Take marks away by hand; ``word`` empty: all of that id."""
+
+    guest: str
+    kind: str
+    id: str
+    word: str = ""
+
+
+Order = (
+    Approve
+    | CancelRun
+    | StartRun
+    | AddSilence
+    | ExpireSilence
+    | HoldGuests
+    | ReleaseGuests
+    | SetMark
+    | ClearMark
+)
