@@ -22,7 +22,7 @@ def advance(world: World, run: Run) -> None:  # noqa: C901 - one case for each k
     program = world.program_of(run)
     world.touch(run)
     while run.is_open:
-        if _deadline_passed(world, run):
+        if _cancel_is_due(world, run) or _deadline_passed(world, run):
             continue
         op = program.ops[run.cursor.pc]
         if isinstance(op, Finish):
@@ -48,6 +48,34 @@ def advance(world: World, run: Run) -> None:  # noqa: C901 - one case for each k
                 _step_failed(world, run, reason, unknown=unknown)
             case Ended(outcome, reason):
                 _section_ended(world, run, outcome, reason)
+
+
+def cancel(world: World, run: Run, reason: str) -> None:
+    """End a started run as cancelled, once what it has sent is answered; ``finally`` follows.
+
+    A run that is at its handlers already comes to its own end.
+    """
+    if run.phase is Phase.RUNNING and not run.cancelled:
+        run.cancelled = reason
+        world.touch(run)
+        world.wakeups.append(run.id)
+
+
+def _cancel_is_due(world: World, run: Run) -> bool:
+    """Whether the run was to be cancelled and nothing is in flight; it is done then."""
+    cursor = run.cursor
+    if not run.cancelled or run.phase is not Phase.RUNNING:
+        return False
+    if cursor.sent and cursor.answer is None and not _given_up(world, run):
+        return False
+    for effect in cursor.pending:
+        world.asked.pop(effect, None)
+    path = world.options_of(run).path
+    abandon_step(world, run)
+    world.trace(run, path, Outcome.CANCELLED.value, run.cancelled)
+    _conclude(world, run, Outcome.CANCELLED, run.cancelled, "")
+    world.cancelled.append(run.id)
+    return True
 
 
 def _deadline_passed(world: World, run: Run) -> bool:
@@ -270,4 +298,4 @@ def answered(world: World, run: Run, answer: Answered) -> bool:
     return not any(p not in {"send", "path"} for p in run.cursor.pending.values())
 
 
-__all__ = ["advance", "answered", "end_run", "fail_before_steps", "release"]
+__all__ = ["advance", "answered", "cancel", "end_run", "fail_before_steps", "release"]

@@ -94,6 +94,8 @@ class Cursor(msgspec.Struct, omit_defaults=True):
 class Run(msgspec.Struct, omit_defaults=True):
     """One run. ``key`` is the guest, or the guest and the value of ``by``.
 
+    ``cancelled`` is why it shall end as soon as its command in flight is answered.
+
     ``epoch`` is the life of QEMU that the run is about; empty where it began
     without one: then its first command that changes the guest decides.
     """
@@ -119,6 +121,7 @@ class Run(msgspec.Struct, omit_defaults=True):
     outcome: Outcome | None = None
     error: str = ""
     failed_step: str = ""
+    cancelled: str = ""
 
     @property
     def is_open(self) -> bool:

@@ -62,7 +62,11 @@ class CommandRow(msgspec.Struct, frozen=True):
 
 @dataclasses.dataclass(slots=True)
 class World:
-    """All that the engine knows. ``now`` is the time of the input at hand."""
+    """All that the engine knows. ``now`` is the time of the input at hand.
+
+    ``cancelled`` are runs whose steps were just given up: their turn is over, although
+    their ``finally`` may go on.
+    """
 
     config: EngineConfig
     identity: str
@@ -87,6 +91,7 @@ class World:
     changed_runs: dict[str, None] = dataclasses.field(default_factory=dict)
     asked: dict[str, str] = dataclasses.field(default_factory=dict)
     ended: list[str] = dataclasses.field(default_factory=list)
+    cancelled: list[str] = dataclasses.field(default_factory=list)
     wakeups: deque[str] = dataclasses.field(default_factory=deque)
 
     def emit(self, effect: Effect) -> None:
