@@ -1,10 +1,14 @@
-"""What is known of QMP commands and events: effect, permission, idempotence, run states."""
+"""What is known of commands and events: effect, permission, idempotence, run states.
+
+The functions that begin with ``agent`` speak of the commands of the QEMU guest agent,
+all others of QMP.
+"""
 
 from collections.abc import Mapping
 from enum import StrEnum
 from fnmatch import fnmatchcase
 
-from reactor.core import catalog_commands
+from reactor.core import catalog_agent, catalog_commands
 
 STORAGE_DAEMON = "storage-daemon"
 DISCONNECTED = "disconnected"
@@ -30,6 +34,18 @@ _CLASSES: Mapping[str, EffectClass] = {
         (EffectClass.DISRUPT, catalog_commands.DISRUPT),
         (EffectClass.DESTROY, catalog_commands.DESTROY),
         (EffectClass.ESCAPE, catalog_commands.ESCAPE),
+    )
+    for name in names
+}
+
+_AGENT_CLASSES: Mapping[str, EffectClass] = {
+    name: effect
+    for effect, names in (
+        (EffectClass.READ, catalog_agent.READ),
+        (EffectClass.ADJUST, catalog_agent.ADJUST),
+        (EffectClass.DISRUPT, catalog_agent.DISRUPT),
+        (EffectClass.DESTROY, catalog_agent.DESTROY),
+        (EffectClass.ESCAPE, catalog_agent.ESCAPE),
     )
     for name in names
 }
@@ -119,6 +135,26 @@ def written_files(command: str, arguments: Mapping[str, object]) -> list[str]:
     name = arguments.get("filename")
     writes = command in {"memsave", "pmemsave", "screendump"}
     return [name] if writes and isinstance(name, str) else []
+
+
+def agent_commands() -> frozenset[str]:
+    """The names of all commands that some guest agent has."""
+    return frozenset(_AGENT_CLASSES)
+
+
+def agent_effect_of(command: str) -> EffectClass:
+    """How much this command can do to the guest; one that nobody knows counts as ``escape``."""
+    return _AGENT_CLASSES.get(command, EffectClass.ESCAPE)
+
+
+def agent_replies(command: str) -> bool:
+    """Whether a success is answered; without a reply the command is done once it is sent."""
+    return command not in catalog_agent.SILENT
+
+
+def agent_is_idempotent(command: str) -> bool:
+    """Whether the command may be sent again when its reply was lost."""
+    return command in catalog_agent.IDEMPOTENT
 
 
 def deadly_arguments(command: str, arguments: Mapping[str, object]) -> str | None:
