@@ -7,7 +7,7 @@ from reactor.core.effect import Log, Publish
 from reactor.core.facts import fresh_facts
 from reactor.core.flow import BLOCK, NEXT, Ended, Failed, Flow
 from reactor.core.marks import SELF, Mark, MarkKind
-from reactor.core.program import Instant
+from reactor.core.ops import Instant
 from reactor.core.run import Outcome, Run
 from reactor.core.scopes import RenderFailed
 from reactor.core.steps import (
@@ -43,7 +43,7 @@ def _act(  # noqa: C901 - one case for each kind
             return _clear(world, run, step)
         case LogStep(_, text):
             line = str(scopes.render_leniently(world, run, text))
-            world.emit(Log("info", line, run.policy, run.guest, run.id))
+            world.emit(Log("info", line, run.policy, run.guest, run.story))
             return NEXT
         case CheckStep(_, condition):
             if not fresh_facts(world, run, scopes.facts_of(condition)):
@@ -78,7 +78,7 @@ def _publish(world: World, run: Run, step: PublishStep) -> Flow:
             retain=step.retain,
             absolute=step.absolute,
             properties={str(name): str(value) for name, value in pairs.items()},
-            run=run.id,
+            run=run.story,
         )
     )
     return NEXT
@@ -105,7 +105,7 @@ def _mark(world: World, run: Run, step: MarkStep) -> Flow:
             reason="" if reason is None else str(reason),
             since=world.now,
             policy=run.policy,
-            run=run.id,
+            run=run.story,
             expires=None if step.expires is None else world.now + step.expires,
         )
     )

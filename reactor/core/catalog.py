@@ -147,6 +147,11 @@ def agent_effect_of(command: str) -> EffectClass:
     return _AGENT_CLASSES.get(command, EffectClass.ESCAPE)
 
 
+def agent_changes(command: str) -> bool:
+    """Whether a step with this command must hold the guest."""
+    return agent_effect_of(command) is not EffectClass.READ
+
+
 def agent_replies(command: str) -> bool:
     """Whether a success is answered; without a reply the command is done once it is sent."""
     return command not in catalog_agent.SILENT

@@ -9,7 +9,7 @@ from reactor.core.inputs import Connected, Disconnected, GuestForgotten, GuestKn
 from reactor.core.machine import outcome_unknown
 from reactor.core.matching import named
 from reactor.core.operations import listen
-from reactor.core.program import AwaitEvent, AwaitRule
+from reactor.core.ops import AwaitEvent, AwaitRule
 from reactor.core.readiness import arm_guest, arm_missing
 from reactor.core.run import Phase, Run
 from reactor.core.sending import at_commands
@@ -25,6 +25,7 @@ def known(world: World, input_: GuestKnown) -> None:
     if guest is None:
         guest = world.guests[input_.guest] = Guest(input_.guest, since=world.now)
     guest.labels, guest.forgotten = dict(input_.labels), False
+    guest.agent = input_.agent
     world.selections[guest.name] = world.index.selection(guest.name, guest.labels)
     world.tell_guest(guest)
     arm_missing(world, guest)
@@ -57,7 +58,12 @@ def connected(world: World, input_: Connected) -> None:
     """A monitor is ready."""
     guest = world.guests.get(input_.guest)
     if guest is None or guest.forgotten:
-        known(world, GuestKnown(input_.guest, guest.labels if guest else {}))
+        known(
+            world,
+            GuestKnown(input_.guest, guest.labels, guest.agent)
+            if guest
+            else GuestKnown(input_.guest),
+        )
     guest, facts = world.guests[input_.guest], input_.facts
     before = guest.epoch
     same, first = before == input_.epoch, not before

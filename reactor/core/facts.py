@@ -47,7 +47,7 @@ def fresh_facts(world: World, run: Run, needed: frozenset[str]) -> bool:
     for fact in sorted(missing):
         deadline = world.now + QUERY_LIMIT
         query = Execute(
-            run.new_id(), run.guest, QUERIES[fact], {}, deadline, changes=False, run=run.id
+            run.new_id(), run.guest, QUERIES[fact], {}, deadline, changes=False, run=run.story
         )
         world.ask(run, query, fact)
     world.touch(run)

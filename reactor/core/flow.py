@@ -30,10 +30,14 @@ class Skip:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """The step failed; ``unknown`` when its command may or may not have been done."""
+    """The step failed; ``unknown`` when its command may or may not have been done.
+
+    ``step`` names the step inside it at which it failed.
+    """
 
     reason: str
     unknown: bool = False
+    step: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,11 @@ class Rule(StrEnum):
     RESET = "guest: reset"
     RESUME = "guest: resume"
     PAUSE = "guest: pause"
+    SHUTDOWN = "guest: shutdown"
+    REBOOT = "guest: reboot"
+    START = "guest: start"
+    DESTROY = "guest: destroy"
+    INJECT_NMI = "guest: inject-nmi"
     RAW_RESET = "qmp: system_reset"
     RAW_CONT = "qmp: cont"
 
@@ -61,6 +66,9 @@ FAULT_STATES = frozenset({"guest-panicked", "io-error", "watchdog", "internal-er
 AFTER_RESET = "prelaunch"
 """What a reset makes of a guest that stood still."""
 
+STOPPED_FOR_GOOD = "shutdown"
+"""What ``-no-shutdown`` makes of a guest that shut down: only a reset leads out of it."""
+
 _SAVING = frozenset({"save-vm", "restore-vm"})
 _NO_RESET = frozenset({"inmigrate", "postmigrate", "finish-migrate", "colo", "shutdown"})
 _CONT_STATES = frozenset({"paused", "prelaunch", "io-error", "watchdog"})
@@ -71,16 +79,18 @@ def facts_needed(rule: Rule) -> frozenset[str]:
     match rule:
         case Rule.DUMP | Rule.RESET:
             return frozenset({"status", "dump", "migrating"})
-        case Rule.RESUME | Rule.RAW_RESET | Rule.RAW_CONT:
+        case Rule.RESUME | Rule.START | Rule.RAW_RESET | Rule.RAW_CONT:
             return frozenset({"status", "dump"})
-        case Rule.PAUSE:
+        case Rule.PAUSE | Rule.SHUTDOWN | Rule.REBOOT | Rule.DESTROY | Rule.INJECT_NMI:
             return frozenset({"status"})
 
 
-def rule_on(rule: Rule, state: GuestState, now: float) -> Ruling:
+def rule_on(  # noqa: C901 - one case for each kind
+    rule: Rule, state: GuestState, now: float
+) -> Ruling:
     """Whether the command of this rule may go out now, must wait, or must not."""
     if state.status == DISCONNECTED:
-        return Ruling(Answer.WAIT, "the monitor is away")
+        return _away(rule)
     match rule:
         case Rule.DUMP:
             return _dump(state, now)
@@ -90,10 +100,22 @@ def rule_on(rule: Rule, state: GuestState, now: float) -> Ruling:
             return _resume(state)
         case Rule.PAUSE:
             return _pause(state)
+        case Rule.SHUTDOWN | Rule.REBOOT:
+            return _obeys(state)
+        case Rule.START:
+            return _start(state)
+        case Rule.DESTROY | Rule.INJECT_NMI:
+            return PASS
         case Rule.RAW_RESET:
             return _not_saving(state) or PASS
         case Rule.RAW_CONT:
             return _raw_cont(state)
+
+
+def _away(rule: Rule) -> Ruling:
+    if rule is Rule.START:
+        return Ruling(Answer.REFUSE, "no QEMU answers: who runs it must start it")
+    return Ruling(Answer.WAIT, "the monitor is away")
 
 
 def _not_saving(state: GuestState) -> Ruling | None:
@@ -140,6 +162,25 @@ def _pause(state: GuestState) -> Ruling:
     if state.status != "running":
         return Ruling(Answer.DONE, f"the guest stands still already ({state.status})")
     return PASS
+
+
+def _obeys(state: GuestState) -> Ruling:
+    """A guest that stands still hears the power button, and cannot act."""
+    if state.status in _SAVING:
+        return Ruling(Answer.WAIT, f"the guest is in {state.status}")
+    if state.status != "running":
+        return Ruling(Answer.REFUSE, f"a guest in {state.status} cannot shut itself down")
+    return PASS
+
+
+def _start(state: GuestState) -> Ruling:
+    if state.status == "running":
+        return Ruling(Answer.DONE, "the guest is running already")
+    if saving := _not_saving(state):
+        return saving
+    if state.status in {AFTER_RESET, STOPPED_FOR_GOOD}:
+        return PASS
+    return Ruling(Answer.REFUSE, f"a guest in {state.status} is not waiting to be started")
 
 
 def _raw_cont(state: GuestState) -> Ruling:

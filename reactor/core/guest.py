@@ -81,6 +81,7 @@ class Guest:
 
     name: str
     labels: Mapping[str, str] = field(default_factory=dict)
+    agent: bool = False
     epoch: str = ""
     facts: Facts = field(default_factory=Facts)
     connected: bool = False

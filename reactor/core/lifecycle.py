@@ -17,8 +17,9 @@ from reactor.core.event import Event
 from reactor.core.facts import fresh_facts
 from reactor.core.machine import advance, end_run, fail_before_steps, handler_limit
 from reactor.core.matching import Candidate
+from reactor.core.nested import branch_closed
+from reactor.core.ops import Enter, Section
 from reactor.core.policy import Enforcement, Mode, Policy
-from reactor.core.program import Enter, Section
 from reactor.core.run import Cursor, Origin, Outcome, Phase, Role, Run
 from reactor.core.world import World
 
@@ -256,7 +257,9 @@ def closed(world: World, run: Run) -> None:
     """After a run's end: tell the world, and let the next one have its turn."""
     del world.runs[run.id]
     world.touch(run)
-    if run.role is Role.ARM:
+    if run.role is Role.BRANCH:
+        branch_closed(world, run)
+    if run.role in {Role.ARM, Role.BRANCH}:
         return
     world.tell_run(run)
     if run.outcome in {Outcome.FAILED, Outcome.TIMED_OUT, Outcome.UNKNOWN}:

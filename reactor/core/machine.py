@@ -2,10 +2,12 @@
 
 import itertools
 
-from reactor.core.flow import Ended, Failed, Jump, Simple, Skip
+from reactor.core.flow import Ended, Failed, Flow, Jump, Simple, Skip
 from reactor.core.inputs import Answered
 from reactor.core.operations import perform
-from reactor.core.program import Enter, Finish, Leave, Program, Section
+from reactor.core.ops import BranchEnd, Enter, Finish, Leave, Op, Section
+from reactor.core.program import Program
+from reactor.core.run import BranchEnd as BranchResult
 from reactor.core.run import Cursor, Outcome, Phase, Role, Run, Saved
 from reactor.core.steps import OnError, StepOptions
 from reactor.core.text import render_duration
@@ -14,10 +16,13 @@ from reactor.core.world import World
 HANDLER_LIMIT = 300.0
 """Seconds a handler has, unless a step of it asks for more."""
 
+_DEEDS = frozenset({"send", "path", "call"})
+"""What the answers to effects are for, besides facts."""
+
 _BAD = frozenset({Outcome.FAILED, Outcome.TIMED_OUT, Outcome.UNKNOWN})
 
 
-def advance(world: World, run: Run) -> None:  # noqa: C901 - one case for each kind
+def advance(world: World, run: Run) -> None:
     """Perform operations until the run waits for something or has ended."""
     program = world.program_of(run)
     world.touch(run)
@@ -28,26 +33,35 @@ def advance(world: World, run: Run) -> None:  # noqa: C901 - one case for each k
         if isinstance(op, Finish):
             _finish_section(world, run, op.section)
             continue
+        if isinstance(op, BranchEnd):
+            _branch_ended(world, run, BranchResult(Outcome.SUCCEEDED, "", ""))
+            continue
         run.cursor.wake = None
-        flow = perform(world, run, op)
-        match flow:
-            case Simple.BLOCK:
-                return
-            case Simple.NEXT:
-                if isinstance(op, Leave):
-                    _leave(world, run, op.options)
-                run.cursor.pc += 1
-            case Jump(to):
-                run.cursor.pc = to
-            case Skip(to, reason):
-                options = world.options_of(run)
-                world.trace(run, options.path, "skipped", reason)
-                _save(run, options, Saved(ok=False, error=reason))
-                run.cursor = Cursor(pc=to)
-            case Failed(reason, unknown):
-                _step_failed(world, run, reason, unknown=unknown)
-            case Ended(outcome, reason):
-                _section_ended(world, run, outcome, reason)
+        if not _follow(world, run, op, perform(world, run, op)):
+            return
+
+
+def _follow(world: World, run: Run, op: Op, flow: Flow) -> bool:
+    """Do what an operation said; whether the run can go on now."""
+    match flow:
+        case Simple.BLOCK:
+            return False
+        case Simple.NEXT:
+            if isinstance(op, Leave):
+                _leave(world, run, op.options)
+            run.cursor.pc += 1
+        case Jump(to):
+            run.cursor.pc = to
+        case Skip(to, reason):
+            options = world.options_of(run)
+            world.trace(run, options.path, "skipped", reason)
+            _save(run, options, Saved(ok=False, error=reason))
+            run.cursor = Cursor(pc=to)
+        case Failed(reason, unknown, step):
+            _step_failed(world, run, reason, unknown=unknown, step=step)
+        case Ended(outcome, reason):
+            _section_ended(world, run, outcome, reason)
+    return True
 
 
 def cancel(world: World, run: Run, reason: str) -> None:
@@ -66,6 +80,10 @@ def _cancel_is_due(world: World, run: Run) -> bool:
     cursor = run.cursor
     if not run.cancelled or run.phase is not Phase.RUNNING:
         return False
+    if branches := _open_branches(world, run):
+        for branch in branches:
+            cancel(world, branch, run.cancelled)
+        return False
     if cursor.sent and cursor.answer is None and not _given_up(world, run):
         return False
     for effect in cursor.pending:
@@ -74,14 +92,20 @@ def _cancel_is_due(world: World, run: Run) -> bool:
     abandon_step(world, run)
     world.trace(run, path, Outcome.CANCELLED.value, run.cancelled)
     _conclude(world, run, Outcome.CANCELLED, run.cancelled, "")
-    world.cancelled.append(run.id)
+    if run.role is Role.RUN:
+        world.cancelled.append(run.id)
     return True
+
+
+def _open_branches(world: World, run: Run) -> list[Run]:
+    """The branches that the run waits for: each ends by itself, by its deadline at the latest."""
+    return [world.runs[name] for name, end in run.cursor.branches.items() if end is None]
 
 
 def _deadline_passed(world: World, run: Run) -> bool:
     """Whether a deadline was due; it is acted upon then."""
     cursor = run.cursor
-    if cursor.pending and not _given_up(world, run):
+    if _open_branches(world, run) or (cursor.pending and not _given_up(world, run)):
         return False
     if cursor.answer is not None:
         # What became of a command decides before any deadline does: else a lost
@@ -90,12 +114,22 @@ def _deadline_passed(world: World, run: Run) -> bool:
     if run.deadline is not None and world.now >= run.deadline:
         _run_timed_out(world, run)
         return True
+    for place, frame in enumerate(run.frames[run.base :], run.base):
+        if frame.deadline is not None and world.now >= frame.deadline:
+            abandon_step(world, run)
+            del run.frames[place + 1 :]
+            run.cursor = Cursor(pc=frame.pc)
+            _step_timed_out(world, run)
+            return True
     if cursor.deadline is not None and world.now >= cursor.deadline:
-        options = world.options_of(run)
-        limit = render_duration(options.timeout or 0)
-        _step_failed(world, run, f"the step did not end within {limit}", unknown=False)
+        _step_timed_out(world, run)
         return True
     return False
+
+
+def _step_timed_out(world: World, run: Run) -> None:
+    limit = render_duration(world.options_of(run).timeout or 0)
+    _step_failed(world, run, f"the step did not end within {limit}", unknown=False)
 
 
 def _given_up(world: World, run: Run) -> bool:
@@ -114,7 +148,13 @@ def _given_up(world: World, run: Run) -> bool:
 def _run_timed_out(world: World, run: Run) -> None:
     options = world.options_of(run)
     abandon_step(world, run)
-    if run.section is Section.STEPS:
+    if run.role is Role.BRANCH:
+        reason = "the time of the run, or of a step around, was over"
+        world.trace(run, options.path, "timed out", reason)
+        _branch_ended(
+            world, run, BranchResult(Outcome.TIMED_OUT, reason, options.name or options.path)
+        )
+    elif run.section is Section.STEPS:
         limit = render_duration(world.program_of(run).policy.timeout)
         reason = f"the run did not end within {limit}"
         world.trace(run, options.path, "timed out", reason)
@@ -135,7 +175,7 @@ def _leave(world: World, run: Run, options: StepOptions) -> None:
 
 def _save(run: Run, options: StepOptions, saved: Saved) -> None:
     if options.save is not None:
-        run.saved[options.save] = saved
+        run.results()[options.save] = saved
 
 
 def release(world: World, run: Run) -> None:
@@ -166,35 +206,69 @@ def abandon_step(world: World, run: Run) -> None:
     run.cursor = Cursor(pc=pc, attempt=attempt)
 
 
-def _step_failed(world: World, run: Run, reason: str, *, unknown: bool) -> None:
+def _step_failed(world: World, run: Run, reason: str, *, unknown: bool, step: str = "") -> None:
+    """Try the step again, go on without it, or let the steps around it fail, and then the run."""
     program = world.program_of(run)
-    options = world.options_of(run)
-    before = run.cursor.before
+    while True:
+        options = world.options_of(run)
+        _come_out(program, run)
+        step = step or options.name or options.path
+        if _tried_again(world, run, reason, unknown=unknown):
+            return
+        abandon_step(world, run)
+        _save(run, options, Saved(ok=False, error=reason))
+        world.trace(run, options.path, "outcome unknown" if unknown else "failed", reason)
+        if _goes_on(run, options, unknown=unknown):
+            run.cursor = Cursor(pc=program.enter_of(run.cursor.pc).end + 1)
+            return
+        if len(run.frames) == run.base:
+            break
+        frame = run.frames[-1]
+        if frame.catch is not None and not unknown:
+            frame.failure = reason
+            run.cursor = Cursor(pc=frame.catch)
+            return
+        run.cursor = Cursor(pc=frame.pc)
+    outcome = Outcome.UNKNOWN if unknown else Outcome.FAILED
+    if run.role is Role.BRANCH:
+        _branch_ended(world, run, BranchResult(outcome, reason, step))
+    elif run.section is Section.STEPS:
+        _conclude(world, run, outcome, reason, step)
+    else:
+        _handler_failed(world, run, reason, step)
+
+
+def _come_out(program: Program, run: Run) -> None:
+    """Leave the inside of the step that fails itself, if it was inside."""
+    if len(run.frames) > run.base and run.frames[-1].pc == program.enters[run.cursor.pc]:
+        run.cursor.attempt = run.frames.pop().attempt
+
+
+def _tried_again(world: World, run: Run, reason: str, *, unknown: bool) -> bool:
+    options, cursor = world.options_of(run), run.cursor
+    if unknown or options.retry is None or cursor.attempt > options.retry.times:
+        return False
+    before, attempt = cursor.before, cursor.attempt
     abandon_step(world, run)
-    cursor = run.cursor
-    enter_pc = _enter_of(program, cursor.pc)
-    if not unknown and options.retry is not None and cursor.attempt <= options.retry.times:
-        backoff = options.retry.backoff or (0.0,)
-        pause = backoff[min(cursor.attempt, len(backoff)) - 1]
-        world.trace(run, options.path, "failed, tried again", reason, {"after": pause})
-        run.cursor = Cursor(
-            pc=enter_pc, attempt=cursor.attempt + 1, pause=world.now + pause, before=before
-        )
-        return
-    _save(run, options, Saved(ok=False, error=reason))
-    world.trace(run, options.path, "outcome unknown" if unknown else "failed", reason)
+    backoff = options.retry.backoff or (0.0,)
+    pause = backoff[min(attempt, len(backoff)) - 1]
+    world.trace(run, options.path, "failed, tried again", reason, {"after": pause})
+    enter = world.program_of(run).enters[cursor.pc]
+    run.cursor = Cursor(pc=enter, attempt=attempt + 1, pause=world.now + pause, before=before)
+    return True
+
+
+def _goes_on(run: Run, options: StepOptions, *, unknown: bool) -> bool:
+    """Whether the run goes on behind a step that failed."""
     handler = run.section is not Section.STEPS and run.role is not Role.ARM
     goes_on = options.on_error or (OnError.CONTINUE if handler else OnError.FAIL)
-    if goes_on is OnError.CONTINUE and not (unknown and not handler):
-        enter = program.ops[enter_pc]
-        assert isinstance(enter, Enter)  # noqa: S101 - every step begins with one
-        run.cursor = Cursor(pc=enter.end + 1)
-        return
-    if run.section is Section.STEPS:
-        outcome = Outcome.UNKNOWN if unknown else Outcome.FAILED
-        _conclude(world, run, outcome, reason, options.name or options.path)
-    else:
-        _handler_failed(world, run, reason, options.path)
+    return goes_on is OnError.CONTINUE and not (unknown and not handler)
+
+
+def _branch_ended(world: World, run: Run, end: BranchResult) -> None:
+    """A branch of a parallel step is at its end; who waits for it decides what it means."""
+    run.branch_end = end
+    end_run(world, run)
 
 
 def _handler_failed(world: World, run: Run, reason: str, path: str) -> None:
@@ -204,17 +278,14 @@ def _handler_failed(world: World, run: Run, reason: str, path: str) -> None:
     _finish_section(world, run, run.section)
 
 
-def _enter_of(program: Program, pc: int) -> int:
-    while not isinstance(program.ops[pc], Enter):
-        pc -= 1
-    return pc
-
-
 def _section_ended(world: World, run: Run, outcome: Outcome, reason: str) -> None:
     options = world.options_of(run)
     world.trace(run, options.path, outcome.value, reason)
     abandon_step(world, run)
-    if run.section is Section.STEPS:
+    if run.role is Role.BRANCH:
+        step = options.name or options.path
+        _branch_ended(world, run, BranchResult(outcome, reason, step, whole=True))
+    elif run.section is Section.STEPS:
         _conclude(world, run, outcome, reason, options.name or options.path)
     else:
         _finish_section(world, run, run.section)
@@ -222,6 +293,9 @@ def _section_ended(world: World, run: Run, outcome: Outcome, reason: str) -> Non
 
 def _conclude(world: World, run: Run, outcome: Outcome, reason: str, step: str) -> None:
     """The steps are over, well or not: the handlers follow."""
+    if run.role is Role.BRANCH:
+        _branch_ended(world, run, BranchResult(outcome, reason, step))
+        return
     run.outcome = outcome
     if outcome is not Outcome.SUCCEEDED:
         run.error = reason
@@ -246,6 +320,7 @@ def _enter_section(world: World, run: Run, section: Section) -> None:
     run.section = section
     run.phase = Phase.HANDLING
     run.cursor = Cursor(pc=start)
+    run.frames = []
     run.deadline = world.now + handler_limit(program, section)
 
 
@@ -291,11 +366,11 @@ def answered(world: World, run: Run, answer: Answered) -> bool:
     """Hand an answer to the run; true when it must be woken."""
     purpose = run.cursor.pending.pop(answer.id, "")
     world.touch(run)
-    if purpose in {"send", "path"}:
+    if purpose in _DEEDS:
         run.cursor.answer = answer
         return True
     run.cursor.fresh = (*run.cursor.fresh, purpose)
-    return not any(p not in {"send", "path"} for p in run.cursor.pending.values())
+    return _DEEDS.issuperset(run.cursor.pending.values())
 
 
 __all__ = ["advance", "answered", "cancel", "end_run", "fail_before_steps", "release"]

@@ -6,7 +6,7 @@ see what has come in since. None of them keeps anything outside the cursor.
 
 from collections.abc import Mapping
 
-from reactor.core import acts, scopes, sending
+from reactor.core import acts, calls, nested, scopes, sending
 from reactor.core.catalog import CONNECTED, DISCONNECTED
 from reactor.core.effect import Discard
 from reactor.core.event import Event
@@ -15,18 +15,28 @@ from reactor.core.flow import BLOCK, NEXT, Failed, Flow, Jump, Skip
 from reactor.core.guards import AFTER_RESET, Answer, Rule, facts_needed, rule_on
 from reactor.core.guest import Guest
 from reactor.core.matching import named
-from reactor.core.program import (
+from reactor.core.ops import (
     Act,
     AwaitCondition,
     AwaitEvent,
     AwaitRule,
     AwaitStatus,
+    AwaitStays,
+    BranchEnd,
+    Call,
     CheckTarget,
+    Choose,
+    Close,
     Enter,
     Finish,
+    Fork,
+    GoTo,
     Guard,
+    Join,
     Leave,
     Op,
+    Open,
+    RoundEnd,
     Send,
     Sleep,
     TakeHand,
@@ -62,10 +72,34 @@ def perform(world: World, run: Run, op: Op) -> Flow:  # noqa: C901 - one case fo
             return _await_status(world, run, op)
         case Sleep(seconds):
             return _sleep(world, run, seconds)
+        case AwaitStays():
+            return _await_stays(world, run, op)
+        case Call():
+            return calls.call(world, run, op)
+        case Choose() | Open() | RoundEnd() | Close() | Fork() | Join():
+            return _nested(world, run, op)
+        case GoTo(to):
+            return Jump(to)
         case Act(step):
             return acts.act(world, run, step)
-        case Leave() | Finish():
+        case Leave() | Finish() | BranchEnd():
             return NEXT
+
+
+def _nested(world: World, run: Run, op: Choose | Open | RoundEnd | Close | Fork | Join) -> Flow:
+    match op:
+        case Choose():
+            return nested.choose(world, run, op)
+        case Open():
+            return nested.open_(world, run, op)
+        case RoundEnd():
+            return nested.round_end(world, run, op)
+        case Close():
+            return nested.close(run)
+        case Fork():
+            return nested.fork(world, run, op)
+        case Join():
+            return nested.join(run)
 
 
 def _enter(world: World, run: Run, op: Enter) -> Flow:
@@ -102,7 +136,7 @@ def _take_hand(world: World, run: Run) -> Flow:
             run,
             world.options_of(run).path,
             "waiting",
-            f"run {guest.hand} has its hand on the guest",
+            f"run {world.runs[guest.hand].story} has its hand on the guest",
         )
     return BLOCK
 
@@ -164,6 +198,8 @@ def _watch(world: World, run: Run) -> Flow:
 
 def _await_event(world: World, run: Run, op: AwaitEvent) -> Flow:
     cursor, guest = run.cursor, world.guest_of(run)
+    if op.only_after is not None and cursor.before not in op.only_after:
+        return NEXT
     if cursor.armed is None:
         cursor.armed = cursor.pc
     if cursor.limit is None and op.wait.timeout is not None:
@@ -207,6 +243,8 @@ def judge(world: World, run: Run, op: AwaitEvent, event: Event) -> Flow | None:
             return _judge_dump(event.data)
         case AwaitRule.RESET:
             return _judge_reset(event)
+        case AwaitRule.SHUTDOWN | AwaitRule.REBOOT:
+            return NEXT
         case AwaitRule.USER:
             wait = op.wait
             if wait.fail_when is not None and scopes.holds(world, run, wait.fail_when, event).truth:
@@ -250,6 +288,36 @@ def _await_condition(world: World, run: Run, op: AwaitCondition) -> Flow:
         limit = render_duration(op.limit or 0)
         return Failed(f"`{op.until.source}` did not hold within {limit}")
     return _watch(world, run)
+
+
+def _await_stays(world: World, run: Run, op: AwaitStays) -> Flow:
+    cursor = run.cursor
+    if cursor.limit is None and op.limit is not None:
+        cursor.limit = world.now + op.limit
+    needed = scopes.facts_of(op.stays)
+    if needed and not world.guest_of(run).connected:
+        cursor.since = None  # nobody knows what it does meanwhile
+    elif not fresh_facts(world, run, needed):
+        return BLOCK
+    elif not scopes.holds(world, run, op.stays).truth:
+        cursor.since = None
+    else:
+        cursor.since = world.now if cursor.since is None else cursor.since
+    return _stayed(world, run, op)
+
+
+def _stayed(world: World, run: Run, op: AwaitStays) -> Flow:
+    cursor = run.cursor
+    until = None if cursor.since is None else cursor.since + op.seconds
+    if until is not None and world.now >= until:
+        world.guest_of(run).watchers.pop(run.id, None)
+        return NEXT
+    if cursor.limit is not None and world.now >= cursor.limit:
+        spans = f"{render_duration(op.seconds)} within {render_duration(op.limit or 0)}"
+        return Failed(f"`{op.stays.source}` did not stay true for {spans}")
+    _watch(world, run)
+    cursor.wake = min(time for time in (cursor.wake, until) if time is not None)
+    return BLOCK
 
 
 def _await_status(world: World, run: Run, op: AwaitStatus) -> Flow:

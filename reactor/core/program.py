@@ -7,175 +7,55 @@ waits for stands in the run's cursor, never in Python's stack.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 
-from reactor.core import catalog
-from reactor.core.expr import Expression
-from reactor.core.guards import FAULT_STATES, Rule
+from reactor.core import catalog, guest_ops
+from reactor.core.ops import (
+    Act,
+    AwaitCondition,
+    AwaitEvent,
+    AwaitStays,
+    BranchEnd,
+    Call,
+    Choose,
+    Close,
+    Enter,
+    Finish,
+    Fork,
+    GoTo,
+    Join,
+    Leave,
+    Op,
+    Open,
+    RoundEnd,
+    Section,
+    Sleep,
+    TakeHand,
+)
 from reactor.core.policy import Policy
 from reactor.core.steps import (
+    AgentStep,
     CheckStep,
+    ChooseStep,
     ClearStep,
     DelayStep,
-    EventWait,
+    ExecStep,
     FailStep,
-    GuestAction,
     GuestDump,
     GuestStep,
+    HttpStep,
     LogStep,
     MarkStep,
+    ParallelStep,
     PublishStep,
     QmpStep,
+    RepeatStep,
+    RunbookStep,
     Step,
     StepOptions,
     StopStep,
     WaitEventStep,
+    WaitStaysStep,
     WaitUntilStep,
-)
-from reactor.core.template import Tree
-
-
-class Section(StrEnum):
-    """The parts of a policy that hold steps; the value is the prefix of their paths."""
-
-    STEPS = "steps"
-    ON_FAILURE = "on_failure"
-    FINALLY = "finally"
-    ON_LIMIT = "on_limit"
-    ARM = "arm"
-
-
-class AwaitRule(StrEnum):
-    """Who decides whether an event is the awaited one."""
-
-    USER = "as the policy says"
-    DUMP = "DUMP_COMPLETED of our dump"
-    RESET = "RESET by our command"
-
-
-@dataclass(frozen=True, slots=True)
-class Enter:
-    """Begin a step: its `if`, its deadline. A false `if` jumps to ``end``."""
-
-    options: StepOptions
-    verb: str
-    end: int
-
-
-@dataclass(frozen=True, slots=True)
-class TakeHand:
-    """Wait for one's turn on the guest: one changing step at a time."""
-
-
-@dataclass(frozen=True, slots=True)
-class Guard:
-    """Go on when the guest's fresh run state allows it; ``end`` when nothing is to do."""
-
-    rule: Rule
-    end: int
-
-
-@dataclass(frozen=True, slots=True)
-class CheckTarget:
-    """Resolve the path of a dump and ask whether it may be written.
-
-    ``raw``: ``to`` is a QMP ``protocol`` argument (``file:/path``), taken as it
-    stands; otherwise a path whose template parts are slugged.
-    """
-
-    to: Tree
-    raw: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Send:
-    """Send a command. ``await_pc`` is where its event wait stands, registered before.
-
-    ``busy_pc`` is where to go back to when QEMU says that a dump is in process.
-    ``only_after`` limits it to runs whose guard saw one of these states.
-    """
-
-    command: str
-    arguments: Tree
-    await_pc: int | None = None
-    busy_pc: int | None = None
-    only_after: frozenset[str] | None = None
-    wakes_suspended: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class AwaitEvent:
-    """Go on at an event of the guest."""
-
-    wait: EventWait
-    rule: AwaitRule = AwaitRule.USER
-
-
-@dataclass(frozen=True, slots=True)
-class AwaitCondition:
-    """Go on when the condition holds, asked with fresh facts."""
-
-    until: Expression
-    limit: float | None
-
-
-@dataclass(frozen=True, slots=True)
-class AwaitStatus:
-    """Go on when the guest's fresh status is in (or, ``leave``, not in) ``states``.
-
-    With ``limit`` 0 the first answer decides.
-    """
-
-    states: frozenset[str]
-    leave: bool
-    limit: float
-    problem: str
-
-
-@dataclass(frozen=True, slots=True)
-class Sleep:
-    """Go on after this many seconds."""
-
-    seconds: float
-
-
-Instant = PublishStep | MarkStep | ClearStep | LogStep | CheckStep | FailStep | StopStep
-
-
-@dataclass(frozen=True, slots=True)
-class Act:
-    """Do at once what needs no answer from outside."""
-
-    step: Instant
-
-
-@dataclass(frozen=True, slots=True)
-class Leave:
-    """End a step well: give the hand back, keep what it saved."""
-
-    options: StepOptions
-
-
-@dataclass(frozen=True, slots=True)
-class Finish:
-    """The end of a section."""
-
-    section: Section
-
-
-Op = (
-    Enter
-    | TakeHand
-    | Guard
-    | CheckTarget
-    | Send
-    | AwaitEvent
-    | AwaitCondition
-    | AwaitStatus
-    | Sleep
-    | Act
-    | Leave
-    | Finish
 )
 
 
@@ -183,17 +63,25 @@ Op = (
 class Program:
     """The operations of one policy; ``starts`` gives where each section begins.
 
-    ``steps[i]`` is the options of the step that operation ``i`` belongs to.
+    ``steps[i]`` is the options of the step that operation ``i`` belongs to, the
+    innermost one, and ``enters[i]`` where that step begins.
     """
 
     policy: Policy
     ops: tuple[Op, ...]
     starts: dict[Section, int]
     steps: tuple[StepOptions | None, ...]
+    enters: tuple[int, ...]
 
     def has(self, section: Section) -> bool:
         """Whether the section holds any step."""
         return not isinstance(self.ops[self.starts[section]], Finish)
+
+    def enter_of(self, pc: int) -> Enter:
+        """How the step begins that operation ``pc`` belongs to."""
+        enter = self.ops[self.enters[pc]]
+        assert isinstance(enter, Enter)  # noqa: S101 - every step begins with one
+        return enter
 
 
 def compile_program(policy: Policy) -> Program:
@@ -207,140 +95,127 @@ def compile_program(policy: Policy) -> Program:
         (Section.ARM, policy.arm),
     ):
         build.section(section, steps)
-    return Program(policy, tuple(build.ops), build.starts, tuple(build.owners))
-
-
-_DUMP_WAIT = EventWait(("DUMP_COMPLETED",))
-_RESET_WAIT = EventWait(("RESET", "SHUTDOWN"))
-_SETTLE_LIMIT = 30.0
-_RESUME_PROOF = 1.0
+    return Program(policy, tuple(build.ops), build.starts, tuple(build.owners), tuple(build.enters))
 
 
 class _Builder:
     def __init__(self) -> None:
         self.ops: list[Op] = []
         self.owners: list[StepOptions | None] = []
+        self.enters: list[int] = []
         self.starts: dict[Section, int] = {}
+        self._owner: StepOptions | None = None
+        self._enter = 0
 
     def section(self, section: Section, steps: Sequence[Step]) -> None:
         self.starts[section] = len(self.ops)
-        for step in steps:
-            self._step(step)
-        self._add(Finish(section), None)
+        self._steps(steps)
+        self._add(Finish(section))
 
-    def _add(self, op: Op, options: StepOptions | None) -> None:
+    def _add(self, op: Op) -> int:
         self.ops.append(op)
-        self.owners.append(options)
+        self.owners.append(self._owner)
+        self.enters.append(self._enter)
+        return len(self.ops) - 1
+
+    def _steps(self, steps: Sequence[Step]) -> None:
+        outer = self._owner, self._enter
+        for step in steps:
+            self._owner, self._enter = step.options, len(self.ops)
+            self._step(step)
+        self._owner, self._enter = outer
 
     def _step(self, step: Step) -> None:
-        start = len(self.ops)
-        body = self._body(step, start + 1)
-        end = start + 1 + len(body)
-        self._add(Enter(step.options, verb_of(step), end), step.options)
-        for op in body:
-            self._add(op, step.options)
-        self._add(Leave(step.options), step.options)
-
-    def _body(self, step: Step, at: int) -> list[Op]:
+        verb = verb_of(step)
+        enter = self._add(Enter(step.options, verb, 0))
         match step:
-            case GuestDump(_, to, fmt):
-                return _dump(to, fmt, at)
-            case GuestStep(_, action):
-                return _guest(action, at)
-            case QmpStep(_, command, arguments, wait):
-                return _qmp(command, arguments, wait, at)
-            case WaitEventStep(_, wait):
-                return [AwaitEvent(wait)]
-            case WaitUntilStep(_, until, limit):
-                return [AwaitCondition(until, limit)]
-            case DelayStep(_, seconds):
-                return [Sleep(seconds)]
-            case (
-                PublishStep()
-                | MarkStep()
-                | ClearStep()
-                | LogStep()
-                | CheckStep()
-                | FailStep()
-                | StopStep()
-            ):
-                return [Act(step)]
+            case ChooseStep():
+                self._choose(step)
+            case RepeatStep():
+                self._repeat(step)
+            case ParallelStep():
+                self._parallel(step)
+            case RunbookStep():
+                self._add(Open(runbook=step))
+                self._steps(step.steps)
+                self._add(Close())
+            case _:
+                for op in _simple(step, enter + 1):
+                    self._add(op)
+        self.ops[enter] = Enter(step.options, verb, self._add(Leave(step.options)))
+
+    def _choose(self, step: ChooseStep) -> None:
+        choose = self._add(Choose((), 0))
+        ways, ends = [], []
+        for branch in step.branches:
+            ways.append((branch.when, len(self.ops), branch.path))
+            self._steps(branch.steps)
+            ends.append(self._add(GoTo(0)))
+        close = self._add(Close())
+        for end in ends:
+            self.ops[end] = GoTo(close)
+        self.ops[choose] = Choose(tuple(ways), close)
+
+    def _repeat(self, step: RepeatStep) -> None:
+        begin = self._add(Open())
+        self._steps(step.steps)
+        self.ops[begin] = Open(catch=self._add(RoundEnd(step, begin + 1)))
+        self._add(Close())
+
+    def _parallel(self, step: ParallelStep) -> None:
+        fork = self._add(Fork((), 0))
+        starts = []
+        for branch in step.branches:
+            starts.append(len(self.ops))
+            self._steps(branch)
+            self._add(BranchEnd())
+        self.ops[fork] = Fork(tuple(starts), self._add(Join()))
 
 
-def _settled() -> AwaitStatus:
-    return AwaitStatus(
-        frozenset({"save-vm"}), leave=True, limit=_SETTLE_LIMIT, problem="stayed in save-vm"
-    )
+_Simple = (
+    GuestDump
+    | GuestStep
+    | QmpStep
+    | WaitEventStep
+    | WaitUntilStep
+    | WaitStaysStep
+    | DelayStep
+    | AgentStep
+    | HttpStep
+    | ExecStep
+    | PublishStep
+    | MarkStep
+    | ClearStep
+    | LogStep
+    | CheckStep
+    | FailStep
+    | StopStep
+)
 
 
-def _dump(to: Tree, fmt: Tree, at: int) -> list[Op]:
-    arguments: Tree = {"paging": False, "detach": True, "protocol": None, "format": fmt}
-    return [
-        TakeHand(),
-        CheckTarget(to),
-        Guard(Rule.DUMP, at + 6),
-        Send("dump-guest-memory", arguments, await_pc=at + 4, busy_pc=at + 2),
-        AwaitEvent(_DUMP_WAIT, AwaitRule.DUMP),
-        _settled(),
-    ]
-
-
-def _guest(action: GuestAction, at: int) -> list[Op]:
-    match action:
-        case GuestAction.RESET:
-            return [
-                TakeHand(),
-                Guard(Rule.RESET, at + 5),
-                Send("system_reset", {}, await_pc=at + 3),
-                AwaitEvent(_RESET_WAIT, AwaitRule.RESET),
-                Send("cont", {}, only_after=FAULT_STATES),
-            ]
-        case GuestAction.PAUSE:
-            return [TakeHand(), Guard(Rule.PAUSE, at + 3), Send("stop", {})]
-        case GuestAction.RESUME:
-            runs = AwaitStatus(
-                frozenset({"running"}), leave=False, limit=0, problem="was not running 1 s later"
-            )
-            return [
-                TakeHand(),
-                Guard(Rule.RESUME, at + 5),
-                Send("cont", {}, wakes_suspended=True),
-                Sleep(_RESUME_PROOF),
-                runs,
-            ]
-        case GuestAction.PRESERVE_ON_PANIC:
-            return [TakeHand(), Send("set-action", {"panic": "pause"})]
-
-
-_RAW_RULES = {
-    "system_reset": Rule.RAW_RESET,
-    "cont": Rule.RAW_CONT,
-    "dump-guest-memory": Rule.DUMP,
-}
-
-
-def _qmp(command: str, arguments: Tree, wait: EventWait | None, at: int) -> list[Op]:
-    ops: list[Op] = []
-    if catalog.changes(command):
-        ops.append(TakeHand())
-    rule = _RAW_RULES.get(command)
-    if rule is Rule.DUMP and isinstance(arguments, dict):
-        ops.append(CheckTarget(arguments.get("protocol"), raw=True))
-    guard_pc = at + len(ops)
-    after = guard_pc + (rule is not None) + 1 + (wait is not None)
-    if rule is not None:
-        ops.append(Guard(rule, after))
-    ops.append(
-        Send(
-            command,
-            arguments,
-            await_pc=after - 1 if wait is not None else None,
-            busy_pc=guard_pc if rule is Rule.DUMP else None,
-        )
-    )
-    if wait is not None:
-        ops.append(AwaitEvent(wait))
-    return ops
+def _simple(step: _Simple, at: int) -> list[Op]:  # noqa: C901 - one case for each kind
+    """The operations of a step without steps inside, the first of which stands at ``at``."""
+    match step:
+        case GuestDump(_, to, fmt):
+            return guest_ops.dump(to, fmt, at)
+        case GuestStep():
+            return guest_ops.guest(step, at)
+        case QmpStep(_, command, arguments, wait):
+            return guest_ops.qmp(command, arguments, wait, at)
+        case WaitEventStep(_, wait):
+            return [AwaitEvent(wait)]
+        case WaitUntilStep(_, until, limit):
+            return [AwaitCondition(until, limit)]
+        case WaitStaysStep(_, stays, seconds, limit):
+            return [AwaitStays(stays, seconds, limit)]
+        case DelayStep(_, seconds):
+            return [Sleep(seconds)]
+        case AgentStep(_, command) if catalog.agent_changes(command):
+            return [TakeHand(), Call(step)]
+        case AgentStep() | HttpStep() | ExecStep():
+            return [Call(step)]
+        case _:
+            return [Act(step)]
 
 
 def verb_of(step: Step) -> str:  # noqa: C901 - one case for each kind
@@ -352,7 +227,7 @@ def verb_of(step: Step) -> str:  # noqa: C901 - one case for each kind
             return f"guest: {action.value}"
         case QmpStep(_, command):
             return f"qmp: {command}"
-        case WaitEventStep() | WaitUntilStep():
+        case WaitEventStep() | WaitUntilStep() | WaitStaysStep():
             return "wait"
         case CheckStep():
             return "check"
@@ -370,3 +245,17 @@ def verb_of(step: Step) -> str:  # noqa: C901 - one case for each kind
             return "fail"
         case StopStep():
             return "stop"
+        case AgentStep(_, command):
+            return f"agent: {command}"
+        case HttpStep():
+            return "http"
+        case ExecStep(_, program):
+            return f"exec: {program}"
+        case ChooseStep():
+            return "choose"
+        case RepeatStep():
+            return "repeat"
+        case ParallelStep():
+            return "parallel"
+        case RunbookStep(_, runbook):
+            return f"run: {runbook}"

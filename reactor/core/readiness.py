@@ -7,8 +7,8 @@ from reactor.core.guest import Arming, Guest, Readiness
 from reactor.core.lifecycle import admit, enforcement_of, new_run, refusal_trace, refuse
 from reactor.core.machine import advance, end_run
 from reactor.core.matching import Candidate
+from reactor.core.ops import Section
 from reactor.core.policy import Enforcement, Policy
-from reactor.core.program import Section
 from reactor.core.run import Cursor, Origin, Outcome, Phase, Role, Run
 from reactor.core.steps import GuestStep
 from reactor.core.text import render_duration

@@ -6,7 +6,7 @@ import msgspec
 
 from reactor.core.event import Event
 from reactor.core.inputs import Answered
-from reactor.core.program import Section
+from reactor.core.ops import Section
 
 
 class Outcome(StrEnum):
@@ -34,11 +34,16 @@ class Phase(StrEnum):
 
 
 class Role(StrEnum):
-    """What a run is made of."""
+    """What a run is made of.
+
+    A ``BRANCH`` is one of the lists of a ``parallel`` step: it has a cursor of its
+    own, and everything else of the run that it belongs to.
+    """
 
     RUN = "run"
     ON_LIMIT = "on_limit"
     ARM = "arm"
+    BRANCH = "branch"
 
 
 class Saved(msgspec.Struct):
@@ -57,6 +62,34 @@ class Origin(msgspec.Struct, frozen=True):
     count: int = 1
 
 
+class Frame(msgspec.Struct, omit_defaults=True):
+    """A step that is under way around the present one: choose, repeat, run.
+
+    ``pc`` is where it begins; ``attempt`` and ``deadline`` are its own. ``catch`` is where
+    a failure inside goes on. ``round`` and ``failure`` (why the present round failed) are
+    those of a repeat. ``params`` and
+    ``saved`` are what a runbook's expressions know; None around other steps.
+    """
+
+    pc: int
+    attempt: int = 1
+    deadline: float | None = None
+    round: int = 1
+    failure: str = ""
+    catch: int | None = None
+    params: dict[str, object] | None = None
+    saved: dict[str, Saved] | None = None
+
+
+class BranchEnd(msgspec.Struct, frozen=True):
+    """How one branch of a ``parallel`` step ended; ``whole``: its word ends the whole run."""
+
+    outcome: Outcome
+    reason: str = ""
+    failed_step: str = ""
+    whole: bool = False
+
+
 class Cursor(msgspec.Struct, omit_defaults=True):
     """Where the run stands in its program, and what it waits for.
 
@@ -68,6 +101,8 @@ class Cursor(msgspec.Struct, omit_defaults=True):
     the settings' limits. ``armed`` is the counter of an event wait that listens
     already, ``caught`` what it caught. ``before`` is the guest's status when the step
     began, ``again`` whether its present command was tried, and certainly not sent.
+    ``since`` is when a condition that must stay began to hold. ``branches`` are the runs of a
+    ``parallel`` step in the order written, with how each ended.
     """
 
     pc: int = 0
@@ -89,12 +124,17 @@ class Cursor(msgspec.Struct, omit_defaults=True):
     again: bool = False
     target: str = ""
     result: object = None
+    since: float | None = None
+    branches: dict[str, BranchEnd | None] = {}
 
 
 class Run(msgspec.Struct, omit_defaults=True):
     """One run. ``key`` is the guest, or the guest and the value of ``by``.
 
     ``cancelled`` is why it shall end as soon as its command in flight is answered.
+    ``frames`` are the steps around the present one, outermost first; a branch
+    (``parent`` is the run that waits for it, ``root`` the whole) inherits the first ``base``
+    of them, and ``branch_end`` is how it ended.
 
     ``epoch`` is the life of QEMU that the run is about; empty where it began
     without one: then its first command that changes the guest decides.
@@ -122,6 +162,23 @@ class Run(msgspec.Struct, omit_defaults=True):
     error: str = ""
     failed_step: str = ""
     cancelled: str = ""
+    root: str = ""
+    parent: str = ""
+    frames: list[Frame] = []
+    base: int = 0
+    branch_end: BranchEnd | None = None
+
+    @property
+    def story(self) -> str:
+        """The id under which people know it: that of the run that a branch belongs to."""
+        return self.root or self.id
+
+    def results(self) -> dict[str, Saved]:
+        """What steps saved, as far as it is visible at the present step: a runbook has its own."""
+        for frame in reversed(self.frames):
+            if frame.saved is not None:
+                return frame.saved
+        return self.saved
 
     @property
     def is_open(self) -> bool:
@@ -138,6 +195,7 @@ class Run(msgspec.Struct, omit_defaults=True):
         times = [t for t in (cursor.wake, cursor.limit, cursor.deadline) if t is not None]
         if self.deadline is not None:
             times.append(self.deadline)
+        times += [f.deadline for f in self.frames[self.base :] if f.deadline is not None]
         return min(times, default=None)
 
     def next_id(self) -> str:

@@ -8,7 +8,7 @@ from reactor.core.event import Event
 from reactor.core.expr import Answer, EvaluationFailed, Expression, Scope
 from reactor.core.guest import Guest
 from reactor.core.marks import SELF, MarkKind
-from reactor.core.program import Section
+from reactor.core.ops import Section
 from reactor.core.run import Role, Run
 from reactor.core.steps import EventWait, Step, StepOptions
 from reactor.core.template import Tree, render_tree
@@ -119,12 +119,19 @@ def run_scope(world: World, run: Run, event: Event | None = None) -> Scope:
         "host": host_view(world),
         "run": _run_view(run),
         "vars": run.vars,
+        "params": _params(run),
         "steps": {
             name: {"ok": saved.ok, "result": saved.result, "error": saved.error}
-            for name, saved in run.saved.items()
+            for name, saved in run.results().items()
         },
     }
     return Scope(values, now=world.now, marked=_marked(world, run.guest))
+
+
+def _params(run: Run) -> dict[str, object]:
+    """The params of the runbook at which the run is; none outside of runbooks."""
+    inside = (frame.params for frame in reversed(run.frames) if frame.params is not None)
+    return next(inside, {})
 
 
 def event_view(event: Event) -> dict[str, object]:
@@ -165,7 +172,7 @@ def host_view(world: World) -> dict[str, object]:
 
 def _run_view(run: Run) -> dict[str, object]:
     view: dict[str, object] = {
-        "id": run.id,
+        "id": run.story,
         "policy": run.policy,
         "started": run.started,
         "attempt": run.cursor.attempt,

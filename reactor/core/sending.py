@@ -10,8 +10,8 @@ from reactor.core.facts import fresh_facts
 from reactor.core.flow import BLOCK, NEXT, Failed, Flow, Jump
 from reactor.core.guards import AFTER_RESET
 from reactor.core.inputs import Answered
+from reactor.core.ops import CheckTarget, Send
 from reactor.core.policy import Limit, LimitScope
-from reactor.core.program import CheckTarget, Enter, Send
 from reactor.core.run import Run
 from reactor.core.scopes import RenderFailed
 from reactor.core.world import CommandRow, World
@@ -23,7 +23,7 @@ BUSY_PAUSE = 0.25
 
 _FILE = "file:"
 
-_OTHER_LIFE = "QEMU was restarted since this run began, what it is about is over"
+OTHER_LIFE = "QEMU was restarted since this run began, what it is about is over"
 
 
 def check_target(world: World, run: Run, op: CheckTarget) -> Flow:
@@ -112,7 +112,7 @@ def _send_now(world: World, run: Run, op: Send) -> Flow:
         _note_own(world, run, command, arguments)
     deadline = _deadline(world, run, command, arguments)
     execute = Execute(
-        run.new_id(), run.guest, command, arguments, deadline, catalog.changes(command), run.id
+        run.new_id(), run.guest, command, arguments, deadline, catalog.changes(command), run.story
     )
     cursor.sent = execute.id
     if op.await_pc is not None:
@@ -132,8 +132,8 @@ def _not_now(world: World, run: Run, op: Send) -> Flow | None:
     if catalog.changes(op.command):
         run.epoch = run.epoch or guest.epoch
         if run.epoch != guest.epoch:
-            return Failed(f"refused: {_OTHER_LIFE}")
-    if op.only_after is not None and cursor.again:
+            return Failed(f"refused: {OTHER_LIFE}")
+    if op.completes and cursor.again:
         return _not_needed(world, run, op)
     return None
 
@@ -236,8 +236,11 @@ def _at_once(world: World, run: Run, kind: str, scope: LimitScope) -> int:
 def at_commands(world: World, run: Run) -> set[str]:
     """Which limited commands the run's present step has sent: reset, dump, destroy."""
     cursor = run.cursor
-    begun = world.program_of(run).ops[_first_op(world, run) : cursor.pc + bool(cursor.sent)]
-    return {catalog.limited_as(op.command) or "" for op in begun if isinstance(op, Send)}
+    program, first = world.program_of(run), _first_op(world, run)
+    begun = range(first, cursor.pc + bool(cursor.sent))
+    # Of a step that holds steps only its own: what they do counts for themselves.
+    own = [program.ops[pc] for pc in begun if program.enters[pc] == first - 1]
+    return {catalog.limited_as(op.command) or "" for op in own if isinstance(op, Send)}
 
 
 def _note_own(world: World, run: Run, command: str, arguments: Mapping[str, object]) -> None:
@@ -273,7 +276,7 @@ def _answered(world: World, run: Run, op: Send, answer: Answered) -> Flow:
         _take_back_own(world, run, op.command)
     if answer.unsent or (answer.lost and catalog.is_idempotent(op.command)):
         return _send_again(world, run, op, answer.unsent or answer.lost)
-    if answer.lost:
+    if answer.lost and not (op.command == "quit" and cursor.caught is not None):
         return Failed(f"{op.command}: outcome unknown, it was sent and {answer.lost}", unknown=True)
     cursor.result = answer.result
     world.trace(run, world.options_of(run).path, "answered", op.command)
@@ -282,11 +285,11 @@ def _answered(world: World, run: Run, op: Send, answer: Answered) -> Flow:
 
 def _send_again(world: World, run: Run, op: Send, why: str) -> Flow:
     cursor = run.cursor
-    _disarm(world, run)
+    disarm(world, run)
     world.guest_of(run).watchers[run.id] = None
     cursor.pause = world.now + BUSY_PAUSE
     world.trace(run, world.options_of(run).path, "again", f"{op.command}: {why}")
-    if op.only_after is not None:
+    if op.completes:
         # The commands of the step before this one were done, and are not done twice.
         cursor.again = True
         return Jump(cursor.pc)
@@ -298,7 +301,7 @@ def _refused_by_qemu(world: World, run: Run, op: Send, answer: Answered) -> Flow
     cursor = run.cursor
     error = answer.error
     assert error is not None  # noqa: S101 - the caller looked
-    _disarm(world, run)
+    disarm(world, run)
     _take_back_own(world, run, op.command)
     if op.busy_pc is not None and "dump in process" in error.description:
         world.uncount_command(answer.id)
@@ -307,7 +310,8 @@ def _refused_by_qemu(world: World, run: Run, op: Send, answer: Answered) -> Flow
     return Failed(f"{op.command}: {error.error_class}: {error.description}")
 
 
-def _disarm(world: World, run: Run) -> None:
+def disarm(world: World, run: Run) -> None:
+    """Stop listening for the event that would have answered."""
     cursor = run.cursor
     cursor.armed = None
     cursor.caught = None
@@ -315,8 +319,4 @@ def _disarm(world: World, run: Run) -> None:
 
 
 def _first_op(world: World, run: Run) -> int:
-    ops = world.program_of(run).ops
-    pc = run.cursor.pc
-    while not isinstance(ops[pc], Enter):
-        pc -= 1
-    return pc + 1
+    return world.program_of(run).enters[run.cursor.pc] + 1

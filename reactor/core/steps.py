@@ -48,6 +48,11 @@ class GuestAction(StrEnum):
     RESET = "reset"
     PAUSE = "pause"
     RESUME = "resume"
+    SHUTDOWN = "shutdown"
+    REBOOT = "reboot"
+    START = "start"
+    DESTROY = "destroy"
+    INJECT_NMI = "inject-nmi"
     PRESERVE_ON_PANIC = "preserve-on-panic"
 
 
@@ -72,7 +77,7 @@ class GuestDump:
 
 @dataclass(frozen=True, slots=True)
 class GuestStep:
-    """``guest: reset|pause|resume|preserve-on-panic``."""
+    """``guest: reset``, and every other verb that takes no arguments."""
 
     options: StepOptions
     action: GuestAction
@@ -314,4 +319,12 @@ Step = (
     | LogStep
     | FailStep
     | StopStep
+    | WaitStaysStep
+    | AgentStep
+    | HttpStep
+    | ExecStep
+    | ChooseStep
+    | RepeatStep
+    | ParallelStep
+    | RunbookStep
 )

@@ -10,7 +10,10 @@ from reactor.core.admission import LedgerRow, PolicyState, scope_values
 from reactor.core.catalog import DISCONNECTED
 from reactor.core.config import EngineConfig
 from reactor.core.effect import (
+    AskFree,
     AskPath,
+    CallAgent,
+    CallHttp,
     Effect,
     EventSeen,
     Execute,
@@ -20,6 +23,7 @@ from reactor.core.effect import (
     MarkCleared,
     MarkSet,
     RunChanged,
+    StartProgram,
     Trace,
 )
 from reactor.core.event import Event
@@ -44,6 +48,9 @@ _LOOP = (
     "more than {} events of the engine's own followed from one input, the last is {}: "
     "policies start each other in a loop; what follows is dropped"
 )
+
+Asking = Execute | AskPath | AskFree | CallAgent | CallHttp | StartProgram
+"""The effects that are answered."""
 
 PATH_LIMIT = 10.0
 """Seconds the file system has to answer."""
@@ -112,7 +119,9 @@ class World:
         values: Mapping[str, object] | None = None,
     ) -> None:
         """Record why a run did what it did."""
-        record = Trace(self.now, run.policy, run.guest, path, verdict, reason, run.id, values or {})
+        record = Trace(
+            self.now, run.policy, run.guest, path, verdict, reason, run.story, values or {}
+        )
         self.effects.append(record)
 
     def near_miss(self, trace: Trace) -> None:
@@ -133,11 +142,14 @@ class World:
         self.derived.append(event)
         self.effects.append(EventSeen(event))
 
-    def ask(self, run: Run, effect: Execute | AskPath, purpose: str) -> None:
+    def ask(self, run: Run, effect: Asking, purpose: str) -> None:
         """Let a question or command of a run leave; its answer finds the run again."""
         self.asked[effect.id] = run.id
         run.cursor.pending[effect.id] = purpose
-        deadline = effect.deadline if isinstance(effect, Execute) else self.now + PATH_LIMIT
+        if isinstance(effect, AskPath | AskFree):
+            deadline = self.now + PATH_LIMIT
+        else:
+            deadline = effect.deadline
         run.cursor.answer_by = deadline + ANSWER_GRACE
         self.effects.append(effect)
 
@@ -211,13 +223,14 @@ class World:
             return
         ended = None if run.is_open else self.now
         outcome = run.outcome.value if run.outcome else ""
+        whole = self.runs.get(run.root, run)
         self.emit(
             RunChanged(
-                run=run.id,
+                run=run.story,
                 policy=run.policy,
                 guest=run.guest,
                 state=run.phase.value,
-                role=run.role.value,
+                role=whole.role.value,
                 step=step,
                 verb=verb,
                 outcome=outcome,

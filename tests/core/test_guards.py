@@ -23,13 +23,22 @@ SAVING = Ruling(Answer.WAIT, "the guest is in save-vm")
 DUMPING = Ruling(Answer.WAIT, "a dump is active")
 
 
-@pytest.mark.parametrize("rule", Rule)
+@pytest.mark.parametrize("rule", [rule for rule in Rule if rule is not Rule.START])
 def test_nothing_goes_to_a_guest_whose_monitor_is_away(rule: Rule) -> None:
     """Whatever the command."""
     assert rule_on(rule, _state("disconnected"), NOW) == AWAY
 
 
-@pytest.mark.parametrize("rule", [r for r in Rule if r is not Rule.DUMP])
+def test_a_guest_without_a_qemu_cannot_be_started_from_here() -> None:
+    """QMP starts no process: who waits for one would wait for ever."""
+    refusal = Ruling(Answer.REFUSE, "no QEMU answers: who runs it must start it")
+    assert rule_on(Rule.START, _state("disconnected"), NOW) == refusal
+
+
+IN_ANY_STATE = {Rule.DESTROY, Rule.INJECT_NMI}
+
+
+@pytest.mark.parametrize("rule", [r for r in Rule if r not in {Rule.DUMP, *IN_ANY_STATE}])
 def test_nothing_but_a_dump_goes_to_a_guest_in_save_vm(rule: Rule) -> None:
     """QEMU 7.2 aborted in 15 of 15 tries at a reset there; a dump waits too, by its own rule."""
     assert rule_on(rule, _state("save-vm"), NOW) == SAVING

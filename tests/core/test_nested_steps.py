@@ -1,0 +1,261 @@
+"""Steps that hold steps: choose, repeat, parallel; what a failure inside means outside."""
+
+import pytest
+
+from reactor.core.effect import Log
+from reactor.core.policy import Policy
+from reactor.core.steps import DelayStep, Step, StopStep
+from tests.core.built import (
+    CONTINUE,
+    check,
+    choose,
+    fail,
+    fails,
+    log,
+    options,
+    parallel,
+    repeat,
+    sends,
+    with_steps,
+)
+from tests.core.simulation import Host
+
+REFUSED = "refused: quit is not in the settings' qmp.allow"
+
+
+def play(policy: Policy, seconds: float = 100.0) -> Host:
+    """A host on which the policy ran once."""
+    host = Host([policy]).connect()
+    host.event("web-1", "GO", {"n": 1})
+    return host.run(seconds)
+
+
+def said(host: Host) -> list[str]:
+    """The lines of the log steps, in order."""
+    return [line.text for line in host.seen(Log) if isinstance(line, Log)]
+
+
+@pytest.mark.parametrize(
+    ("ways", "lines"),
+    [
+        pytest.param([("true", "a"), ("true", "b"), ("", "c")], ["a"], id="the first that holds"),
+        pytest.param([("false", "a"), ("data.n == 1", "b"), ("", "c")], ["b"], id="the second"),
+        pytest.param([("false", "a"), ("data.no == 1", "b"), ("", "c")], ["c"], id="default"),
+        pytest.param([("false", "a")], [], id="none"),
+    ],
+)
+def test_choose_takes_the_first_branch_that_holds(
+    ways: list[tuple[str, str]], lines: list[str]
+) -> None:
+    """A condition that fails counts as false; no branch is no failure."""
+    branches = [(when, [log(f"steps/0/choose/{text}", text)]) for when, text in ways]
+    host = play(with_steps(choose("steps/0", *branches), log("steps/1", "after")))
+    assert said(host) == [*lines, "after"]
+    assert host.outcomes() == ["succeeded"]
+    if not lines:
+        assert host.traces("nothing to do")[-1].reason == "no branch holds"
+
+
+def test_choose_says_why_a_branch_was_not_taken() -> None:
+    """Each with its place in the policy, the condition and the values."""
+    host = play(with_steps(choose("steps/0", ("data.n == 2", [log("x")]), ("", [log("y")]))))
+    refused, taken = host.traces("not taken"), host.traces("taken")
+    assert [(t.path, t.reason) for t in refused] == [
+        ("steps/0/choose/0", "`data.n == 2` is false: data.n is 1")
+    ]
+    assert [(t.path, t.reason) for t in taken] == [("steps/0/choose/1", "default")]
+
+
+def test_choose_asks_for_fresh_state() -> None:
+    """A condition on the guest's status is never answered from memory."""
+    policy = with_steps(
+        sends("steps/0"),
+        choose("steps/1", ('guest.status == "paused"', [log("a", "paused")])),
+    )
+    assert said(play(policy)) == ["paused"]
+
+
+def test_a_failure_inside_fails_the_step_around_and_the_run() -> None:
+    """The run says which step it was, the inner one."""
+    host = play(with_steps(choose("steps/0", ("", [fails("steps/0/choose/0/steps/0")])), log("x")))
+    ended = host.ended()[-1]
+    assert (ended.outcome, ended.error, said(host)) == ("failed", REFUSED, [])
+    assert [t.path for t in host.traces("failed")] == ["steps/0/choose/0/steps/0", "steps/0"]
+
+
+def test_a_step_around_may_swallow_what_failed_inside() -> None:
+    """``on_error: continue`` on the choose; the steps behind the failed one are left out."""
+    inner: list[Step] = [fails("i/0"), log("i/1", "inner")]
+    host = play(with_steps(choose("steps/0", ("", inner), on_error=CONTINUE), log("x", "after")))
+    assert (said(host), host.outcomes()) == (["after"], ["succeeded"])
+
+
+def test_a_step_around_is_tried_again_as_a_whole() -> None:
+    """Three attempts of the choose are three of what is inside."""
+    inner: list[Step] = [log("i/0", "again"), fails("i/1")]
+    host = play(with_steps(choose("steps/0", ("", inner), retry=2)))
+    assert (said(host), host.outcomes()) == (["again"] * 3, ["failed"])
+
+
+def test_a_check_inside_ends_the_whole_run() -> None:
+    """As skipped, whatever holds it."""
+    inner: list[Step] = [check("i/0", "data.n == 2"), log("i/1")]
+    host = play(with_steps(choose("steps/0", ("", [repeat("r", 3, inner)])), log("x")))
+    assert (said(host), host.outcomes()) == ([], ["skipped"])
+
+
+def test_the_timeout_of_a_step_around_ends_what_is_inside() -> None:
+    """At its bound, and the run goes on where the step may fail."""
+    inner: list[Step] = [DelayStep(options("i/0"), 60.0), log("i/1", "too late")]
+    slow = choose("steps/0", ("", inner), timeout=5.0, on_error=CONTINUE)
+    host = play(with_steps(slow, log("x", "after")))
+    assert (said(host), host.outcomes()) == (["after"], ["succeeded"])
+    assert "the step did not end within 5s" in host.reasons()
+    times = [round(at - host.effects[0][0], 2) for at, e in host.effects if isinstance(e, Log)]
+    assert times == [pytest.approx(5.1, abs=0.05)]
+
+
+@pytest.mark.parametrize(
+    ("times", "until", "inner", "lines", "outcome"),
+    [
+        pytest.param(3, "", "ok", 1, "succeeded", id="the first round succeeds"),
+        pytest.param(3, "", "bad", 3, "failed", id="no round succeeds"),
+        pytest.param(1, "", "bad", 1, "failed", id="one round only"),
+        pytest.param(3, "true", "bad", 1, "succeeded", id="until holds whatever the steps did"),
+        pytest.param(3, "false", "ok", 3, "failed", id="until never holds"),
+        pytest.param(3, 'guest.status == "paused"', "stop", 1, "succeeded", id="fresh state"),
+    ],
+)
+def test_repeat(times: int, until: str, inner: str, lines: int, outcome: str) -> None:
+    """Without ``until`` until a round succeeds, with it until it holds after a round."""
+    lasts: dict[str, Step] = {"ok": log("i/1"), "bad": fails("i/1"), "stop": sends("i/1")}
+    steps = [log("i/0", "round"), lasts[inner]]
+    host = play(with_steps(repeat("steps/0", times, steps, until)))
+    assert said(host).count("round") == lines
+    assert host.outcomes() == [outcome]
+
+
+def test_repeat_pauses_between_rounds_and_says_the_last_error() -> None:
+    """Two pauses of 10 s between three rounds."""
+    host = play(with_steps(repeat("steps/0", 3, [log("i/0", "r"), fails("i/1")])))
+    times = [round(at - host.effects[0][0], 1) for at, e in host.effects if isinstance(e, Log)]
+    assert times == [0.1, 10.1, 20.1]
+    assert host.ended()[-1].error == f"3 rounds were not enough: {REFUSED}"
+
+
+def test_branches_run_side_by_side() -> None:
+    """Two waits of a minute take a minute."""
+    host = play(
+        with_steps(
+            parallel(
+                "steps/0",
+                [DelayStep(options("a/0"), 60.0), log("a/1", "a")],
+                [DelayStep(options("b/0"), 60.0), log("b/1", "b")],
+            ),
+            log("steps/1", "after"),
+        ),
+        61.0,
+    )
+    assert said(host) == ["a", "b", "after"]
+    assert host.outcomes() == ["succeeded"]
+
+
+def test_all_branches_run_to_their_end_before_the_step_fails() -> None:
+    """With the first error in the order written, not in that of time."""
+    host = play(
+        with_steps(
+            parallel(
+                "steps/0",
+                [DelayStep(options("a/0"), 20.0), fail("a/1", "late")],
+                [fails("b/0")],
+                [DelayStep(options("c/0"), 30.0), log("c/1", "c")],
+                on_error=CONTINUE,
+            ),
+            log("steps/1", "after"),
+        )
+    )
+    # `fail` ends the whole run, once all branches are at their end.
+    assert (said(host), host.outcomes()) == (["c"], ["failed"])
+    assert host.ended()[-1].error == "late"
+
+
+def test_the_first_error_written_is_the_error() -> None:
+    """Although the other came first."""
+    host = play(
+        with_steps(
+            parallel(
+                "steps/0",
+                [DelayStep(options("a/0"), 20.0), sends("a/1", "dump-guest-memory")],
+                [fails("b/0")],
+            )
+        )
+    )
+    assert host.outcomes() == ["failed"]
+    assert "protocol" in host.ended()[-1].error or "dump" in host.ended()[-1].error
+
+
+def test_branches_take_turns_at_the_guest() -> None:
+    """One hand at a time also inside one run."""
+    host = play(with_steps(parallel("steps/0", [sends("a/0")], [sends("b/0", "cont")])))
+    assert host.commands() == ["stop", "cont"]
+    assert host.outcomes() == ["succeeded"]
+
+
+def test_what_branches_saved_is_known_behind_them() -> None:
+    """Under the names of both."""
+    host = play(
+        with_steps(
+            parallel(
+                "steps/0",
+                [sends("a/0", "query-status", save="a")],
+                [fails("b/0", save="b", on_error=CONTINUE)],
+            ),
+            log("steps/1", "${steps.a.result.status} ${steps.b.ok}"),
+        )
+    )
+    assert said(host) == ["running false"]
+
+
+def test_a_stop_in_a_branch_ends_the_run_when_the_others_are_done() -> None:
+    """As stopped."""
+    host = play(
+        with_steps(
+            parallel("steps/0", [StopStep(options("a/0"), "enough")], [log("b/0", "b")]),
+            log("steps/1", "never"),
+            finally_=[log("finally/0", "finally ${run.outcome}")],
+        )
+    )
+    assert (said(host), host.outcomes()) == (["b", "finally stopped"], ["stopped"])
+
+
+def test_the_runs_deadline_ends_all_branches() -> None:
+    """Then on_failure, once."""
+    policy = with_steps(
+        parallel("steps/0", [DelayStep(options("a/0"), 1e6)], [DelayStep(options("b/0"), 1e6)]),
+        on_failure=[log("on_failure/0", "${run.outcome}")],
+    )
+    host = play(policy, 3700.0)
+    assert (said(host), host.outcomes()) == (["timed-out"], ["timed-out"])
+
+
+@pytest.mark.parametrize("at", [0.0005, 0.0015, 0.2, 5.0, 10.5, 25.0])
+def test_nested_steps_survive_a_restart(at: float) -> None:
+    """Killed at any of these times, the run says and does all of it, to the end."""
+    policy = with_steps(
+        parallel(
+            "steps/0",
+            [
+                repeat(
+                    "a/0", 3, [DelayStep(options("a/0/0"), 1.0), fails("a/0/1")], on_error=CONTINUE
+                )
+            ],
+            [choose("b/0", ("data.n == 1", [DelayStep(options("b/0/0"), 5.0), log("b/0/1", "b")]))],
+        ),
+        log("steps/1", "after"),
+    )
+    host = Host([policy]).connect()
+    host.event("web-1", "GO", {"n": 1})
+    host.run(at).restart().run(100.0)
+    assert sorted(said(host)) == ["after", "b"]
+    assert host.outcomes() == ["succeeded"]
+    assert host.kept.keys() == {k for k in host.kept if k[0] != "run"}
