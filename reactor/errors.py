@@ -107,27 +107,32 @@ class ExpressionError(ReactorError):
 
 
 class MonitorError(ReactorError):
-    """A QMP monitor cannot be reached, or does not speak QMP."""
+    """A QMP monitor or guest agent cannot be reached, or does not speak its protocol."""
 
 
 class GuestError(ReactorError):
-    """QEMU itself said no; nothing was done.
+    """QEMU itself, or the guest's agent, said no.
 
-    ``error_class`` and ``description`` are QEMU's own words (QMP ``error``).
+    ``error_class`` and ``description`` are its own words (the ``error`` of QMP).
     """
 
-    def __init__(self, guest: str, command: str, error_class: str, description: str) -> None:
-        super().__init__(
-            f"guest {guest}, command {command}",
-            f"{error_class}: {description}",
-            "look the command up in QEMU's QMP reference; nothing was changed",
-        )
+    def __init__(
+        self,
+        guest: str,
+        command: str,
+        error_class: str,
+        description: str,
+        *,
+        fix: str = "look the command up in QEMU's QMP reference; nothing was changed",
+    ) -> None:
+        place = f"guest {guest}, command {command}"
+        super().__init__(place, f"{error_class}: {description}", fix)
         self.error_class = error_class
         self.description = description
 
 
 class LostReply(ReactorError):  # noqa: N818 - a fact about the link, not an error of ours
-    """The monitor died after a command was sent: its outcome is unknown.
+    """No reply came after a command was sent: its outcome is unknown.
 
     The command may or may not have been carried out; it must never be
     repeated blindly.

@@ -16,6 +16,7 @@ DEBIAN_PACKAGES: Final = {
     "qemu-system-x86_64": "qemu-system-x86",
     "qemu-storage-daemon": "qemu-system-common",
     "mosquitto": "mosquitto",
+    "qemu-ga": "qemu-guest-agent",
     "setpriv": "util-linux",
 }
 """The programs that the lab needs, and the Debian 12 package of each."""

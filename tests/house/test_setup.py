@@ -10,9 +10,9 @@ import pytest
 
 from tests.house.checkout import ROOT
 
-LACKING = "qemu-system-x86 qemu-system-common qemu-utils mosquitto"
+LACKING = "qemu-system-x86 qemu-system-common qemu-utils mosquitto qemu-guest-agent"
 APT = "apt-get install --yes --quiet --no-install-recommends"
-PROGRAMS = ("qemu-system-x86_64", "qemu-storage-daemon", "qemu-img", "mosquitto")
+PROGRAMS = ("qemu-system-x86_64", "qemu-storage-daemon", "qemu-img", "mosquitto", "qemu-ga")
 CREATE = f'for p in {" ".join(PROGRAMS)}; do : >"$bin/$p"; chmod +x "$bin/$p"; done'
 """What a package manager that works would do."""
 
@@ -144,7 +144,7 @@ def test_root_installs_only_what_is_missing_and_says_so(machine: Machine) -> Non
     machine.fake("qemu-img", "")
     result = machine.set_up(a_python(machine))
     assert result.returncode == 0, result.stderr
-    lacking = "qemu-system-x86 qemu-system-common mosquitto"
+    lacking = "qemu-system-x86 qemu-system-common mosquitto qemu-guest-agent"
     assert f"setup: apt install {lacking} (this machine lacks them)\n" in result.stdout
     assert [call for call in machine.calls() if "apt-get" in call] == [f"{APT} {lacking}"]
 
