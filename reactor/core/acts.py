@@ -19,6 +19,8 @@ from reactor.core.steps import (
     PublishStep,
     StopStep,
 )
+from reactor.core.template import Tree
+from reactor.core.text import render_text
 from reactor.core.topics import topic_problem
 from reactor.core.world import World
 
@@ -42,8 +44,7 @@ def _act(  # noqa: C901 - one case for each kind
         case ClearStep():
             return _clear(world, run, step)
         case LogStep(_, text):
-            line = str(scopes.render_leniently(world, run, text))
-            world.emit(Log("info", line, run.policy, run.guest, run.story))
+            world.emit(Log("info", _text(world, run, text), run.policy, run.guest, run.story))
             return NEXT
         case CheckStep(_, condition):
             if not fresh_facts(world, run, scopes.facts_of(condition)):
@@ -55,13 +56,17 @@ def _act(  # noqa: C901 - one case for each kind
                 return Ended(Outcome.SKIPPED, f"check is false: {answer.reason}")
             return NEXT
         case FailStep(_, text):
-            return Ended(Outcome.FAILED, str(scopes.render_leniently(world, run, text)))
+            return Ended(Outcome.FAILED, _text(world, run, text))
         case StopStep(_, text):
-            return Ended(Outcome.STOPPED, str(scopes.render_leniently(world, run, text)))
+            return Ended(Outcome.STOPPED, _text(world, run, text))
+
+
+def _text(world: World, run: Run, tree: Tree) -> str:
+    return render_text(scopes.render_leniently(world, run, tree))
 
 
 def _publish(world: World, run: Run, step: PublishStep) -> Flow:
-    topic = str(scopes.render_leniently(world, run, step.topic))
+    topic = _text(world, run, step.topic)
     problem = topic_problem(topic)
     if problem:
         return Failed(f"publish: {problem}")

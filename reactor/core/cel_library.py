@@ -29,6 +29,7 @@ VARIABLES = (
     "run",
     "vars",
     "steps",
+    "params",
     "message",
     "topic",
 )

@@ -24,7 +24,7 @@ from reactor.core.template import compile_template
 from reactor.errors import Place
 from tests.core.simulation import document, policy
 
-ANY = Names("a test", (*HANDLERS.allowed, *ARM.allowed))
+ANY = Names("a test", (*HANDLERS.allowed, *ARM.allowed, "params"))
 NOWHERE = Place("built")
 
 

@@ -11,7 +11,10 @@ from dataclasses import dataclass, field
 
 from reactor.core.config import EngineConfig
 from reactor.core.effect import (
+    AskFree,
     AskPath,
+    CallAgent,
+    CallHttp,
     Effect,
     EventSeen,
     Execute,
@@ -19,6 +22,7 @@ from reactor.core.effect import (
     MarkSet,
     Publish,
     RunChanged,
+    StartProgram,
     Trace,
 )
 from reactor.core.engine import Engine
@@ -75,6 +79,8 @@ class SimGuest:
     mute: set[str] = field(default_factory=set)
     deaf: set[str] = field(default_factory=set)
     died: bool = False
+    has_agent: bool = True
+    quits: bool = True
 
     def facts(self) -> Facts:
         """What the monitor says at the connect."""
@@ -154,6 +160,20 @@ class SimGuest:
             host.event(self.name, "RESUME", {})
         return None
 
+    def _quit(self, host: "Host", _arguments: Mapping[str, object]) -> object:
+        if not self.quits:
+            return None
+        host.event(self.name, "SHUTDOWN", {"guest": False, "reason": "host-qmp-quit"}, after=0.0)
+        host.at(0.01, lambda: host.disconnect(self.name))
+        return None
+
+    def _system_powerdown(self, host: "Host", _arguments: Mapping[str, object]) -> object:
+        host.event(self.name, "POWERDOWN", {})
+        if self.status == "running":
+            data = {"guest": True, "reason": "guest-shutdown"}
+            host.event(self.name, "SHUTDOWN", data, after=3.0)
+        return None
+
     def _stop(self, host: "Host", _arguments: Mapping[str, object]) -> object:
         if self.status == "running":
             self.status = "paused"
@@ -180,6 +200,9 @@ class Host:
         self.files: list[str] = []
         self.paths: dict[str, str] = {}
         self.deaf_paths = 0
+        self.free: dict[str, int] = {}
+        self.calls: list[tuple[str, object]] = []
+        self.answers: dict[str, object] = {}
         self.after_each: Callable[[], None] = lambda: None
         self.guests = {name: SimGuest(name) for name in guests}
         self._labels = labels or {}
@@ -187,7 +210,11 @@ class Host:
         self._count = itertools.count()
         self._take(self.engine.load(self.policies, self.now))
         for name in self.guests:
-            self.give(GuestKnown(name, self._labels.get(name, {})))
+            self._name(name)
+
+    def _name(self, name: str) -> None:
+        has_agent = self.guests[name].has_agent
+        self.give(GuestKnown(name, self._labels.get(name, {}), has_agent))
 
     def connect(self, *names: str) -> "Host":
         """Bring monitors up (all of them without names) and let the dust settle."""
@@ -260,7 +287,7 @@ class Host:
         revisions = {p.revision: p for p in self.policies}
         self._take(self.engine.restore(rows, revisions, self.now))
         for name in self.guests:
-            self.give(GuestKnown(name, self._labels.get(name, {})))
+            self._name(name)
         return self.connect() if connect else self
 
     # ------------------------------------------------------------ what was seen
@@ -341,12 +368,36 @@ class Host:
                     self.kept[effect.kind, effect.key] = effect.value
             elif isinstance(effect, Execute):
                 self._execute(effect)
-            elif isinstance(effect, AskPath) and self.deaf_paths:
-                self.deaf_paths -= 1
-            elif isinstance(effect, AskPath):
-                problem = self.paths.get(effect.path)
-                error = Refusal("Target", problem) if problem else None
-                self.at(LATENCY, _Reply(self, Answered(effect.id, error=error)))
+            elif isinstance(effect, CallAgent | CallHttp | StartProgram):
+                self._call(effect)
+            elif isinstance(effect, AskFree | AskPath):
+                self._ask(effect)
+
+    def _ask(self, effect: AskFree | AskPath) -> None:
+        if isinstance(effect, AskFree):
+            free = self.free.get(effect.path)
+            error = None if free is not None else Refusal("Path", "no such folder")
+            self.at(LATENCY, _Reply(self, Answered(effect.id, free, error)))
+        elif self.deaf_paths:
+            self.deaf_paths -= 1
+        else:
+            problem = self.paths.get(effect.path)
+            error = Refusal("Target", problem) if problem else None
+            self.at(LATENCY, _Reply(self, Answered(effect.id, error=error)))
+
+    def _call(self, effect: CallAgent | CallHttp | StartProgram) -> None:
+        """Answer a call with what ``answers`` holds for it: a refusal, a result, or a loss.
+
+        A text is the reason why its outcome is unknown; an ``Answered`` stands as it is.
+        """
+        name, what = _called(effect)
+        if name == "guest-shutdown":
+            self.event(effect.guest, "RESET", {"guest": True, "reason": "guest-reset"}, after=2.0)
+        self.calls.append((name, what))
+        answer = self.answers.get(name, {})
+        self.at(
+            LATENCY, _Reply(self, _answered(effect.id, answer() if callable(answer) else answer))
+        )
 
     def _execute(self, effect: Execute) -> None:
         guest = self.guests[effect.guest]
@@ -359,6 +410,28 @@ class Host:
             self.at(wait, _Reply(self, lost))
         else:
             self.at(LATENCY, _Reply(self, answer))
+
+
+def _called(effect: CallAgent | CallHttp | StartProgram) -> tuple[str, object]:
+    match effect:
+        case CallAgent():
+            return effect.command, effect.arguments
+        case CallHttp():
+            return f"{effect.method} {effect.url}", effect.json
+        case StartProgram():
+            return effect.program, effect.arguments
+
+
+def _answered(name: str, answer: object) -> Answered:
+    match answer:
+        case Refusal():
+            return Answered(name, error=answer)
+        case str():
+            return Answered(name, lost=answer)
+        case Answered():
+            return Answered(name, answer.result, answer.error, answer.lost, answer.unsent)
+        case _:
+            return Answered(name, result=answer)
 
 
 @dataclass(frozen=True)

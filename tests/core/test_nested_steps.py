@@ -259,3 +259,15 @@ def test_nested_steps_survive_a_restart(at: float) -> None:
     assert sorted(said(host)) == ["after", "b"]
     assert host.outcomes() == ["succeeded"]
     assert host.kept.keys() == {k for k in host.kept if k[0] != "run"}
+
+
+def test_branches_of_a_policy_that_cannot_be_read_any_more_end_with_their_run() -> None:
+    """As failed, once, and nothing of them is left."""
+    policy = with_steps(parallel("steps/0", [DelayStep(options("a/0"), 60.0)], [log("b/0")]))
+    host = Host([policy]).connect()
+    host.event("web-1", "GO", {"n": 1})
+    host.run(1.0)
+    host.policies = []
+    host.restart().run(1.0)
+    assert host.outcomes() == ["failed"]
+    assert [key for kind, key in host.kept if kind == "run"] == []

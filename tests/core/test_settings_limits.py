@@ -198,6 +198,7 @@ def test_a_quit_waits_for_its_slot_without_a_guard() -> None:
         guests=("web-1", "web-2"),
         destroy=(AT_ONCE,),
     )
+    host.guests["web-1"].quits = False
     _go(host, 1)
     assert host.commands() == ["quit"]
     host.event("web-1", "SHUTDOWN", {"reason": "host-qmp-quit"}, after=0)
