@@ -12,7 +12,7 @@ from functools import partial
 import msgspec
 import structlog
 
-from reactor.adapters.journal import Batch
+from reactor.adapters.journal import Batch, Loaded
 from reactor.app.clock import Clock
 from reactor.app.depth import cut, is_too_deep
 from reactor.app.dumps import Dumps
@@ -146,12 +146,13 @@ class Dispatcher:
     async def take_up(self, effects: list[Effect], policies: Sequence[Policy]) -> None:
         """Carry out what the engine wants at the start, before any input."""
         batch = Batch()
-        self._note_policies(batch, policies)
+        self._note_policies(batch, policies, self._clock.now())
         self._fill(batch, effects)
         await self._carry_out(batch, effects)
 
-    def _note_policies(self, batch: Batch, policies: Sequence[Policy]) -> None:
+    def _note_policies(self, batch: Batch, policies: Sequence[Policy], at: float) -> None:
         batch.revisions += [(p.revision, p.name, p.source) for p in policies]
+        batch.loaded = Loaded(at, {policy.name: policy.revision for policy in policies})
         if self._nudge is None:
             return
         digest = hashlib.sha256("".join(sorted(p.revision for p in policies)).encode())
@@ -226,7 +227,7 @@ class Dispatcher:
     ) -> None:
         if isinstance(input_, Adoption):
             follow = self._engine.load(input_.policies, at)
-            self._note_policies(batch, input_.policies)
+            self._note_policies(batch, input_.policies, at)
         else:
             follow = self._engine.handle(input_, at)
             input_ = _as_seen(input_, follow)
@@ -383,10 +384,5 @@ def _as_seen(input_: Input, follow: Sequence[Effect]) -> Input:
 
 def _must_be_durable(batch: Batch) -> bool:
     return bool(
-        batch.keeps
-        or batch.intents
-        or batch.messages
-        or batch.runs
-        or batch.traces
-        or batch.revisions
+        batch.keeps or batch.intents or batch.messages or batch.runs or batch.traces or batch.loaded
     )

@@ -75,6 +75,7 @@ def run_row(effect: RunChanged) -> RunRow:
         effect.error,
         effect.started,
         effect.ended,
+        effect.admitted,
         body=effect.role.encode(),
     )
 

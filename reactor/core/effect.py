@@ -160,6 +160,7 @@ class RunChanged(msgspec.Struct, frozen=True, tag="run-changed"):
     verb: str = ""
     outcome: str = ""
     error: str = ""
+    admitted: float | None = None
     started: float | None = None
     ended: float | None = None
 

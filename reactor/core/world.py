@@ -235,6 +235,7 @@ class World:
                 verb=verb,
                 outcome=outcome,
                 error=run.error,
+                admitted=run.admitted,
                 started=run.started,
                 ended=ended,
             )

@@ -479,6 +479,8 @@ async def test_new_policies_are_adopted_in_line_with_the_inputs(desk: Open) -> N
     assert [json.loads(m)["reason"] for m in host.paper.messages("/worse")] == ["2"]
     revisions = [row for batch in host.paper.batches for row in batch.revisions]
     assert revisions[-1] == (new.revision, "mark-it", new.source)
+    (loaded,) = [batch.loaded for batch in host.paper.batches if batch.loaded][1:]
+    assert loaded.revisions == {"mark-it": new.revision}
     infos = [json.loads(message) for message in host.paper.messages("/info")]
     assert [info["policies"] for info in infos] == [1, 1]
     assert infos[0]["revision"] != infos[1]["revision"]

@@ -10,8 +10,10 @@ from reactor.adapters.journal.reader import Reader
 from reactor.adapters.journal.rows import (
     Batch,
     HistoryRow,
+    InForce,
     InputRow,
     IntentRow,
+    Loaded,
     OutboxMessage,
     OutboxRow,
     OutcomeRow,
@@ -25,10 +27,12 @@ from reactor.adapters.journal.store import Journal
 __all__ = [
     "Batch",
     "HistoryRow",
+    "InForce",
     "InputRow",
     "IntentRow",
     "Journal",
     "Limits",
+    "Loaded",
     "Outbox",
     "OutboxMessage",
     "OutboxRow",

@@ -10,8 +10,10 @@ from msgspec import json
 
 from reactor.adapters.journal.rows import (
     HistoryRow,
+    InForce,
     IntentRow,
     OutboxMessage,
+    OutcomeRow,
     Revision,
     RunRow,
     TraceRow,
@@ -39,6 +41,7 @@ class Reader:
         self._lock = threading.Lock()
         self._closed = False
         self._connection = open_for_reading(path)
+        ((self._version,),) = self._ask("PRAGMA user_version")
 
     def close(self, within_s: float = 5.0) -> None:
         """The connection is gone; a second call does nothing.
@@ -73,18 +76,26 @@ class Reader:
         return int(last or 0)
 
     def history(
-        self, after: int, limit: int, *, guest: str | None = None, name: str | None = None
+        self,
+        after: int,
+        limit: int,
+        *,
+        guest: str | None = None,
+        name: str | None = None,
+        upto: int | None = None,
     ) -> list[HistoryRow]:
         """At most ``limit`` inputs with a number beyond ``after``, in their order.
+
+        ``upto`` is the last number that is looked at.
 
         A follower asks ``last`` first and goes on from there when nothing
         matched, so that rows of others are not read again and again.
         """
         where = "seq > ?"
         values: list[object] = [after]
-        for column, value in (("guest", guest), ("name", name)):
+        for test, value in (("guest = ?", guest), ("name = ?", name), ("seq <= ?", upto)):
             if value is not None:
-                where += f" AND {column} = ?"
+                where += f" AND {test}"
                 values.append(value)
         rows = self._ask(
             f"SELECT seq, at, guest, kind, name, body FROM history WHERE {where} "  # noqa: S608
@@ -93,6 +104,24 @@ class Reader:
             limit,
         )
         return [HistoryRow(*row) for row in rows]
+
+    def before(self, at: float) -> int:
+        """The number of the newest row of the history that came before ``at``; 0 without one.
+
+        Rows stand in the order of their times, up to what a full disk held back, so a
+        few look-ups find it, and no index of times must be kept for every event.
+        """
+        ((low, high),) = self._ask(
+            "SELECT ifnull((SELECT min(seq) FROM history), 1) - 1, "
+            "ifnull((SELECT max(seq) FROM history), 0)"
+        )
+        while low < high:
+            middle = (low + high + 1) // 2
+            ((seen,),) = self._ask(
+                "SELECT at FROM history WHERE seq >= ? ORDER BY seq LIMIT 1", middle
+            )
+            low, high = (middle, high) if seen < at else (low, middle - 1)
+        return int(low)
 
     def open_intents(self) -> list[IntentRow]:
         """Commands of which nobody knows how they ended, the oldest first."""
@@ -109,21 +138,72 @@ class Reader:
         )
         return (rows[0][0], rows[0][1]) if rows else None
 
+    def intents(self, run: str) -> list[tuple[IntentRow, OutcomeRow | None]]:
+        """The commands of a run in their order, each with how it ended."""
+        # The ids of a run's intents are its own id, a dot and a number; `/` follows the dot.
+        rows = self._ask(
+            "SELECT id, at, guest, command, arguments, run, ended, outcome, detail FROM intent "
+            "WHERE id > ? AND id < ? ORDER BY at, length(id), id",
+            f"{run}.",
+            f"{run}/",
+        )
+        return [
+            (IntentRow(*row[:6]), None if row[7] is None else OutcomeRow(row[0], *row[6:]))
+            for row in rows
+        ]
+
     def traces(self, run: str) -> list[TraceRow]:
         """Why the run did what it did, in order."""
+        return self._traces("run = ? AND run <> '' ORDER BY seq", run)
+
+    def refusals(
+        self, policy: str, guest: str, begin: float, end: float, limit: int
+    ) -> list[TraceRow]:
+        """Why matches of this policy and guest in that time became no runs, in order.
+
+        At most ``limit`` of them, the newest.
+        """
+        where = "run = '' AND policy = ? AND guest = ? AND at BETWEEN ? AND ?"
+        rows = self._traces(
+            f"{where} ORDER BY at DESC, seq DESC LIMIT ?", policy, guest, begin, end, limit
+        )
+        return rows[::-1]
+
+    def _traces(self, where: str, *values: object) -> list[TraceRow]:
         rows = self._ask(
-            'SELECT seq, at, policy, guest, path, verdict, reason, run, "values" FROM trace '
-            "WHERE run = ? AND run <> '' ORDER BY seq",
-            run,
+            'SELECT seq, at, policy, guest, path, verdict, reason, run, "values" '  # noqa: S608
+            f"FROM trace WHERE {where}",
+            *values,
         )
         return [
             TraceRow(seq, Trace(*(*fields, json.decode(values)))) for seq, *fields, values in rows
         ]
 
-    def runs(self, limit: int) -> list[RunRow]:
+    def runs(
+        self,
+        limit: int,
+        *,
+        policy: str | None = None,
+        guest: str | None = None,
+        only_open: bool = False,
+    ) -> list[RunRow]:
         """The runs that were journaled last, the newest first."""
-        rows = self._ask(f"SELECT {_RUN} FROM run ORDER BY seq DESC LIMIT ?", limit)  # noqa: S608
+        tests = [("policy = ?", policy), ("guest = ?", guest)]
+        chosen = [(test, value) for test, value in tests if value is not None]
+        where = [test for test, _ in chosen] + ["ended IS NULL"] * only_open
+        rows = self._ask(
+            f"SELECT {_RUN} FROM run "  # noqa: S608
+            + (f"WHERE {' AND '.join(where)} " if where else "")
+            + "ORDER BY seq DESC LIMIT ?",
+            *(value for _, value in chosen),
+            limit,
+        )
         return [RunRow(*row) for row in rows]
+
+    def kept(self, kind: str, key: str) -> bytes | None:
+        """The state of that kind and key, None when there is none."""
+        rows = self._ask("SELECT value FROM state WHERE kind = ? AND key = ?", kind, key)
+        return rows[0][0] if rows else None
 
     def run(self, run: str) -> RunRow | None:
         """One run, None when it is unknown."""
@@ -136,6 +216,29 @@ class Reader:
             "SELECT revision, policy, source FROM revision WHERE revision = ?", revision
         )
         return Revision(*rows[0]) if rows else None
+
+    def newest(self, policy: str) -> Revision | None:
+        """The revision of that policy that was journaled last, None when there is none."""
+        rows = self._ask(
+            "SELECT revision, policy, source FROM revision WHERE policy = ? "
+            "ORDER BY rowid DESC LIMIT 1",
+            policy,
+        )
+        return Revision(*rows[0]) if rows else None
+
+    def in_force(self, policy: str, at: float) -> InForce | None:
+        """Which revision of the policy was in force at that time, and since when.
+
+        None when the journal does not know: it was not kept before version 2.
+        """
+        if self._version < 2:
+            return None
+        rows = self._ask(
+            "SELECT at, revision FROM loaded WHERE policy = ? AND at <= ? ORDER BY at DESC LIMIT 1",
+            policy,
+            at,
+        )
+        return InForce(*rows[0]) if rows else None
 
     def outbox(self, after: int, limit: int) -> list[OutboxMessage]:
         """At most ``limit`` messages with a number beyond ``after``, in their order."""

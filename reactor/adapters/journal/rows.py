@@ -88,11 +88,26 @@ class Revision(NamedTuple):
     source: str
 
 
+class Loaded(NamedTuple):
+    """The policies in force since ``at``: each one's name with its revision, none left out."""
+
+    at: float
+    revisions: Mapping[str, str]
+
+
+class InForce(NamedTuple):
+    """Since when a revision of a policy was in force; empty: there was no such policy."""
+
+    at: float
+    revision: str
+
+
 class Batch(msgspec.Struct):
     """Everything that must become durable together: all of it is journaled, or nothing.
 
     Must not be changed once it was given to ``Journal.commit``. Of several
-    keeps of one key, or rows of one run, the last one wins.
+    keeps of one key, or rows of one run, the last one wins. ``loaded`` is what is in
+    force from now on, where the batch changes it.
     """
 
     inputs: list[InputRow] = []
@@ -103,6 +118,7 @@ class Batch(msgspec.Struct):
     messages: list[OutboxRow] = []
     runs: list[RunRow] = []
     revisions: list[tuple[str, str, str]] = []
+    loaded: Loaded | None = None
 
 
 class HistoryRow(msgspec.Struct, frozen=True):

@@ -69,9 +69,26 @@ MIGRATIONS: tuple[Migration, ...] = (
                 revision TEXT PRIMARY KEY, policy TEXT NOT NULL, source TEXT NOT NULL)""",
         ),
     ),
+    Migration(
+        2,
+        (
+            # What operators ask for: the refusals of a policy, the runs of a guest.
+            "CREATE INDEX trace_refused ON trace(policy, guest, at) WHERE run = ''",
+            "CREATE INDEX run_policy ON run(policy)",
+            "CREATE INDEX run_guest ON run(guest)",
+            "CREATE INDEX run_open ON run(seq) WHERE ended IS NULL",
+            # When which revision of a policy came into force; empty: when it went.
+            """CREATE TABLE loaded(
+                policy TEXT NOT NULL, at REAL NOT NULL, revision TEXT NOT NULL,
+                PRIMARY KEY(policy, at)) WITHOUT ROWID""",
+        ),
+    ),
 )
 
 VERSION = MIGRATIONS[-1].version
+
+READABLE = 1
+"""The oldest version that can be read without being migrated."""
 
 
 class Opened(NamedTuple):
@@ -214,7 +231,8 @@ def open_for_reading(path: Path) -> sqlite3.Connection:
     """A read-only connection to a journal that may be in use by a daemon.
 
     Raises:
-        JournalError: no journal there, not one of ours, a newer or older one.
+        JournalError: no journal there, not one of ours, a newer one, or one that is not
+            complete yet.
     """
     demand(path, os.R_OK)
     connection = sqlite3.connect(
@@ -232,7 +250,7 @@ def open_for_reading(path: Path) -> sqlite3.Connection:
     except JournalError:
         connection.close()
         raise
-    if version < VERSION:
+    if version < READABLE:
         connection.close()
         raise JournalError(
             path,

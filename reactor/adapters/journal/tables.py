@@ -29,6 +29,9 @@ RUN_COLUMNS = (
     "body",
 )
 
+_FIXED = frozenset({"policy", "guest"})
+"""What never changes of a run: an index of it is written once then."""
+
 # Few sizes, so that SQLite's compiled statements are found again.
 STEPS = (100, 10, 1)
 
@@ -54,6 +57,7 @@ def write(
     _outcomes(connection, batches)
     _runs(connection, batches)
     _revisions(connection, batches)
+    _loaded(connection, batches)
 
 
 def write_rows(
@@ -185,7 +189,7 @@ def _runs(connection: sqlite3.Connection, batches: Sequence[Batch]) -> None:
             for row in last.values()
         ],
         "ON CONFLICT(id) DO UPDATE SET "
-        + ", ".join(f"{column} = excluded.{column}" for column in RUN_COLUMNS),
+        + ", ".join(f"{name} = excluded.{name}" for name in RUN_COLUMNS if name not in _FIXED),
     )
 
 
@@ -196,3 +200,23 @@ def _revisions(connection: sqlite3.Connection, batches: Sequence[Batch]) -> None
         [revision for batch in batches for revision in batch.revisions],
         "ON CONFLICT(revision) DO NOTHING",
     )
+
+
+def _loaded(connection: sqlite3.Connection, batches: Sequence[Batch]) -> None:
+    """A row for each policy that came into force, changed or went; none for the others."""
+    for loaded in filter(None, (batch.loaded for batch in batches)):
+        rows = connection.execute(
+            # SQLite gives the revision of the row that has the maximum.
+            "SELECT policy, revision, max(at) FROM loaded GROUP BY policy"
+        )
+        before = {policy: revision for policy, revision, _ in rows if revision}
+        gone = dict.fromkeys(before.keys() - loaded.revisions.keys(), "")
+        write_rows(
+            connection,
+            "INSERT OR REPLACE INTO loaded(policy, at, revision)",
+            [
+                (policy, loaded.at, revision)
+                for policy, revision in ({**loaded.revisions, **gone}).items()
+                if before.get(policy) != revision
+            ],
+        )

@@ -136,7 +136,7 @@ async def test_a_run_is_one_row_that_keeps_its_place(path: Path) -> None:
     async with opened(path) as journal:
         await journal.commit(Batch(runs=[RunRow("r-1", "p", "g", "running")]))
         await journal.commit(Batch(runs=[RunRow("r-2", "p", "g", "running")]))
-        ended = RunRow("r-1", "p2", "h", "ended", "failed", "why", 1.0, 2.0, 0.5, b"b")
+        ended = RunRow("r-1", "p", "g", "ended", "failed", "why", 1.0, 2.0, 0.5, b"b")
         await journal.commit(Batch(runs=[RunRow("r-1", "p", "g", "waiting"), ended]))
         assert journal.reader.runs(10) == [RunRow("r-2", "p", "g", "running"), ended]
         assert [run.id for run in journal.reader.runs(1)] == ["r-2"]

@@ -3,6 +3,7 @@
 import asyncio
 import stat
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -35,7 +36,7 @@ def path(tmp_path: Path) -> Path:
     ],
 )
 async def test_history_answers_what_was_asked(
-    path: Path, after: int, limit: int, filters: dict[str, str], seqs: list[int]
+    path: Path, after: int, limit: int, filters: dict[str, Any], seqs: list[int]
 ) -> None:
     """In the order of arrival."""
     async with opened(path) as journal:
