@@ -205,20 +205,27 @@ def _await_event(world: World, run: Run, op: AwaitEvent) -> Flow:
     if cursor.limit is None and op.wait.timeout is not None:
         cursor.limit = world.now + op.wait.timeout
     if cursor.caught is not None:
-        verdict = judge(world, run, op, cursor.caught)
-        if op.rule is AwaitRule.DUMP and verdict is not NEXT:
-            # QEMU leaves what it had written; nobody can read half a dump.
-            world.emit(Discard(cursor.target))
-        if cursor.caught.name == CONNECTED:
-            run.epoch = guest.epoch  # who waited for the next QEMU is about that one
-        cursor.caught, cursor.armed, cursor.limit = None, None, None
-        guest.listeners.pop(run.id, None)
-        return verdict or Failed("the awaited event was taken back")
+        return _caught(world, run, op, cursor.caught)
     guest.listeners[run.id] = None
     if cursor.limit is not None and world.now >= cursor.limit:
         names = ", ".join(op.wait.events)
         return Failed(f"{names} did not come within {render_duration(op.wait.timeout or 0)}")
     return BLOCK
+
+
+def _caught(world: World, run: Run, op: AwaitEvent, event: Event) -> Flow:
+    cursor, guest = run.cursor, world.guest_of(run)
+    verdict = judge(world, run, op, event)
+    if op.rule is AwaitRule.DUMP and verdict is not NEXT:
+        # QEMU leaves what it had written; nobody can read half a dump.
+        world.emit(Discard(cursor.target))
+    if event.name == CONNECTED:
+        run.epoch = guest.epoch  # who waited for the next QEMU is about that one
+    if cursor.result is None:  # a command's own return goes first
+        cursor.result = event.data
+    cursor.caught, cursor.armed, cursor.limit = None, None, None
+    guest.listeners.pop(run.id, None)
+    return verdict or Failed("the awaited event was taken back")
 
 
 def listen(world: World, run: Run, event: Event) -> bool:

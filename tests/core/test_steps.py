@@ -420,3 +420,19 @@ def test_every_step_leaves_a_trace_with_its_path() -> None:
         ("steps/1", "begun"),
         ("steps/1", "done"),
     ]
+
+
+def test_a_wait_saves_the_data_of_its_event() -> None:
+    """A wait of its own has nothing else to save; on a command the return goes first."""
+    host = _host(
+        "  - wait: {event: [DONE], timeout: 10s}\n    save: seen\n"
+        "  - qmp: query-status\n    wait: {event: DONE, timeout: 10s}\n    save: asked\n"
+        '  - log: "${steps.seen.result.n} ${steps.asked.result.status}"\n'
+    )
+    host.event("web-1", "GO", {})
+    host.run(1)
+    host.event("web-1", "DONE", {"n": 5})
+    host.run(1)
+    host.event("web-1", "DONE", {"n": 6})
+    host.run(1)
+    assert [line.text for line in host.seen(Log) if isinstance(line, Log)] == ["5 running"]
