@@ -12,9 +12,9 @@ from reactor.adapters.qmp.pattern import parse_pattern
 from reactor.core.policy import Limit, LimitScope
 from reactor.errors import SettingsError
 from reactor.policyfile.schema_base import Complaint, Model
+from reactor.policyfile.spellings import CommandName
 from reactor.policyfile.values import (
     Choice,
-    CommandName,
     LimitText,
     Many,
     Maybe,

@@ -39,6 +39,7 @@ from reactor.core.cel_evaluate import (
 )
 from reactor.core.cel_functions import STRICT, is_in
 from reactor.core.cel_library import COMPUTED, GETTERS, compute
+from reactor.core.cel_names import FREE, frees
 from reactor.core.cel_tree import (
     TYPE_NAMES,
     Call,
@@ -61,6 +62,7 @@ from reactor.core.text import closest
 
 NOW = "@now"
 MARKED = "@marked"
+FREE_BYTES = "@free"
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,6 +248,11 @@ class Translator:
             raise Misuse(kind.at, f"a mark cannot be on a '{kind.value}'", fix)
         return lambda env: _marked(env, *(argument(env) for argument in arguments))
 
+    def free(self, node: Call) -> Evaluate:
+        """``host.free(path)``, of a path that is written out."""
+        ((path, _),) = frees(node)
+        return lambda env: _free(env, path)
+
     def now(self, _node: Call) -> Evaluate:
         """``now()``."""
         return lambda env: moment(env.get(NOW), "now()")
@@ -269,6 +276,7 @@ _SPECIAL: dict[str, Callable[[Translator, Call], Evaluate]] = {
     "_[_]": Translator.lookup,
     "_?._": Translator.optional_lookup,
     "_[?_]": Translator.optional_lookup,
+    FREE: Translator.free,
     "marked": Translator.marked,
     "now": Translator.now,
 }
@@ -314,3 +322,10 @@ def _marked(env: Env, kind: object, mark_id: object, word: object = "") -> objec
     if look_up is None:
         raise EvaluationFailed("marks are not known here")
     return bool(look_up(kind, mark_id, word or None))
+
+
+def _free(env: Env, path: str) -> object:
+    known = env.get(FREE_BYTES) or {}
+    if path not in known:
+        raise EvaluationFailed("host.free() was not asked")
+    return known[path]

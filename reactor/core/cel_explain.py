@@ -15,6 +15,7 @@ SIGNATURES = {
     "slug": "slug(data.device)",
     "marked": 'marked("disk", data.node_name) or marked("disk", data.node_name, "degraded")',
     "now": "now()",
+    "free": 'host.free("/var/crash")',
     "size": "size(data.x)",
     "contains": 'data.x.contains("...")',
     "startsWith": 'data.x.startsWith("...")',

@@ -32,6 +32,7 @@ VARIABLES = (
     "params",
     "message",
     "topic",
+    "params",
 )
 """The names that expressions know; which of them stand where is `Names`' business."""
 
@@ -74,6 +75,14 @@ _MEMBERS: dict[str, dict[str, cel.Type]] = {
         "error": _T.STRING,
         "outcome": _T.STRING,
     },
+    "message": {
+        "topic": _T.STRING,
+        "payload": _T.STRING,
+        "json": _T.DYN,
+        "retain": _T.BOOL,
+        "qos": _T.INT,
+        "properties": _LABELS,
+    },
 }
 MEMBERS: Mapping[str, frozenset[str]] = {
     path: frozenset(members) for path, members in _MEMBERS.items()
@@ -102,6 +111,9 @@ def _environment(variables: Mapping[str, cel.Type]) -> cel.Env:
         _overloads("slug", _T.STRING, 1),
         _overloads("marked", _T.BOOL, 2, 3),
         _overloads("now", _T.TIMESTAMP, 0),
+        cel.FunctionDecl(
+            "free", [cel.Overload("host_free", _T.INT, [_T.DYN, _T.DYN], is_member=True)]
+        ),
     ]
     ours = cel.CelExtension("reactor", functions)
     return cel.NewEnv(variables=dict(variables), extensions=[ext_optional.ExtOptional(), ours])

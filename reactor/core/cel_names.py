@@ -19,8 +19,6 @@ from reactor.core.cel_tree import (
 )
 from reactor.core.text import closest
 
-_NOT_BUILT = frozenset({"message", "topic"})
-
 
 @dataclass(frozen=True, slots=True)
 class Names:
@@ -28,26 +26,50 @@ class Names:
 
     ``place`` names the place in a sentence ("a trigger's `where`"). ``members``
     closes what is open in general: the `vars` of the policy, its saved `steps`.
+    ``hints`` says for a name that is known elsewhere what to do. ``free``: the place
+    is asked with fresh state, so that `host.free()` has an answer.
     """
 
     place: str
     allowed: tuple[str, ...]
     members: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    hints: Mapping[str, str] = field(default_factory=dict)
+    free: bool = False
 
     def at(self, place: str) -> "Names":
         """The same names at a place that is called otherwise."""
         return replace(self, place=place)
 
+    def asking(self) -> "Names":
+        """The same names at a place that is asked with fresh state."""
+        return replace(self, free=True)
+
+    def without(self, *names: str) -> "Names":
+        """The same but for these."""
+        return replace(self, allowed=tuple(name for name in self.allowed if name not in names))
+
     def knowing(
-        self, *, variables: Iterable[str] | None = None, steps: Iterable[str] | None = None
+        self,
+        *,
+        variables: Iterable[str] | None = None,
+        steps: Iterable[str] | None = None,
+        params: Iterable[str] | None = None,
     ) -> "Names":
-        """The same, where only these `vars` and these saved steps exist."""
+        """The same, where only these `vars`, these saved steps and these `params` exist."""
         known = {
             name: frozenset(members)
-            for name, members in (("vars", variables), ("steps", steps))
+            for name, members in (("vars", variables), ("steps", steps), ("params", params))
             if members is not None
         }
         return replace(self, members={**self.members, **known})
+
+    def with_message(self) -> "Names":
+        """The same, where an MQTT message can stand at the beginning."""
+        return replace(self, allowed=(*self.allowed, "message", "topic"))
+
+    def with_second(self) -> "Names":
+        """The same, where a second event can have completed the trigger."""
+        return replace(self, members={**self.members, "trigger": _TRIGGER | {"next"}})
 
     def listed(self) -> str:
         """The names in a sentence."""
@@ -55,21 +77,76 @@ class Names:
 
 
 _RUN = frozenset({"id", "policy", "started", "attempt", "nth"})
+_TRIGGER = frozenset({"event", "data", "count", "index"})
 _EVENT_AND_GUEST = ("event", "data", "guest", "host")
+_NO_MESSAGE = "give the policy an `mqtt` trigger, or do without it"
+_HINTS = {
+    **dict.fromkeys(("message", "topic"), _NO_MESSAGE),
+    **dict.fromkeys(
+        ("run.failed_step", "run.error", "run.outcome"), "use it in on_failure, on_limit or finally"
+    ),
+    "trigger.next": "give the policy a trigger with `followed_by`, or do without it",
+    "params": "use `vars`: `params` belong to runbooks",
+}
 
-TRIGGER = Names("a trigger's `where`", _EVENT_AND_GUEST)
+TRIGGER = Names("a trigger's `where`", _EVENT_AND_GUEST, hints=_HINTS)
 """``where`` and ``by`` of a trigger."""
 
-CONDITION = Names("a policy's `if`", ("event", "data", "trigger", "guest", "host"))
+SEQUEL = Names(
+    "the second event's `where`",
+    ("event", "data", "trigger", "guest", "host"),
+    {"trigger": frozenset({"event", "data"})},
+    _HINTS,
+)
+"""``where`` and ``by`` of a second event: ``event`` is the candidate, ``trigger`` the first."""
+
+STATE = Names("a trigger's `state`", ("guest", "host"), hints=_HINTS)
+"""``state`` of a trigger: there is no event."""
+
+MESSAGE_GUEST = Names("a trigger's `guest`", ("message", "topic", "host"), hints=_HINTS)
+"""``guest`` of an ``mqtt`` trigger: it says which guest the message is about."""
+
+MESSAGE = Names("a trigger's `where`", ("message", "topic", "guest", "host"), hints=_HINTS)
+"""``where`` of an ``mqtt`` trigger."""
+
+CONDITION = Names(
+    "a policy's `if`",
+    ("event", "data", "trigger", "guest", "host"),
+    {"trigger": _TRIGGER},
+    _HINTS,
+)
 """``if`` and ``inhibit_if`` of a policy."""
 
-STEPS = Names("a step", (*CONDITION.allowed, "run", "vars", "steps"), {"run": _RUN})
+ASK = Names(
+    "`approval`",
+    (*CONDITION.allowed, "run"),
+    {"trigger": _TRIGGER, "run": frozenset({"id", "policy"})},
+    _HINTS,
+)
+"""``ask`` of an approval: the run waits and has not started."""
+
+STEPS = Names(
+    "a step",
+    (*CONDITION.allowed, "run", "vars", "steps"),
+    {"trigger": _TRIGGER, "run": _RUN},
+    _HINTS,
+)
 """``vars``, and everything in ``steps``."""
 
-HANDLERS = Names("a handler", STEPS.allowed)
+HANDLERS = Names("a handler", STEPS.allowed, {"trigger": _TRIGGER}, _HINTS)
 """``on_failure``, ``on_limit``, ``finally``: they know how the run ended."""
 
-ARM = Names("`arm`", ("guest", "host"))
+_TO_PARAM = "add it to the runbook's `params`, and give it with `with`"
+
+RUNBOOK = Names(
+    "a runbook",
+    (*CONDITION.allowed, "run", "params", "steps"),
+    {"trigger": _TRIGGER, "run": _RUN},
+    dict.fromkeys(("vars", "message", "topic", *_HINTS), _TO_PARAM),
+)
+"""Everything in a runbook: what its policy has beside the event comes in as ``params``."""
+
+ARM = Names("`arm`", ("guest", "host"), hints=_HINTS)
 """``arm``: there is no event."""
 
 
@@ -78,8 +155,11 @@ def reads(
 ) -> Iterator[tuple[Path, tuple[int, ...]]]:
     """The paths that the tree reads, as far as they are written out, in their order.
 
-    With each path the offsets of its parts in the source.
+    With each path the offsets of its parts in the source. What `host.free()`
+    asks for is no path: ``frees`` has it.
     """
+    if _is_free(tree):
+        return
     node = tree
     if isinstance(tree, Select) and tree.test:
         node = Select(tree.at, tree.operand, tree.field, test=False)
@@ -92,6 +172,34 @@ def reads(
         if isinstance(node, Fold) and child is not node.source and child is not node.start:
             inner = local | {node.total, node.item}
         yield from reads(child, inner)
+
+
+FREE = "free"
+_FREE_EXAMPLE = 'host.free("/var/crash")'
+
+
+def _is_free(node: Node) -> bool:
+    return isinstance(node, Call) and node.function == FREE and node.target is not None
+
+
+def frees(tree: Node) -> Iterator[tuple[str, int]]:
+    """The paths that `host.free()` is asked about, each with its offset in the source.
+
+    Raises:
+        Misuse: it is asked of something else, or about a path that is not written out.
+    """
+    if isinstance(tree, Call) and _is_free(tree):
+        match tree.target, tree.args:
+            case Ident(_, "host"), (Const(_, str(path)),) if path.startswith("/"):
+                yield path, tree.at
+            case Ident(_, "host"), _:
+                problem = "host.free() takes one absolute path that is written out"
+                raise Misuse(tree.at, problem, f"write {_FREE_EXAMPLE}")
+            case _:
+                raise Misuse(tree.at, "only the host has free()", f"write {_FREE_EXAMPLE}")
+        return
+    for child in children(tree):
+        yield from frees(child)
 
 
 def _offsets(node: Node) -> tuple[int, ...]:
@@ -116,16 +224,18 @@ def check_names(tree: Node, names: Names) -> None:
         _check_variable(str(path[0]), offsets[0], names)
         for end in range(1, len(path)):
             _check_member(path[: end + 1], offsets[end], names)
+    for _, at in frees(tree):
+        if not names.free:
+            problem = f"host.free() cannot stand in {names.place}"
+            raise Misuse(at, problem, "ask it in `if`, `check`, `when`, `until` or `stays`")
     _check_hyphens(tree)
 
 
 def _check_variable(name: str, at: int, names: Names) -> None:
     if name in names.allowed:
         return
-    if name in _NOT_BUILT:
-        problem = f"`{name}` belongs to mqtt triggers, which are not built yet"
-        raise Misuse(at, problem, "do without it for now")
-    raise Misuse(at, f"`{name}` is not known in {names.place}", f"known are: {names.listed()}")
+    fix = names.hints.get(name) or f"known are: {names.listed()}"
+    raise Misuse(at, f"`{name}` is not known in {names.place}", fix)
 
 
 def _check_member(path: Path, at: int, names: Names) -> None:
@@ -134,12 +244,12 @@ def _check_member(path: Path, at: int, names: Names) -> None:
     known = names.members.get(str(above[0]), general) if len(above) == 1 else general
     if known is None or name in known:
         return
-    if path == ("host", "free"):
-        raise Misuse(at, "host.free() is not built yet", "do without it for now")
+    if path == ("host", FREE):
+        raise Misuse(at, "host.free() is a function", f"write {_FREE_EXAMPLE}")
     shown = show(tuple(above))
     if general is not None and name in general:
-        problem = f"{show(path)} is not known in {names.place}"
-        raise Misuse(at, problem, "use it in on_failure, on_limit or finally")
+        fix = names.hints.get(show(path)) or f"known are: {', '.join(sorted(known))}"
+        raise Misuse(at, f"{show(path)} is not known in {names.place}", fix)
     near = closest(str(name), known)
     if near is not None:
         fix = f"write {show((*above, near))}"
@@ -151,6 +261,7 @@ def _check_member(path: Path, at: int, names: Names) -> None:
 _NONE_KNOWN = {
     "vars": "add it to the policy's `vars`",
     "steps": "give an earlier step `save:` and this name",
+    "params": "add it to the runbook's `params`",
 }
 
 

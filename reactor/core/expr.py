@@ -9,14 +9,20 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from reactor.core.cel_access import Env, Evaluate, path_reader, show
-from reactor.core.cel_closures import MARKED, NOW, Translator
+from reactor.core.cel_closures import FREE_BYTES, MARKED, NOW, Translator
 from reactor.core.cel_evaluate import METER
 from reactor.core.cel_explain import explain
 from reactor.core.cel_library import Refused, compile_typed, compile_untyped
 from reactor.core.cel_names import (
     ARM,
+    ASK,
     CONDITION,
     HANDLERS,
+    MESSAGE,
+    MESSAGE_GUEST,
+    RUNBOOK,
+    SEQUEL,
+    STATE,
     STEPS,
     TRIGGER,
     Literal,
@@ -24,6 +30,7 @@ from reactor.core.cel_names import (
     check_names,
     conjuncts,
     equality,
+    frees,
     joined,
     reads,
 )
@@ -35,9 +42,15 @@ from reactor.errors import ExpressionError
 
 __all__ = [
     "ARM",
+    "ASK",
     "CONDITION",
     "HANDLERS",
+    "MESSAGE",
+    "MESSAGE_GUEST",
+    "RUNBOOK",
+    "SEQUEL",
     "SOURCE_MAX",
+    "STATE",
     "STEPS",
     "TRIGGER",
     "Answer",
@@ -65,6 +78,7 @@ class Scope:
             since the epoch. They are not copied and must not change meanwhile.
         now: the time of the input at hand, seconds since the epoch.
         marked: answers ``marked(kind, id, as)``.
+        free: the bytes that are free at each path that `host.free()` was asked about.
     """
 
     __slots__ = ("env",)
@@ -75,8 +89,9 @@ class Scope:
         *,
         now: float | None = None,
         marked: Marked | None = None,
+        free: Mapping[str, int] | None = None,
     ) -> None:
-        self.env: Env = {**values, NOW: now, MARKED: marked}
+        self.env: Env = {**values, NOW: now, MARKED: marked, FREE_BYTES: free}
 
 
 @dataclass(slots=True)
@@ -120,13 +135,16 @@ class Expression:
     """A compiled expression.
 
     ``reads`` are the paths that it looks at as far as they are written out
-    (``guest.status``, ``data.action``, ``guest.labels["on-panic"]``).
+    (``guest.status``, ``data.action``, ``guest.labels["on-panic"]``,
+    ``host.free("/var/crash")``). ``frees`` are the paths of files whose free room must
+    be asked first.
     ``equalities`` are the conditions ``data.a.b == literal`` that all must
     hold; ``residue`` is what must hold besides, None when nothing.
     """
 
     source: str
     reads: frozenset[str]
+    frees: tuple[str, ...]
     equalities: tuple[tuple[str, Literal], ...]
     _paths: tuple[Path, ...] = field(repr=False)
     _evaluate: Evaluate = field(repr=False)
@@ -168,12 +186,18 @@ class Expression:
 
     def values(self, scope: Scope) -> dict[str, object]:
         """What stands at the paths that it reads, long values cut."""
-        return {show(path): _seen(path, scope) for path in self._paths}
+        seen = {show(path): _seen(path, scope) for path in self._paths}
+        known = scope.env[FREE_BYTES] or {}
+        return seen | {_free(path): known.get(path, _NOT_THERE) for path in self.frees}
 
     def _compute(self, scope: Scope) -> object:
         if self._metered:
             return self._evaluate({**scope.env, METER: Meter()})
         return self._evaluate(scope.env)
+
+
+def _free(path: str) -> str:
+    return f"host.free({render_json(path)})"
 
 
 def _seen(path: Path, scope: Scope) -> object:
@@ -250,9 +274,11 @@ def _expression(
     translator = Translator()
     evaluate = translator.translate(tree)
     paths = tuple(dict.fromkeys(path for path, _ in reads(tree)))
+    free = tuple(dict.fromkeys(path for path, _ in frees(tree)))
     return Expression(
         source=source,
-        reads=frozenset(map(show, paths)),
+        reads=frozenset((*map(show, paths), *map(_free, free))),
+        frees=free,
         equalities=equalities,
         _paths=paths,
         _evaluate=evaluate,

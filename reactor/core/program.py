@@ -43,6 +43,7 @@ from reactor.core.steps import (
     GuestDump,
     GuestStep,
     HttpStep,
+    InhibitStep,
     LogStep,
     MarkStep,
     ParallelStep,
@@ -190,6 +191,7 @@ _Simple = (
     | CheckStep
     | FailStep
     | StopStep
+    | InhibitStep
 )
 
 
@@ -214,6 +216,8 @@ def _simple(step: _Simple, at: int) -> list[Op]:  # noqa: C901 - one case for ea
             return [TakeHand(), Call(step)]
         case AgentStep() | HttpStep() | ExecStep():
             return [Call(step)]
+        case InhibitStep(options):
+            return [Act(FailStep(options, "`inhibit` cannot be done"))]
         case _:
             return [Act(step)]
 
@@ -259,3 +263,5 @@ def verb_of(step: Step) -> str:  # noqa: C901 - one case for each kind
             return "parallel"
         case RunbookStep(_, runbook):
             return f"run: {runbook}"
+        case InhibitStep():
+            return "inhibit"

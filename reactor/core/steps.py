@@ -327,4 +327,5 @@ Step = (
     | RepeatStep
     | ParallelStep
     | RunbookStep
+    | InhibitStep
 )

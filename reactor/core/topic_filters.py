@@ -6,6 +6,8 @@ it, and neither stands for a first level that begins with ``$``.
 
 from collections.abc import Iterable
 
+from reactor.core.topics import TOPIC_BYTES_MAX
+
 
 def fits(topic_filter: str, topic: str) -> bool:
     """Whether a message on the topic comes to who subscribed to the filter."""
@@ -68,3 +70,29 @@ def disjoint(filters: Iterable[str]) -> tuple[str, ...]:
                 wider = joined(wider, other)
         result.append(wider)
     return tuple(sorted(result))
+
+
+def filter_problem(topic_filter: str) -> str | None:
+    """Why MQTT would refuse to subscribe to this filter, or None.
+
+    Shared subscriptions are refused too: of two hosts only one would hear.
+
+    Source: MQTT 5.0, 4.7 (``+`` and ``#`` stand for whole levels, ``#`` last) and 4.8.2.
+    """
+    *above, last = topic_filter.split("/")
+    problem = None
+    if not topic_filter:
+        problem = "the topic filter is empty"
+    elif "${" in topic_filter:
+        problem = "a topic filter is never a template"
+    elif "\0" in topic_filter:
+        problem = "the topic filter holds a NUL character"
+    elif "#" in "".join(above) or ("#" in last and last != "#"):
+        problem = f"in the topic filter {topic_filter!r} `#` is not the last level"
+    elif any("+" in level and level != "+" for level in (*above, last)):
+        problem = f"in the topic filter {topic_filter!r} `+` is not a whole level"
+    elif above and above[0] == "$share":
+        problem = "a shared subscription would hide messages from the other hosts"
+    elif len(topic_filter.encode(errors="replace")) > TOPIC_BYTES_MAX:
+        problem = "the topic filter is longer than 65,535 bytes"
+    return problem

@@ -1,6 +1,6 @@
 """What a topic of a publish step may look like."""
 
-_TOPIC_BYTES_MAX = 65_535
+TOPIC_BYTES_MAX = 65_535
 
 
 def topic_problem(topic: str) -> str | None:
@@ -18,6 +18,6 @@ def topic_problem(topic: str) -> str | None:
         return f"the topic {topic!r} begins with $, which belongs to the broker"
     if topic.startswith("/"):
         return f"the topic {topic!r} begins with a slash"
-    if len(topic.encode(errors="replace")) > _TOPIC_BYTES_MAX:
+    if len(topic.encode(errors="replace")) > TOPIC_BYTES_MAX:
         return "the topic is longer than 65,535 bytes"
     return None

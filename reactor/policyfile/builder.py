@@ -1,43 +1,26 @@
 """Models and compiled expressions become the values that the engine takes."""
 
-import functools
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from reactor.core import policy as core
-from reactor.core import steps
-from reactor.core.expr import STEPS, Expression
-from reactor.core.marks import MarkKind
-from reactor.core.template import Tree, compile_template
+from reactor.core.expr import Expression
+from reactor.core.template import Tree
 from reactor.policyfile import schema
+from reactor.policyfile.builder_steps import Made, StepBuilder
 from reactor.policyfile.expressions import Compiler
 from reactor.policyfile.nodes import Dictionary, items_of, mappings_of
 from reactor.policyfile.reader import Document
-from reactor.policyfile.schema_steps import (
-    AnyArmStep,
-    AnyStep,
-    ArmGuestStep,
-    CheckStep,
-    ClearStep,
-    DelayStep,
-    DumpStep,
-    EventWait,
-    FailStep,
-    GuestStep,
-    LogStep,
-    MarkStep,
-    MarkTarget,
-    PublishStep,
-    QmpStep,
-    Step,
-    StopStep,
-    UntilWait,
-    WaitStep,
+from reactor.policyfile.schema_triggers import (
+    AnyTrigger,
+    Cancel,
+    CronTrigger,
+    EventTrigger,
+    EveryTrigger,
+    MessageTrigger,
+    StateTrigger,
 )
-
-_AnyStep = AnyStep | AnyArmStep
-_Instant = CheckStep | PublishStep | MarkStep | ClearStep | LogStep | FailStep | StopStep
 
 
 def revision_of(source: str) -> str:
@@ -49,28 +32,32 @@ def build(
     document: Document, root: Dictionary, model: schema.Policy, made: Compiler
 ) -> core.Policy:
     """The policy of a document in which nothing was found wrong."""
-    builder = _Builder(root, made)
+    builder = _Builder(root, Made(made))
+    section = StepBuilder(builder.made).section
     return core.Policy(
         name=model.policy,
         description=model.description,
         triggers=tuple(builder.triggers(model)),
-        steps=builder.section("steps", model.steps),
+        steps=section(root, "steps", model.steps),
         revision=revision_of(document.source),
         source=document.source,
         place=document.place,
         enforcement=core.Enforcement(model.enforcement),
         guests=_selector(model.guests),
-        arm=builder.section("arm", model.arm),
-        conditions=tuple(builder.conditions()),
+        arm=section(root, "arm", model.arm),
+        conditions=tuple(builder.conditions("if")),
+        debounce=_debounce(model.debounce),
+        inhibit_if=tuple(builder.conditions("inhibit_if")),
+        approval=builder.approval(model.approval),
         mode=core.Mode(model.mode),
         max=model.max,
         cooldown=model.cooldown,
         limits=model.limits,
         timeout=model.timeout,
         vars=tuple(builder.variables()),
-        on_failure=builder.section("on_failure", model.on_failure),
-        on_limit=builder.section("on_limit", model.on_limit),
-        finally_=builder.section("finally", model.finally_),
+        on_failure=section(root, "on_failure", model.on_failure),
+        on_limit=section(root, "on_limit", model.on_limit),
+        finally_=section(root, "finally", model.finally_),
     )
 
 
@@ -89,133 +76,108 @@ def _selector(guests: schema.Guests | None) -> core.Selector:
     )
 
 
-@functools.cache
-def _default(text: str) -> Tree:
-    """A template that the language has where the author wrote none."""
-    return compile_template(text, STEPS)
+def _debounce(model: float | schema.Quiet | None) -> core.Debounce | None:
+    match model:
+        case None:
+            return None
+        case schema.Quiet():
+            return core.Debounce(model.quiet, model.at_most)
+        case float():
+            return core.Debounce(model)
 
 
 @dataclass(frozen=True, slots=True)
 class _Builder:
+    """Builds what is no step."""
+
     root: Dictionary
-    made: Compiler
-
-    def _expression(self, node: Dictionary, key: str) -> Expression | None:
-        entry = node.entries.get(key)
-        return None if entry is None else self.made.expressions[id(entry.value)]
-
-    def _needed(self, node: Dictionary, key: str) -> Expression:
-        return self.made.expressions[id(node.entries[key].value)]
-
-    def _tree(self, node: Dictionary, key: str, default: Tree = None) -> Tree:
-        entry = node.entries.get(key)
-        return default if entry is None else self.made.trees[id(entry.value)]
+    made: Made
 
     def triggers(self, model: schema.Policy) -> Iterator[core.Trigger]:
         """The triggers in the order written."""
         written = mappings_of(self.root.get("trigger"), "trigger")
         for trigger, (node, path) in zip(model.trigger, written, strict=True):
-            where, by = self._expression(node, "where"), self._expression(node, "by")
-            yield core.EventTrigger(trigger.event, where, by, path)
+            yield self._trigger(trigger, node, path)
 
-    def conditions(self) -> Iterator[Expression]:
-        """The conditions of ``if``."""
-        for node, _ in items_of(self.root.get("if"), "if"):
-            yield self.made.expressions[id(node)]
+    def _trigger(self, model: AnyTrigger, node: Dictionary, path: str) -> core.Trigger:
+        match model:
+            case EventTrigger():
+                return self._event(model, node, path)
+            case StateTrigger():
+                return core.StateTrigger(self.made.needed(node, "state"), model.for_, path)
+            case CronTrigger():
+                return core.ScheduleTrigger(
+                    cron=model.schedule,
+                    timezone=model.timezone,
+                    jitter=model.jitter or 0.0,
+                    catch_up=model.catch_up,
+                    path=path,
+                )
+            case EveryTrigger():
+                return core.ScheduleTrigger(
+                    every=model.every,
+                    jitter=model.jitter or 0.0,
+                    catch_up=model.catch_up,
+                    path=path,
+                )
+            case MessageTrigger():
+                return core.MessageTrigger(
+                    topic=model.mqtt,
+                    guest=self.made.tree(node, "guest"),
+                    where=self.made.expression(node, "where"),
+                    absolute=model.topic is not None,
+                    max_age=model.max_age,
+                    path=path,
+                )
+
+    def _event(self, model: EventTrigger, node: Dictionary, path: str) -> core.EventTrigger:
+        cancels = mappings_of(node.get("cancel_on"), "")
+        return core.EventTrigger(
+            events=model.event,
+            where=self.made.expression(node, "where"),
+            by=self.made.expression(node, "by"),
+            path=path,
+            count=model.count or 1,
+            within=model.within,
+            sequel=self._sequel(model, node),
+            cancel_on=tuple(
+                core.EventMatch((cancel,))
+                if isinstance(cancel, str)
+                else self._match(cancel, next(cancels)[0])
+                for cancel in model.cancel_on
+            ),
+            own=model.own,
+            synthetic=model.synthetic,
+        )
+
+    def _sequel(self, model: EventTrigger, node: Dictionary) -> core.Sequel | None:
+        for sequel, key in (
+            (model.followed_by, "followed_by"),
+            (model.not_followed_by, "not_followed_by"),
+        ):
+            if sequel is not None:
+                match = self._match(sequel, node.inner(key))
+                return core.Sequel(match, sequel.within, absent=key == "not_followed_by")
+        return None
+
+    def _match(self, model: Cancel, node: Dictionary) -> core.EventMatch:
+        where, by = self.made.expression(node, "where"), self.made.expression(node, "by")
+        return core.EventMatch(model.event, where, by)
+
+    def conditions(self, key: str) -> Iterator[Expression]:
+        """The conditions of ``if`` or ``inhibit_if``."""
+        for node, _ in items_of(self.root.get(key), key):
+            yield self.made.of(node)
+
+    def approval(self, model: schema.Approval | None) -> core.Approval | None:
+        """What an operator is asked."""
+        if model is None:
+            return None
+        ask = self.made.tree(self.root.inner("approval"), "ask", "")
+        return core.Approval(ask, model.expires)
 
     def variables(self) -> Iterator[tuple[str, Tree]]:
         """The ``vars`` in the order written."""
         node = self.root.inner("vars")
         for name in node.entries:
-            yield name, self._tree(node, name)
-
-    def section(self, section: str, models: Sequence[_AnyStep]) -> tuple[steps.Step, ...]:
-        """The steps of a section in the order written."""
-        written = mappings_of(self.root.get(section), section)
-        return tuple(
-            self._step(model, node, path)
-            for model, (node, path) in zip(models, written, strict=True)
-        )
-
-    def _options(self, model: Step, node: Dictionary, path: str) -> steps.StepOptions:
-        retry = model.retry
-        return steps.StepOptions(
-            path=path,
-            place=node.place,
-            name=model.name,
-            condition=self._expression(node, "if"),
-            timeout=model.timeout,
-            retry=None if retry is None else steps.Retry(retry.times, retry.backoff),
-            on_error=None if model.on_error is None else steps.OnError(model.on_error),
-            save=model.save,
-        )
-
-    def _step(self, model: _AnyStep, node: Dictionary, path: str) -> steps.Step:
-        options = self._options(model, node, path)
-        match model:
-            case DumpStep():
-                to = self._tree(node, "to", _default(model.to))
-                return steps.GuestDump(options, to, self._tree(node, "format", model.format))
-            case GuestStep(guest=action) | ArmGuestStep(guest=action):
-                return steps.GuestStep(options, steps.GuestAction(action))
-            case QmpStep(qmp=command):
-                arguments = self._tree(node, "args", {})
-                wait = None if model.wait is None else self._event(model.wait, node)
-                return steps.QmpStep(options, command, arguments, wait)
-            case WaitStep(wait=wait):
-                return self._wait(options, wait, node)
-            case DelayStep(delay=seconds):
-                return steps.DelayStep(options, seconds)
-            case _:
-                return self._instant(options, model, node)
-
-    def _instant(self, options: steps.StepOptions, model: _Instant, node: Dictionary) -> steps.Step:
-        match model:
-            case CheckStep():
-                return steps.CheckStep(options, self._needed(node, "check"))
-            case PublishStep():
-                return steps.PublishStep(
-                    options,
-                    topic=self._tree(node, "publish"),
-                    payload=self._tree(node, "payload"),
-                    qos=model.qos,
-                    retain=model.retain,
-                    absolute=model.topic is not None,
-                    properties=self._tree(node, "properties"),
-                )
-            case MarkStep():
-                return self._mark(options, model.mark, node.inner("mark"))
-            case ClearStep():
-                kind, target = self._target(node.inner("clear"))
-                word = self._tree(node.inner("clear"), "as")
-                return steps.ClearStep(options, kind, target, word)
-            case LogStep():
-                return steps.LogStep(options, self._tree(node, "log"))
-            case FailStep():
-                return steps.FailStep(options, self._tree(node, "fail"))
-            case StopStep():
-                return steps.StopStep(options, self._tree(node, "stop"))
-
-    def _wait(
-        self, options: steps.StepOptions, wait: EventWait | UntilWait, node: Dictionary
-    ) -> steps.Step:
-        if isinstance(wait, EventWait):
-            return steps.WaitEventStep(options, self._event(wait, node))
-        until = self._needed(node.inner("wait"), "until")
-        return steps.WaitUntilStep(options, until, wait.timeout)
-
-    def _mark(
-        self, options: steps.StepOptions, mark: MarkTarget, node: Dictionary
-    ) -> steps.MarkStep:
-        kind, target = self._target(node)
-        word, reason = self._tree(node, "as"), self._tree(node, "reason")
-        return steps.MarkStep(options, kind, target, word, reason, mark.expires)
-
-    def _target(self, node: Dictionary) -> tuple[MarkKind, Tree]:
-        kind = next(kind for kind in MarkKind if kind.value in node.entries)
-        return kind, self._tree(node, kind.value)
-
-    def _event(self, wait: EventWait, step: Dictionary) -> steps.EventWait:
-        node = step.inner("wait")
-        where, fail_when = self._expression(node, "where"), self._expression(node, "fail_when")
-        return steps.EventWait(wait.event, where, fail_when, wait.timeout)
+            yield name, self.made.tree(node, name)

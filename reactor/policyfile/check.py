@@ -16,8 +16,6 @@ from reactor.policyfile.nodes import Broken, Dictionary, Node, Scalar
 from reactor.policyfile.permissions import forbidden
 from reactor.policyfile.reader import Document, read
 from reactor.policyfile.sites import compile_sites
-from reactor.policyfile.unbuilt import DOCUMENTS
-from reactor.policyfile.values import unbuilt
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,8 +100,6 @@ def _kind_problem(root: Node) -> Problem | None:
     if not isinstance(root, Dictionary) or not root.entries:
         return Problem(root.place, Code.WRONG_VALUE, "the document is no mapping with keys", begin)
     kind, entry = next(iter(root.entries.items()))
-    if kind in DOCUMENTS:
-        return Problem(entry.key_place, Code.NOT_BUILT, unbuilt(kind), DOCUMENTS[kind])
     fix = "did you mean `policy`?" if closest(kind, ("policy",)) else begin
     problem = f"a document cannot begin with `{kind}`"
     return Problem(entry.key_place, Code.UNKNOWN_KEY, problem, fix)

@@ -56,9 +56,8 @@ class Compiler:
             problem = "` #` begins a comment: the expression ends here, inside a text"
             self.note(node.end, Code.EXPRESSION, problem, "put it in single quotes", path)
             return
-        code = Code.NOT_BUILT if "not built yet" in error.problem else Code.EXPRESSION
         place = node.place_of(error.column - 1) if isinstance(node, Scalar) else node.place
-        self.note(place, code, error.problem, error.fix, path)
+        self.note(place, Code.EXPRESSION, error.problem, error.fix, path)
 
     def note(self, place: Place, code: Code, problem: str, fix: str, path: str) -> None:
         """Note what is wrong."""

@@ -13,9 +13,11 @@ from reactor.policyfile.mistakes import brief
 from reactor.policyfile.nodes import Broken, Dictionary, Node, Scalar, Sequence
 from reactor.policyfile.schema import Policy
 from reactor.policyfile.schema_base import Model
-from reactor.policyfile.schema_steps import VERBS, Step, verbs_of
-from reactor.policyfile.unbuilt import STEP_VERBS, WAIT_KEYS
-from reactor.policyfile.values import meant, unbuilt
+from reactor.policyfile.schema_step import Step
+from reactor.policyfile.schema_steps import VERBS, verbs_of
+from reactor.policyfile.schema_triggers import KINDS
+from reactor.policyfile.schema_waits import WAITS
+from reactor.policyfile.values import meant
 
 _AnyModel = TypeVar("_AnyModel", bound=Model)
 
@@ -89,9 +91,11 @@ class Ground:
         """Pydantic laid this model on this mapping."""
         spot = self.spots[id(data)]
         self.models[id(spot.node)] = model
-        for key, problem, fix in model.complaints(data):
-            at = _Spot(*spot) if key is None else _below(spot, key)
-            said = _Said(at.node.place, problem, fix)
+        for complaint in model.complaints(data):
+            at = spot
+            for step in complaint.way:
+                at = _below(at, step)
+            said = _Said(at.node.place, complaint.problem, complaint.fix)
             self.complaints.append(_problem(said, at.path))
 
     def find(self, location: tuple[int | str, ...]) -> _Spot:
@@ -122,9 +126,7 @@ class Ground:
         model = self.models[id(spot.node)]
         written = spot.node.entries if isinstance(spot.node, Dictionary) else {}
         unknown = written.keys() - set(model.words())
-        # Who wrote `schedule`, or `descripton`, is told about that and no more.
-        if key == "event" and not model.later.keys().isdisjoint(unknown):
-            return []
+        # Who wrote `descripton` is told about that and no more.
         if any(closest(word, model.words()) == key for word in unknown):
             return []
         problem = f"the key `{key}` is missing"
@@ -133,9 +135,7 @@ class Ground:
     def _extra(self, spot: _Spot, parent: _Spot) -> list[_Said]:
         key, model = spot.path[-1], self.models[id(parent.node)]
         place = spot.key_place
-        if key in model.later:
-            return [_Said(place, unbuilt(key), model.later[key], Code.NOT_BUILT)]
-        fix = meant(key, model.words())
+        fix = model.misplaced.get(key) or meant(key, model.words())
         if ":" in key:
             fix = "write a space behind the colon"
         elif isinstance(spot.node, Scalar) and spot.node.is_absent:
@@ -202,11 +202,20 @@ def spell(value: object) -> str:
 
 def _union(spot: _Spot, error: ErrorDetails) -> list[_Said]:
     speak: dict[str, Callable[[_Spot], list[_Said]]] = {
+        "_trigger_kind()": _which_trigger,
         "_wait_kind()": _which_wait,
+        "_branch_kind()": _which_branch,
         "_verb()": _which_verb,
         "_arm_verb()": _which_arm,
     }
     return speak[error["ctx"]["discriminator"]](spot)
+
+
+def _which_trigger(spot: _Spot) -> list[_Said]:
+    node = spot.node
+    if not isinstance(node, Dictionary):
+        return [_Said(node.place, "a trigger is a mapping", "write it as `event: NAME`")]
+    return _which(node, "trigger", KINDS, "make them two triggers")
 
 
 def _which_wait(spot: _Spot) -> list[_Said]:
@@ -214,27 +223,35 @@ def _which_wait(spot: _Spot) -> list[_Said]:
     if not isinstance(node, Dictionary):
         fix = "write `wait: {event: NAME}` or `wait: {until: CONDITION}`; for a fixed time `delay`"
         return [_Said(node.place, "a wait is a mapping", fix)]
-    both = "event" in node.entries
-    what = "both" if both else "none of them"
-    problem = f"a wait needs exactly one of `event` and `until`, this one has {what}"
-    fix = "make them two steps" if both else "write one of them"
-    return _not_built(node, WAIT_KEYS) or [_Said(node.place, problem, fix)]
+    return _which(node, "wait", WAITS, "make them two steps")
 
 
-def _not_built(node: Dictionary, later: Mapping[str, str]) -> list[_Said]:
-    return [
-        _Said(entry.key_place, unbuilt(key), later[key], Code.NOT_BUILT)
-        for key, entry in node.entries.items()
-        if key in later
-    ]
+def _which_branch(spot: _Spot) -> list[_Said]:
+    node = spot.node
+    if not isinstance(node, Dictionary):
+        fix = "write it as `- when: CONDITION` with `steps:`"
+        return [_Said(node.place, "a way of `choose` is a mapping", fix)]
+    return _which(node, "way of `choose`", ("when", "default"), "make them two ways")
+
+
+def _which(node: Dictionary, what: str, keys: tuple[str, ...], apart: str) -> list[_Said]:
+    """A mapping that has not exactly one of these keys."""
+    there = [f"`{key}`" for key in keys if key in node.entries]
+    for unknown, entry in node.entries.items() if not there else ():
+        if guess := closest(unknown, keys):
+            fix = f"did you mean `{guess}`?"
+            problem = f"`{brief(unknown)}` is no key here"
+            return [_Said(entry.key_place, problem, fix, Code.UNKNOWN_KEY)]
+    known = f"{', '.join(f'`{key}`' for key in keys[:-1])} and `{keys[-1]}`"
+    has = " and ".join(there) or "none of them"
+    problem = f"a {what} has exactly one of {known}, this one has {has}"
+    return [_Said(node.place, problem, apart if there else "write one of them")]
 
 
 def _which_verb(spot: _Spot) -> list[_Said]:
     node = spot.node
     if not isinstance(node, Dictionary):
         return [_Said(node.place, "a step is a mapping with a verb", "write it as `- verb: value`")]
-    if later := _not_built(node, STEP_VERBS):
-        return later
     verbs = verbs_of(node.entries)
     if verbs:
         several = " and ".join(f"`{verb}`" for verb in verbs)

@@ -1,13 +1,14 @@
 """The policy language of this version as pydantic models, and as JSON Schema for editors."""
 
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, Self
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Discriminator, Field, Tag, model_validator
 
-from reactor.policyfile import unbuilt
 from reactor.policyfile.schema_base import Complaint, Model
-from reactor.policyfile.schema_steps import AnyArmStep, AnyStep, EventNames
+from reactor.policyfile.schema_steps import AnyArmStep, AnyStep
+from reactor.policyfile.schema_triggers import AnyTrigger
+from reactor.policyfile.spellings import PolicyName, SaveName
 from reactor.policyfile.values import (
     AnyTemplate,
     Choice,
@@ -16,12 +17,11 @@ from reactor.policyfile.values import (
     Many,
     Maybe,
     OneOrMany,
-    PolicyName,
-    SaveName,
     Span,
+    Template,
     Text,
-    Value,
     Whole,
+    wrong,
 )
 
 Globs = Annotated[tuple[str, ...], OneOrMany(1)]
@@ -64,38 +64,57 @@ class Guests(Model):
     ] = None
 
 
-class Trigger(Model):
-    """Which events start a run."""
+class Quiet(Model):
+    """How long nothing more must come before a run starts."""
 
-    later: ClassVar[Mapping[str, str]] = unbuilt.TRIGGER_KEYS
+    quiet: Annotated[Span, Field(description="So long no further match of the key.")]
+    at_most: Annotated[
+        Span | None, Maybe(), Field(description="Start then at the latest, after the first match.")
+    ] = None
 
-    event: Annotated[
-        EventNames,
-        Field(description="Event names or globs; any of them.", examples=["GUEST_PANICKED"]),
-    ]
-    where: Annotated[
-        Condition | None,
-        Maybe(),
-        Field(description="CEL over the event: no match when false."),
-    ] = None
-    by: Annotated[
-        Value | None,
-        Maybe(),
-        Field(description="CEL: what, beside the guest, tells one incident from another."),
-    ] = None
+    @model_validator(mode="after")
+    def _bounds(self) -> Self:
+        if self.at_most is not None and self.at_most < self.quiet:
+            problem = "`at_most` is shorter than `quiet`: it would always be what decides"
+            raise wrong(problem, "write a longer `at_most`, or a shorter `quiet`")
+        return self
+
+
+def _debounce_kind(data: object) -> str:
+    return "<quiet>" if isinstance(data, Mapping) else "<span>"
+
+
+AnyDebounce = Annotated[
+    Annotated[Span, Tag("<span>")] | Annotated[Quiet, Tag("<quiet>")],
+    Discriminator(_debounce_kind),
+]
+
+
+class Approval(Model):
+    """An operator must say yes before the run starts."""
+
+    ask: Annotated[Template, Field(description="What the operator is asked.")] = ""
+    expires: Annotated[
+        Span,
+        Field(
+            description="Cancelled when nobody has said yes for so long.",
+            json_schema_extra={"default": "1h"},
+        ),
+    ] = 3600.0
 
 
 class Policy(Model):
     """A reaction of reactor to events of QEMU guests."""
 
-    later: ClassVar[Mapping[str, str]] = unbuilt.POLICY_KEYS
-
     policy: Annotated[PolicyName, Field(description="Its one unique name.")]
     description: Annotated[Text, Field(description="The first thing that is read at 3 am.")]
     enforcement: Annotated[
         str,
-        Choice(("audit", "enforce"), unbuilt.ENFORCEMENTS),
-        Field(description="`audit`: everything is decided and recorded, nothing is done."),
+        Choice(("audit", "approve", "enforce")),
+        Field(
+            description="`audit`: everything is decided and recorded, nothing is done."
+            " `approve`: an operator is asked before each run."
+        ),
     ] = "enforce"
     guests: Annotated[
         Guests | None, Maybe(), Field(description="Which guests; all when left out.")
@@ -106,7 +125,7 @@ class Policy(Model):
         Field(description="Sent at each connect; until it succeeded the policy is not ready."),
     ] = ()
     trigger: Annotated[
-        tuple[Trigger, ...],
+        tuple[AnyTrigger, ...],
         OneOrMany(1),
         Field(description="What starts a run; of several any."),
     ]
@@ -115,6 +134,11 @@ class Policy(Model):
         OneOrMany(),
         Field(alias="if", description="CEL, with the guest's fresh state; all must hold."),
     ] = ()
+    debounce: Annotated[
+        AnyDebounce | None,
+        Maybe(),
+        Field(description="Start when no further match of the key came for so long."),
+    ] = None
     cooldown: Annotated[
         Span | None,
         Maybe(),
@@ -122,15 +146,25 @@ class Policy(Model):
     ] = None
     mode: Annotated[
         str,
-        Choice(("single", "queued"), unbuilt.MODES),
-        Field(description="While a run of the key is open: refuse a match, or let it wait."),
+        Choice(("single", "restart", "queued", "parallel")),
+        Field(description="What becomes of a match while a run of its key is open."),
     ] = "single"
-    max: Annotated[int, Whole(1, 1000), Field(description="How many may wait.")] = 10
+    max: Annotated[int, Whole(1, 1000), Field(description="How many may wait, or be open.")] = 10
     limits: Annotated[
         tuple[LimitText, ...],
         Many(),
         Field(description="`3 per 1h per guest`, `1 at once per host`."),
     ] = ()
+    inhibit_if: Annotated[
+        tuple[Condition, ...],
+        OneOrMany(),
+        Field(description="CEL: the run is refused when one of them holds."),
+    ] = ()
+    approval: Annotated[
+        Approval | None,
+        Maybe(),
+        Field(description="Wait for an operator's yes; `{}` asks without a text."),
+    ] = None
     timeout: Annotated[
         Span,
         Field(

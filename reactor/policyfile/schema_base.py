@@ -7,11 +7,25 @@ from pydantic import BaseModel, ConfigDict, ValidationInfo, model_validator
 
 
 class Complaint(NamedTuple):
-    """What is wrong with a mapping as a whole, or, with ``key``, with one entry of it."""
+    """What is wrong with a mapping as a whole, or, with ``key``, with one entry of it.
 
-    key: str | None
+    A ``key`` that is a tuple leads further down.
+    """
+
+    key: str | tuple[str | int, ...] | None
     problem: str
     fix: str
+
+    @property
+    def way(self) -> tuple[str | int, ...]:
+        """The keys and indices from the mapping down to the entry."""
+        match self.key:
+            case None:
+                return ()
+            case str():
+                return (self.key,)
+            case tuple():
+                return self.key
 
 
 class Witness(Protocol):
@@ -27,8 +41,8 @@ class Model(BaseModel):
 
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
 
-    later: ClassVar[Mapping[str, str]] = {}
-    """Keys of the language that are not built yet, each with a fix."""
+    misplaced: ClassVar[Mapping[str, str]] = {}
+    """Keys that people look for here and that stand elsewhere, each with a fix."""
 
     @classmethod
     def words(cls) -> tuple[str, ...]:

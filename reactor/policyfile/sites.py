@@ -6,31 +6,29 @@ policy whose models found some.
 
 from dataclasses import dataclass, field
 
-from reactor.core.expr import ARM, CONDITION, HANDLERS, STEPS, TRIGGER, Names
-from reactor.core.template import Tree
-from reactor.core.topics import topic_problem
-from reactor.errors import Code, Place
-from reactor.policyfile.expressions import Compiler, filled
-from reactor.policyfile.nodes import Dictionary, Node, Scalar, items_of, mappings_of
-from reactor.policyfile.schema_steps import DUMP_FORMATS
-from reactor.policyfile.values import meant
-
-ON_LIMIT = Names(
-    "`on_limit`", tuple(name for name in HANDLERS.allowed if name != "vars"), HANDLERS.members
+from reactor.core.expr import (
+    ARM,
+    ASK,
+    CONDITION,
+    HANDLERS,
+    MESSAGE,
+    MESSAGE_GUEST,
+    SEQUEL,
+    STATE,
+    STEPS,
+    TRIGGER,
+    Names,
 )
-"""``on_limit``: its run never started, so its `vars` were never computed."""
-
-STEP_CONDITIONS = ("if", "check")
-STEP_TEMPLATES = ("to", "format", "args", "publish", "payload", "properties", "log", "fail", "stop")
-WAIT_CONDITIONS = ("where", "fail_when", "until")
-MARK_TEMPLATES = ("guest", "host", "disk", "memory", "port", "migration", "as", "reason")
+from reactor.policyfile.expressions import Compiler
+from reactor.policyfile.nodes import Dictionary, items_of, mappings_of
+from reactor.policyfile.sites_steps import Saved, StepWalk
 
 
 def compile_sites(root: Dictionary) -> Compiler:
-    """Everything in the document that is an expression or a template, compiled."""
-    walk = _Walk(root)
+    """Everything in a policy that is an expression or a template, compiled."""
+    walk = _Walk(root, StepWalk(Compiler()))
     walk.triggers()
-    walk.variables()
+    walk.admission()
     walk.sections()
     return walk.compiler
 
@@ -38,77 +36,77 @@ def compile_sites(root: Dictionary) -> Compiler:
 @dataclass(slots=True)
 class _Walk:
     root: Dictionary
-    compiler: Compiler = field(default_factory=Compiler)
-    saved: dict[str, Place] = field(default_factory=dict)
+    below: StepWalk
+    has_message: bool = field(init=False)
+    has_second: bool = field(init=False)
+
+    def __post_init__(self) -> None:
+        written = [node for node, _ in mappings_of(self.root.get("trigger"), "")]
+        self.has_message = any("mqtt" in node.entries for node in written)
+        self.has_second = any("followed_by" in node.entries for node in written)
+
+    @property
+    def compiler(self) -> Compiler:
+        """What is made, and what is wrong."""
+        return self.below.compiler
+
+    def _behind(self, names: Names) -> Names:
+        """The names behind the triggers of this policy: what they bring along is known."""
+        names = names.with_message() if self.has_message else names
+        return names.with_second() if self.has_second else names
 
     def triggers(self) -> None:
-        """The conditions before a run: ``where`` and ``by`` of each trigger, and ``if``."""
+        """The expressions of each trigger."""
         for trigger, path in mappings_of(self.root.get("trigger"), "trigger"):
+            if "mqtt" in trigger.entries:
+                self._message(trigger, path)
+                continue
             self.compiler.condition(trigger.get("where"), TRIGGER, f"{path}/where")
             self.compiler.value(trigger.get("by"), TRIGGER.at("a trigger's `by`"), f"{path}/by")
-        for condition, path in items_of(self.root.get("if"), "if"):
-            self.compiler.condition(condition, CONDITION, path)
+            self.compiler.condition(trigger.get("state"), STATE, f"{path}/state")
+            for key in ("followed_by", "not_followed_by"):
+                self._sequel(trigger.inner(key), key, f"{path}/{key}")
+            for cancel, below in mappings_of(trigger.get("cancel_on"), f"{path}/cancel_on"):
+                self._sequel(cancel, "cancel_on", below)
 
-    def variables(self) -> None:
-        """The ``vars``, each of which knows those before it."""
+    def _sequel(self, node: Dictionary, key: str, path: str) -> None:
+        where, by = SEQUEL.at(f"the `where` of `{key}`"), SEQUEL.at(f"the `by` of `{key}`")
+        self.compiler.condition(node.get("where"), where, f"{path}/where")
+        self.compiler.value(node.get("by"), by, f"{path}/by")
+
+    def _message(self, trigger: Dictionary, path: str) -> None:
+        self.compiler.condition(trigger.get("where"), MESSAGE, f"{path}/where")
+        if guest := trigger.get("guest"):
+            self.compiler.tree(guest, MESSAGE_GUEST, f"{path}/guest")
+
+    def admission(self) -> None:
+        """What is asked before a run starts, and what is computed when it does."""
+        names = self._behind(CONDITION)
+        for condition, path in items_of(self.root.get("if"), "if"):
+            self.compiler.condition(condition, names.asking(), path)
+        for condition, path in items_of(self.root.get("inhibit_if"), "inhibit_if"):
+            self.compiler.condition(condition, names.at("`inhibit_if`"), path)
+        if ask := self.root.inner("approval").get("ask"):
+            self.compiler.tree(ask, self._behind(ASK), "approval/ask")
         known: list[str] = []
+        steps = self._behind(STEPS).at("`vars`")
         for name, entry in self.root.inner("vars").entries.items():
-            names = STEPS.at("`vars`").knowing(variables=known, steps=())
-            self.compiler.tree(entry.value, names, f"vars/{name}")
+            self.compiler.tree(
+                entry.value, steps.knowing(variables=known, steps=()), f"vars/{name}"
+            )
             known.append(name)
 
     def sections(self) -> None:
         """The steps of every section; a step knows what was saved before it."""
         variables = tuple(self.root.inner("vars").entries)
-        self._section("arm", ARM, ())
-        self._section("on_limit", ON_LIMIT, ())
-        done = self._section("steps", STEPS.knowing(variables=variables), ())
-        handlers = HANDLERS.knowing(variables=variables)
+        handlers = self._behind(HANDLERS)
+        self._section("arm", ARM)
+        # The run that a limit refused never started, so its `vars` were never computed.
+        self._section("on_limit", handlers.at("`on_limit`").without("vars"))
+        done = self._section("steps", self._behind(STEPS).knowing(variables=variables))
+        handlers = handlers.knowing(variables=variables)
         done = self._section("on_failure", handlers, done)
         self._section("finally", handlers, done)
 
-    def _section(self, section: str, names: Names, saved: tuple[str, ...]) -> tuple[str, ...]:
-        for step, path in mappings_of(self.root.get(section), section):
-            self._step(step, names.knowing(steps=saved), path)
-            saved += self._save(step.get("save"), path)
-        return saved
-
-    def _save(self, node: Node | None, path: str) -> tuple[str, ...]:
-        """The name under which a step saves, if it does; two with one name are a problem."""
-        if not isinstance(node, Scalar):
-            return ()
-        name = str(node.value)
-        first = self.saved.setdefault(name, node.place)
-        if first != node.place:
-            problem = f"`save: {name}` stands twice, first in line {first.line}"
-            self.compiler.note(
-                node.place, Code.DUPLICATE_NAME, problem, "choose another name", f"{path}/save"
-            )
-        return (name,)
-
-    def _step(self, step: Dictionary, names: Names, path: str) -> None:
-        for key in STEP_CONDITIONS:
-            self.compiler.condition(step.get(key), names, f"{path}/{key}")
-        for key in STEP_TEMPLATES:
-            if node := step.get(key):
-                tree = self.compiler.tree(node, names, f"{path}/{key}")
-                self._known(key, node, tree, f"{path}/{key}")
-        for key in WAIT_CONDITIONS:
-            self.compiler.condition(step.inner("wait").get(key), names, f"{path}/wait/{key}")
-        for verb in ("mark", "clear"):
-            for key in MARK_TEMPLATES:
-                if node := step.inner(verb).get(key):
-                    self.compiler.tree(node, names, f"{path}/{verb}/{key}")
-
-    def _known(self, key: str, node: Node, tree: Tree, path: str) -> None:
-        """Note what is wrong with a text whatever its templates will give."""
-        text = filled(tree, "…")
-        if not isinstance(text, str):
-            return
-        if key == "publish" and (problem := topic_problem(text)):
-            fix = "write a topic such as alert/critical"
-            self.compiler.note(node.place, Code.WRONG_VALUE, problem, fix, path)
-        if key == "format" and text == tree and text not in DUMP_FORMATS:
-            fix = meant(text, DUMP_FORMATS)
-            problem = f"`{text}` is no dump format"
-            self.compiler.note(node.place, Code.WRONG_VALUE, problem, fix, path)
+    def _section(self, section: str, names: Names, known: Saved = ()) -> Saved:
+        return self.below.steps(self.root.get(section), names, section, known)

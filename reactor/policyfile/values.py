@@ -1,8 +1,8 @@
 """The kinds of values that policies are written with, each with its own sentences."""
 
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field, GetCoreSchemaHandler
@@ -25,11 +25,6 @@ _DURATION_FIX = "write it with a unit, such as 500ms, 30s, 10m, 2h, 1d or 1h30m"
 def wrong(problem: str, fix: str) -> PydanticCustomError:
     """The error of a value that cannot be."""
     return PydanticCustomError("wrong", "{problem}", {"problem": problem, "fix": fix})
-
-
-def unbuilt(what: str) -> str:
-    """The sentence about a part of the language that this version cannot do yet."""
-    return f"`{what}` is part of the language but not built yet"
 
 
 def meant(word: str, words: Iterable[str]) -> str:
@@ -84,23 +79,18 @@ class OneOrMany(Many):
         return {"anyOf": [many["items"], many]}
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True)
 class Choice:
     """In ``Annotated[str, Choice(...)]``: one of the words.
 
-    ``later`` holds words of the language that are not built yet, each with a
-    fix. ``near`` are words that other models take at the same place.
+    ``near`` are words that other models take at the same place.
     """
 
     words: tuple[str, ...]
-    later: Mapping[str, str] = field(default_factory=dict)
     near: tuple[str, ...] = ()
 
     def check(self, value: str) -> str:
         """The value itself, when it is one of the words."""
-        if value in self.later:
-            context = {"problem": unbuilt(value), "fix": self.later[value]}
-            raise PydanticCustomError("not_built", "{problem}", context)
         if value not in self.words:
             raise wrong(
                 f"`{brief(value)}` is not known here", meant(value, (*self.words, *self.near))
@@ -283,40 +273,4 @@ LimitText = Annotated[
     Limit,
     BeforeValidator(_limit),
     WithJsonSchema({"type": "string", "pattern": LIMIT_PATTERN}),
-]
-
-PolicyName = Annotated[
-    str,
-    Spelling(
-        r"[a-z0-9][a-z0-9-]{0,99}",
-        "policy name",
-        "use small letters, digits and hyphens only, at most 100 of them",
-    ),
-]
-
-SaveName = Annotated[
-    str,
-    Spelling(
-        r"[a-z_][a-z0-9_]*",
-        "name for expressions",
-        "use small letters, digits and underscores only",
-    ),
-]
-
-EventName = Annotated[
-    str,
-    Spelling(
-        r"[A-Z0-9_*?\[\]!-]+|__[A-Za-z0-9_.*?-]+",
-        "event name",
-        "write QMP's own name in capitals, or a glob of it",
-    ),
-]
-
-CommandName = Annotated[
-    str,
-    Spelling(
-        r"[A-Za-z_][A-Za-z0-9_.-]*",
-        "QMP command",
-        "write the command's own name; it is never a template",
-    ),
 ]

@@ -7,8 +7,8 @@ from reactor.core.expr import ARM, CONDITION, STEPS, TRIGGER, Names
 from tests.core.expression_help import compiled, refused
 
 KNOWN = (
-    "known are: glob, slug, marked, now, size, contains, startsWith, endsWith, matches, has, all,"
-    " exists, exists_one, map, filter, int, double, string, bool, type, duration, timestamp,"
+    "known are: glob, slug, marked, now, free, size, contains, startsWith, endsWith, matches, has,"
+    " all, exists, exists_one, map, filter, int, double, string, bool, type, duration, timestamp,"
     " orValue, hasValue, optMap, getHours, getMinutes, getDayOfWeek"
 )
 
@@ -155,13 +155,6 @@ KNOWN = (
             id="has() of a member",
         ),
         pytest.param(
-            "trigger.next.evnt == 1",
-            14,
-            "trigger.next has no member 'evnt'",
-            "write trigger.next.event",
-            id="a member of the second event",
-        ),
-        pytest.param(
             "trigger.event.nme == 1",
             15,
             "trigger.event has no member 'nme'",
@@ -185,23 +178,44 @@ KNOWN = (
         pytest.param(
             'message.payload == "x"',
             1,
-            "`message` belongs to mqtt triggers, which are not built yet",
-            "do without it for now",
+            "`message` is not known in a step",
+            "give the policy an `mqtt` trigger, or do without it",
             id="a variable of mqtt triggers",
         ),
         pytest.param(
             'host.free("/var") > 1',
             6,
-            "host.free() is not built yet",
-            "do without it for now",
-            id="free space",
+            "host.free() cannot stand in a step",
+            "ask it in `if`, `check`, `when`, `until` or `stays`",
+            id="free space where it is not asked",
         ),
         pytest.param(
             "host.free > 1",
             6,
-            "host.free() is not built yet",
-            "do without it for now",
+            "host.free() is a function",
+            'write host.free("/var/crash")',
             id="free space as a member",
+        ),
+        pytest.param(
+            "host.free(guest.name) > 1",
+            6,
+            "host.free() takes one absolute path that is written out",
+            'write host.free("/var/crash")',
+            id="free space at a path that is computed",
+        ),
+        pytest.param(
+            'host.free("crash") > 1',
+            6,
+            "host.free() takes one absolute path that is written out",
+            'write host.free("/var/crash")',
+            id="free space at a relative path",
+        ),
+        pytest.param(
+            "trigger.next.event.name == 'X'",
+            9,
+            "trigger.next is not known in a step",
+            "give the policy a trigger with `followed_by`, or do without it",
+            id="the second event, where there is none",
         ),
     ],
 )
@@ -317,8 +331,8 @@ def test_a_hyphen_is_no_part_of_a_name(source: str, column: int, problem: str, f
         pytest.param(
             'data.free("/x") > 1',
             6,
-            "there is no function free()",
-            KNOWN,
+            "only the host has free()",
+            'write host.free("/var/crash")',
             id="free space of something else",
         ),
         pytest.param(

@@ -17,17 +17,33 @@ from reactor.core.marks import MarkKind
 from reactor.core.policy import LimitScope, Mode
 from reactor.core.run import Outcome, Phase
 from reactor.core.steps import GuestAction
-from reactor.policyfile import schema, schema_base, schema_steps, unbuilt
+from reactor.policyfile import (
+    schema,
+    schema_base,
+    schema_marks,
+    schema_step,
+    schema_steps,
+    schema_triggers,
+    schema_verbs,
+    schema_waits,
+)
 from tests.docs.pages import page, quoted, section
 
 PAGE = page("docs/reference/policies.md")
 WORDS = quoted(PAGE)
-NOT_BUILT = quoted(section(PAGE, "Not built yet"))
 
 
 def models() -> Iterator[type[schema_base.Model]]:
     """Every model of the language."""
-    for module in (schema, schema_steps):
+    for module in (
+        schema,
+        schema_triggers,
+        schema_step,
+        schema_steps,
+        schema_verbs,
+        schema_waits,
+        schema_marks,
+    ):
         for value in vars(module).values():
             if isinstance(value, type) and issubclass(value, schema_base.Model):
                 yield value
@@ -46,20 +62,20 @@ def test_every_key_is_explained(key: str) -> None:
     ("heading", "model"),
     [
         pytest.param("A policy, key by key", schema.Policy, id="policy"),
-        pytest.param("Triggers", schema.Trigger, id="trigger"),
-        pytest.param("Options of every step", schema_steps.Step, id="options of a step"),
-        pytest.param("Marks", schema_steps.MarkTarget, id="mark"),
-        pytest.param("Verbs", schema_steps.PublishStep, id="publish"),
-        pytest.param("Verbs", schema_steps.EventWait, id="wait"),
-        pytest.param("Guest", schema_steps.DumpStep, id="dump"),
-        pytest.param("Raw commands", schema_steps.QmpStep, id="qmp"),
+        pytest.param("Triggers", schema_triggers.EventTrigger, id="trigger"),
+        pytest.param("Options of every step", schema_step.Step, id="options of a step"),
+        pytest.param("Marks", schema_marks.MarkTarget, id="mark"),
+        pytest.param("Verbs", schema_verbs.PublishStep, id="publish"),
+        pytest.param("Verbs", schema_waits.EventWait, id="wait"),
+        pytest.param("Guest", schema_verbs.DumpStep, id="dump"),
+        pytest.param("Raw commands", schema_verbs.QmpStep, id="qmp"),
     ],
 )
 def test_the_keys_stand_where_a_reader_looks_for_them(
     heading: str, model: type[schema_base.Model]
 ) -> None:
     """The section of a thing has all keys of that thing, beside the options of every step."""
-    shared = set() if model is schema_steps.Step else set(schema_steps.Step.words())
+    shared = set() if model is schema_step.Step else set(schema_step.Step.words())
     assert set(model.words()) - shared - quoted(section(PAGE, heading)) == set()
 
 
@@ -67,7 +83,7 @@ def test_the_keys_stand_where_a_reader_looks_for_them(
     "word",
     [
         *schema_steps.VERBS,
-        *schema_steps.DUMP_FORMATS,
+        *schema_verbs.DUMP_FORMATS,
         *GuestAction,
         *Mode,
         *LimitScope,
@@ -98,39 +114,6 @@ def test_every_state_of_a_run_has_its_row(phase: Phase) -> None:
 def test_every_outcome_has_its_row(outcome: Outcome) -> None:
     """What a run can come to is a row of its table."""
     assert f"\n| `{outcome.value}` |" in section(PAGE, "Outcomes")
-
-
-LATER: Mapping[str, Mapping[str, str]] = {
-    "policy": unbuilt.POLICY_KEYS,
-    "enforcement": unbuilt.ENFORCEMENTS,
-    "mode": unbuilt.MODES,
-    "trigger": unbuilt.TRIGGER_KEYS,
-    "step": unbuilt.STEP_VERBS,
-    "wait": unbuilt.WAIT_KEYS,
-    "guest": unbuilt.GUEST_ACTIONS,
-    "document": unbuilt.DOCUMENTS,
-}
-
-
-@pytest.mark.parametrize(
-    "word",
-    [pytest.param(word, id=f"{kind} {word}") for kind, words in LATER.items() for word in words],
-)
-def test_everything_that_is_not_built_is_named(word: str) -> None:
-    """What `reactor check` refuses as not built stands in the section about it."""
-    assert word in NOT_BUILT
-
-
-def test_nothing_that_is_built_is_called_not_built() -> None:
-    """A verb that was built has to leave the table."""
-    table = "\n".join(
-        line for line in section(PAGE, "Not built yet").splitlines() if line.startswith("| ")
-    )
-    listed = {line.split("|")[1].strip(): quoted(line) for line in table.splitlines()}
-    assert listed["steps"] & set(schema_steps.VERBS) == set()
-    assert listed["`guest:`"] & {*GuestAction, "dump"} == set()
-    assert listed["a trigger"] & set(schema.Trigger.words()) == set()
-    assert listed["a policy"] & {*Mode, *schema.Policy.words()} == {"mode", "enforcement"}
 
 
 @pytest.mark.parametrize("name", [*HANDLERS.allowed])

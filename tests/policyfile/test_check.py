@@ -45,7 +45,7 @@ def test_one_pass_reports_everything_and_keeps_what_is_sound() -> None:
         "gone: R011 there is no such file or folder\n  fix: check the path\n"
         "r/a.yaml:6:4: R001 the [ that opens here is never closed\n  fix: close it with ]\n"
         "r/a.yaml:12:7: R005 `serial` is not known here\n"
-        "  fix: write one of: single, queued\n"
+        "  fix: write one of: single, restart, queued, parallel\n"
         "r/b.yaml:5:11: R008 guest has no member 'staus'\n  fix: write guest.status\n"
         "r/b.yaml:6:6: R005 `0` is out of range\n"
         "  fix: write a whole number from 1 to 1000\n"
@@ -90,18 +90,6 @@ def test_two_policies_of_one_name_are_both_left_out() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        pytest.param(
-            "test: x\npolicies: [a]\n",
-            "f:1:1: R007 `test` is part of the language but not built yet\n"
-            "  fix: keep it in a folder that is not loaded",
-            id="test",
-        ),
-        pytest.param(
-            "runbook: x\n",
-            "f:1:1: R007 `runbook` is part of the language but not built yet\n"
-            "  fix: write its steps into the policies that need them",
-            id="runbook",
-        ),
         pytest.param(
             "polcy: x\ndescription: y\n",
             "f:1:1: R003 a document cannot begin with `polcy`\n  fix: did you mean `policy`?",
@@ -161,7 +149,8 @@ def test_a_policy_is_built_again_from_its_source() -> None:
         pytest.param(
             sound("one") + "max: 0\nmode: x\n",
             "f:11:6: R005 `0` is out of range\n  fix: write a whole number from 1 to 1000\n"
-            "f:12:7: R005 `x` is not known here\n  fix: write one of: single, queued",
+            "f:12:7: R005 `x` is not known here\n"
+            "  fix: write one of: single, restart, queued, parallel",
             id="refused by this version",
         ),
         pytest.param(

@@ -3,7 +3,7 @@
 import pytest
 
 from reactor.errors import Code, Place, Problem
-from reactor.policyfile import sites
+from reactor.policyfile import sites_steps as sites
 from reactor.policyfile.nodes import Dictionary, items_of
 from reactor.policyfile.reader import read
 from reactor.policyfile.schema import json_schema
@@ -174,13 +174,11 @@ def test_where_an_expression_is_wrong(text: str, found: list[str]) -> None:
         ),
         pytest.param(
             "steps:\n- log: ${message.json}\n- log: ${topic[1]}\n- check: host.free('/') > 1\n",
-            "f:2:10: R007 `message` belongs to mqtt triggers, which are not built yet\n"
-            "  fix: do without it for now [steps/0/log]\n"
-            "f:3:10: R007 `topic` belongs to mqtt triggers, which are not built yet\n"
-            "  fix: do without it for now [steps/1/log]\n"
-            "f:4:15: R007 host.free() is not built yet\n"
-            "  fix: do without it for now [steps/2/check]",
-            id="names, later",
+            "f:2:10: R008 `message` is not known in a step\n"
+            "  fix: give the policy an `mqtt` trigger, or do without it [steps/0/log]\n"
+            "f:3:10: R008 `topic` is not known in a step\n"
+            "  fix: give the policy an `mqtt` trigger, or do without it [steps/1/log]",
+            id="the names of a message, where no message is",
         ),
         pytest.param(
             "steps:\n- {log: x, save: a}\n- {log: x, save: a}\nfinally: [{log: x, save: a}]\n",
@@ -249,12 +247,21 @@ def test_every_expression_of_the_models_has_its_site() -> None:
     found: dict[str, set[str]] = {}
     for name, model in json_schema()["$defs"].items():
         for key, value in model.get("properties", {}).items():
-            kinds = [value, value.get("additionalProperties", {})]
+            keys = value.get("patternProperties", {}).values()
+            kinds = [value, value.get("additionalProperties", {}), *keys]
             if any("format" in kind and isinstance(kind["format"], str) for kind in kinds):
                 found.setdefault(name, set()).add(key)
-    waits = found.pop("EventWait") | found.pop("UntilWait")
+    waits = found.pop("EventWait") | found.pop("UntilWait") | found.pop("StaysWait")
     marks = found.pop("ClearTarget") | found.pop("MarkTarget")
-    assert found.pop("Trigger") == {"where", "by"}
-    assert waits == set(sites.WAIT_CONDITIONS)
+    assert found.pop("EventTrigger") == {"where", "by"}
+    assert found.pop("Sequel") == {"where", "by"}
+    assert found.pop("Cancel") == {"where"}
+    assert found.pop("StateTrigger") == {"state"}
+    assert found.pop("MessageTrigger") == {"guest", "where"}
+    assert found.pop("Approval") == {"ask"}
+    assert found.pop("WhenBranch") == {"when"}
+    assert found.pop("Rounds") == {"until"}
+    assert found.pop("Request") == set(sites.INNER_TEMPLATES["http"])
+    assert waits == {*sites.FRESH_WAITS, *sites.EVENT_WAITS}
     assert marks == set(sites.MARK_TEMPLATES)
-    assert set().union(*found.values()) == {*sites.STEP_CONDITIONS, *sites.STEP_TEMPLATES}
+    assert set().union(*found.values()) == {*sites.FRESH_CONDITIONS, *sites.STEP_TEMPLATES}

@@ -1,0 +1,139 @@
+"""Where steps hold expressions and templates, and what the step before has saved for them."""
+
+from dataclasses import dataclass, field
+
+from reactor.core.expr import Names
+from reactor.core.template import Tree
+from reactor.core.topics import topic_problem
+from reactor.errors import Code, Place
+from reactor.policyfile.expressions import Compiler, filled
+from reactor.policyfile.mistakes import brief
+from reactor.policyfile.nodes import Dictionary, Node, Scalar, items_of, mappings_of
+from reactor.policyfile.schema_verbs import DUMP_FORMATS
+from reactor.policyfile.values import meant
+
+STEP_TEMPLATES = (
+    *("to", "format", "args", "with"),
+    *("publish", "payload", "properties", "log", "fail", "stop"),
+)
+MARK_TEMPLATES = ("guest", "host", "disk", "memory", "port", "migration", "as", "reason")
+INNER_TEMPLATES = {
+    "mark": MARK_TEMPLATES,
+    "clear": MARK_TEMPLATES,
+    "http": ("url", "json", "headers"),
+}
+FRESH_CONDITIONS = ("if", "check")
+FRESH_WAITS = ("until", "stays")
+EVENT_WAITS = ("where", "fail_when")
+
+_SCHEMES = ("http://", "https://")
+
+Saved = tuple[str, ...]
+"""The names under which earlier steps have saved."""
+
+
+@dataclass(slots=True)
+class StepWalk:
+    """Compiles the steps of one document; ``saved`` are all its names with their places."""
+
+    compiler: Compiler
+    saved: dict[str, Place] = field(default_factory=dict)
+
+    def steps(self, node: Node | None, names: Names, path: str, known: Saved = ()) -> Saved:
+        """Compile a list of steps; what is known behind them.
+
+        ``names`` are those of the place; each step knows what was saved before it.
+        """
+        for step, below in mappings_of(node, path):
+            known = self._step(step, names, below, known)
+        return known
+
+    def _step(self, step: Dictionary, names: Names, path: str, known: Saved) -> Saved:
+        here = names.knowing(steps=known)
+        self._own(step, here, path)
+        wait = step.inner("wait")
+        for key in FRESH_WAITS:
+            self.compiler.condition(wait.get(key), here.asking(), f"{path}/wait/{key}")
+        for key in EVENT_WAITS:
+            self.compiler.condition(wait.get(key), here, f"{path}/wait/{key}")
+        for verb, keys in INNER_TEMPLATES.items():
+            for key in keys:
+                if node := step.inner(verb).get(key):
+                    self._tree(key, node, here, f"{path}/{verb}/{key}")
+        for place, (word, below) in enumerate(items_of(step.get("exec"), f"{path}/exec")):
+            if place:
+                self.compiler.tree(word, here, below)
+        self._run(step.get("run"), f"{path}/run")
+        known = self._nested(step, names, path, known)
+        return known + self._save(step.get("save"), path)
+
+    def _run(self, name: Node | None, path: str) -> None:
+        if isinstance(name, Scalar):
+            fix = "write a document that begins with `runbook:` and this name"
+            problem = f"there is no runbook `{brief(str(name.value))}`"
+            self.compiler.note(name.place, Code.WRONG_VALUE, problem, fix, path)
+
+    def _own(self, step: Dictionary, names: Names, path: str) -> None:
+        for key in FRESH_CONDITIONS:
+            self.compiler.condition(step.get(key), names.asking(), f"{path}/{key}")
+        for key in STEP_TEMPLATES:
+            if node := step.get(key):
+                self._tree(key, node, names, f"{path}/{key}")
+
+    def _nested(self, step: Dictionary, names: Names, path: str, known: Saved) -> Saved:
+        """The steps inside a step; what they save is known behind it."""
+        behind = known + self._ways(step.get("choose"), names, f"{path}/choose", known)
+        for branch, below in items_of(step.get("parallel"), f"{path}/parallel"):
+            behind += self.steps(branch, names, below, known)
+        if "repeat" in step.entries:
+            behind = self.steps(step.get("steps"), names, f"{path}/steps", known)
+            until = step.inner("repeat").get("until")
+            asked = names.knowing(steps=behind).asking()
+            self.compiler.condition(until, asked, f"{path}/repeat/until")
+        return behind
+
+    def _ways(self, choose: Node | None, names: Names, path: str, known: Saved) -> Saved:
+        """The ways of a ``choose``: of two only one is gone, they may save under one name."""
+        behind: Saved = ()
+        before, after = dict(self.saved), dict(self.saved)
+        when = names.knowing(steps=known).asking()
+        for way, below in mappings_of(choose, path):
+            self.compiler.condition(way.get("when"), when, f"{below}/when")
+            self.saved = dict(before)
+            for key in ("steps", "default"):
+                behind += self.steps(way.get(key), names, f"{below}/{key}", known)
+            after = self.saved | after
+        self.saved = after
+        return behind
+
+    def _save(self, node: Node | None, path: str) -> Saved:
+        """The name under which a step saves, if it does; two with one name are a problem."""
+        if not isinstance(node, Scalar):
+            return ()
+        name = str(node.value)
+        first = self.saved.setdefault(name, node.place)
+        if first != node.place:
+            problem = f"`save: {name}` stands twice, first in line {first.line}"
+            fix = "choose another name"
+            self.compiler.note(node.place, Code.DUPLICATE_NAME, problem, fix, f"{path}/save")
+        return (name,)
+
+    def _tree(self, key: str, node: Node, names: Names, path: str) -> None:
+        tree = self.compiler.tree(node, names, path)
+        if found := _mistake(key, tree):
+            problem, fix = found
+            self.compiler.note(node.place, Code.WRONG_VALUE, problem, fix, path)
+
+
+def _mistake(key: str, tree: Tree) -> tuple[str, str] | None:
+    """What is wrong with a text whatever its templates will give, and how to mend it."""
+    text = filled(tree, "…")
+    if not isinstance(text, str):
+        return None
+    if key == "publish" and (problem := topic_problem(text)):
+        return problem, "write a topic such as alert/critical"
+    if key == "format" and text == tree and text not in DUMP_FORMATS:
+        return f"`{text}` is no dump format", meant(text, DUMP_FORMATS)
+    if key == "url" and not text.startswith(("…", *_SCHEMES)):
+        return f"`{brief(text)}` is no URL of HTTP", "begin it with http:// or https://"
+    return None
