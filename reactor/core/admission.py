@@ -1,43 +1,63 @@
 """Whether a match becomes a run: the contract's order, each step with its reason."""
 
 from collections import OrderedDict, deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
 import msgspec
 
+from reactor.core.match import Debounced
 from reactor.core.policy import Limit, LimitScope, Mode, Policy
 from reactor.core.windows import HOUR, Starts, WindowCounts
 
 SLOT_LINE_MAX = 1000
 """Runs of one policy that may wait for a slot of ``N at once``."""
 
+OPEN_MAX = 10_000
+"""Runs of one policy that may be open: they stand in the journal and wake by time."""
+
 
 class Verdict(StrEnum):
     """Why a match became a run or did not; the value is what operators read."""
 
     ADMITTED = "admitted"
+    NOT_SELECTED = "the policy is not for this guest"
     OWN = "the event is an effect of reactor's own command"
     WHERE_FALSE = "`where` is false"
     KEY_FAILED = "`by` could not be evaluated"
     NOT_READY = "not ready on this guest"
     ARMING = "held back: the policy is being armed on this guest"
+    SILENCED = "silenced"
+    HELD = "held by an operator"
+    INHIBITED = "inhibited"
+    DEBOUNCED = "waiting for quiet"
     BUSY = "a run of this key is still open"
     COOLING_DOWN = "cooling down"
     LIMITED = "limited"
     QUEUE_FULL = "queue full"
+    TOO_MANY = "as many runs of this key are open as `max` allows"
     CONDITION_FALSE = "`if` is false"
     WOULD_RUN = "would run"
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """A verdict with its figures; ``limit`` is the one that refused, if one did."""
+    """A verdict with its figures; ``limit`` is the one that refused, if one did.
+
+    ``values`` are what a condition was decided from, ``run`` is the run that was admitted.
+    """
 
     verdict: Verdict
     reason: str = ""
     limit: Limit | None = None
+    values: Mapping[str, object] = field(default_factory=dict)
+    run: str = ""
+
+    @property
+    def sentence(self) -> str:
+        """The verdict and its reason, as an operator reads them."""
+        return f"{self.verdict.value}: {self.reason}" if self.reason else self.verdict.value
 
 
 class LedgerRow(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -55,18 +75,22 @@ class LedgerRow(msgspec.Struct, frozen=True, omit_defaults=True):
 class PolicyState:
     """What a policy remembers between events; rebuilt from ledger rows after a restart.
 
-    ``open`` holds the run ids of each key, oldest first; ``slots`` the runs that
+    ``open`` holds the run ids of each key whose turn is not over, oldest first, and
+    ``open_count`` how many they are; ``slots`` the runs that
     count for ``N at once``, with their scope values; ``told`` until when the
-    ``on_limit`` of a limit and scope value has been spoken for.
+    ``on_limit`` of a limit and scope value has been spoken for; ``debounced`` the matches
+    that wait for quiet, by key, the one that began to wait first in front.
     """
 
     counts: WindowCounts
     starts: Starts = field(default_factory=Starts)
     rows: OrderedDict[str, LedgerRow] = field(default_factory=OrderedDict)
     open: dict[str, deque[str]] = field(default_factory=dict)
+    open_count: int = 0
     slots: dict[str, Mapping[LimitScope, str]] = field(default_factory=dict)
     slot_line: deque[str] = field(default_factory=deque)
     told: dict[str, float] = field(default_factory=dict)
+    debounced: OrderedDict[str, Debounced] = field(default_factory=OrderedDict)
 
     @classmethod
     def of(cls, policy: Policy) -> "PolicyState":
@@ -84,6 +108,29 @@ class PolicyState:
         if row.started is not None:
             self.starts.add(row.key, row.started)
 
+    def enter(self, key: str, run: str) -> None:
+        """Let a run stand in the line of its key."""
+        self.open.setdefault(key, deque()).append(run)
+        self.open_count += 1
+
+    def leave(self, key: str, run: str) -> str | None:
+        """Its turn is over; returns who is first in line now, None when nothing changed."""
+        line = self.open.get(key)
+        if line is None or run not in line:
+            return None
+        line.remove(run)
+        self.open_count -= 1
+        if line:
+            return line[0]
+        del self.open[key]
+        return None
+
+    def adopt(self, other: "PolicyState") -> None:
+        """Take over what another revision's state knows, besides what it counted."""
+        self.open, self.open_count = other.open, other.open_count
+        self.slots, self.slot_line = other.slots, other.slot_line
+        self.told, self.debounced = other.told, other.debounced
+
 
 def scope_values(guest: str, key: str, host: str) -> dict[LimitScope, str]:
     """The value of each scope for one run."""
@@ -95,7 +142,7 @@ def decide(
 ) -> Decision:
     """Whether a match that is selected and ready is admitted now.
 
-    The order is the contract's: busy, cooldown, windowed limits, queue. Busy
+    The order is the contract's: busy, cooldown, windowed limits, turn. Busy
     comes before cooldown: an operator who reads "cooling down" would shorten
     the cooldown, although the open run itself is what is stuck.
     """
@@ -109,11 +156,25 @@ def decide(
     limit = state.counts.full(values, now)
     if limit is not None:
         return Decision(Verdict.LIMITED, limit.text, limit)
+    return _turn_refusal(policy, state, open_runs, values) or Decision(Verdict.ADMITTED)
+
+
+def _turn_refusal(
+    policy: Policy,
+    state: PolicyState,
+    open_runs: Sequence[str] | None,
+    values: Mapping[LimitScope, str],
+) -> Decision | None:
+    """Why there is no place to wait or to run beside others, or None."""
     if policy.mode is Mode.QUEUED and open_runs and len(open_runs) > policy.max:
         return Decision(Verdict.QUEUE_FULL, f"{policy.max} wait already")
+    if policy.mode is Mode.PARALLEL and open_runs and len(open_runs) >= policy.max:
+        return Decision(Verdict.TOO_MANY, f"{policy.max} are open")
     if len(state.slot_line) >= SLOT_LINE_MAX and slot_refusal(policy, state, values):
         return Decision(Verdict.QUEUE_FULL, f"{SLOT_LINE_MAX} wait for a slot already")
-    return Decision(Verdict.ADMITTED)
+    if state.open_count >= OPEN_MAX:
+        return Decision(Verdict.QUEUE_FULL, f"{OPEN_MAX} runs of this policy are open")
+    return None
 
 
 def slot_refusal(

@@ -10,7 +10,7 @@ from reactor.core.machine import outcome_unknown
 from reactor.core.matching import named
 from reactor.core.operations import listen
 from reactor.core.ops import AwaitEvent, AwaitRule
-from reactor.core.readiness import arm_guest, arm_missing
+from reactor.core.readiness import arm_guest, arm_missing, guest_gone
 from reactor.core.run import Phase, Run
 from reactor.core.sending import at_commands
 from reactor.core.world import World
@@ -42,6 +42,8 @@ def forgotten(world: World, input_: GuestForgotten) -> None:
     world.keep("guest", guest.name, None)
     world.timers.set(f"lost {guest.name}", None)
     world.timers.set(f"arm {guest.name}", None)
+    world.timers.set(f"held {guest.name}", None)
+    guest_gone(world, guest)
     drop_if_free(world, guest)
 
 

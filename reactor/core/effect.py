@@ -146,6 +146,8 @@ class EventSeen(msgspec.Struct, frozen=True, tag="event-seen"):
 class RunChanged(msgspec.Struct, frozen=True, tag="run-changed"):
     """What the world is told of a run: its state, present step and outcome.
 
+    ``state`` is a sentence for people, ``word`` the same for programs (``waiting-approval``),
+    ``ask`` what an operator is asked before the run begins, if he is.
     ``step`` is the path of the step that begins and ``verb`` what it does.
     ``role`` is ``run``, or ``on_limit`` for the handler of a refused match.
     ``ended`` is None while the run is open, its handlers included.
@@ -155,6 +157,8 @@ class RunChanged(msgspec.Struct, frozen=True, tag="run-changed"):
     policy: str
     guest: str
     state: str
+    word: str = ""
+    ask: str = ""
     role: str = "run"
     step: str = ""
     verb: str = ""

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 
-from reactor.core import connection, readiness
+from reactor.core import connection, gate, holds, readiness
 from reactor.core.config import EngineConfig
 from reactor.core.effect import Effect, Keep, Trace
 from reactor.core.facts import take_fact
@@ -19,13 +19,14 @@ from reactor.core.inputs import (
     Received,
     Ticked,
 )
-from reactor.core.lifecycle import closed, wake
 from reactor.core.machine import answered
 from reactor.core.matching import Index
 from reactor.core.memory import adopt_policies, fold, restore
 from reactor.core.policy import Policy
 from reactor.core.reception import receive, refresh_status
 from reactor.core.run import Role
+from reactor.core.runs import closed, steps_given_up
+from reactor.core.starting import wake
 from reactor.core.world import World
 
 _NOTHING: list[Effect] = []
@@ -162,27 +163,30 @@ class Engine:
     def _due(self, name: str) -> None:
         world = self._world
         kind, _, key = name.partition(" ")
-        if kind == "run":
-            world.wakeups.append(key)
-        elif kind == "marks":
-            for mark in world.marks.expired(world.now):
-                world.clear_mark(mark, "expired")
-        elif kind == "lost":
-            guest = world.guests[key]
-            connection.lost(world, guest, guest.lost_reason)
-        else:
-            readiness.rearm(world, world.guests[key])
+        match kind:
+            case "run":
+                world.wakeups.append(key)
+            case "marks":
+                for mark in world.marks.expired(world.now):
+                    world.clear_mark(mark, "expired")
+            case "lost":
+                guest = world.guests[key]
+                connection.lost(world, guest, guest.lost_reason)
+            case "arm":
+                readiness.rearm(world, world.guests[key])
+            case "held":
+                readiness.let_go(world, world.guests[key])
+            case "debounce":
+                gate.quiet(world, *key.split("|", 1))
+            case _:
+                holds.over(world, kind, key)
 
     def _settle(self) -> list[Effect]:
         """Let everything that follows from the input happen, then hand out the effects."""
         world = self._world
         while True:
-            if world.ended:
-                run = world.runs[world.ended.pop(0)]
-                closed(world, run)
-                if run.role is Role.ARM:
-                    readiness.armed(world, run)
-                connection.drop_if_free(world, world.guest_of(run))
+            if world.ended or world.cancelled:
+                self._turns()
             elif world.wakeups:
                 waiting = world.runs.get(world.wakeups.popleft())
                 if waiting is not None:
@@ -196,3 +200,17 @@ class Engine:
         world.changed_keeps()
         effects, world.effects = world.effects, []
         return effects
+
+    def _turns(self) -> None:
+        """A run ended, or its steps were given up: whoever waited for that goes on."""
+        world = self._world
+        if not world.ended:
+            given_up = world.runs.get(world.cancelled.pop(0))
+            if given_up is not None:
+                steps_given_up(world, given_up)
+            return
+        run = world.runs[world.ended.pop(0)]
+        closed(world, run)
+        if run.role is Role.ARM:
+            readiness.armed(world, run)
+        connection.drop_if_free(world, world.guest_of(run))

@@ -11,7 +11,7 @@ from reactor.core.catalog import DISCONNECTED, STORAGE_DAEMON
 from reactor.core.event import Event
 from reactor.core.guards import GuestState
 from reactor.core.inputs import Facts
-from reactor.core.matching import Candidate
+from reactor.core.match import Match
 
 
 class Readiness(StrEnum):
@@ -28,8 +28,7 @@ class Arming:
 
     ``told``: REACTOR_POLICY_NOT_READY was said and no arm has succeeded since.
     ``in_line``: another step had its hand on the guest; when that is over the arm
-    is tried again, should its time be up by then. ``held`` are the matches that
-    wait for the arm, with their keys.
+    is tried again, should its time be up by then.
     """
 
     revision: str
@@ -38,7 +37,6 @@ class Arming:
     run: str = ""
     told: bool = False
     in_line: bool = False
-    held: list[tuple[Candidate, Event, str]] = field(default_factory=list)
 
 
 class KeptGuest(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -76,7 +74,8 @@ class Guest:
     ``listeners`` and ``watchers`` are run ids in the order in which they came: a
     set would hand effects out in another order in every process. ``end_known``:
     a SHUTDOWN was seen, or REACTOR_GUEST_LOST was said. ``forgotten``: nobody
-    names the guest any more, and it stays only for its open runs.
+    names the guest any more, and it stays only for its open runs. ``held`` are the
+    matches that wait for the arm of their policy, numbered as they came.
     """
 
     name: str
@@ -98,6 +97,7 @@ class Guest:
     listeners: dict[str, None] = field(default_factory=dict)
     watchers: dict[str, None] = field(default_factory=dict)
     arming: dict[str, Arming] = field(default_factory=dict)
+    held: dict[str, dict[int, Match]] = field(default_factory=dict)
     refreshing: str = ""
     refresh_again: bool = False
 

@@ -1,6 +1,5 @@
 """What the engine keeps for a restart, and how it takes it up again."""
 
-from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
@@ -9,13 +8,18 @@ import msgspec
 from reactor.core.admission import LedgerRow, PolicyState, Verdict
 from reactor.core.effect import Keep, Log
 from reactor.core.facts import SETTLE_AFTER_RESTART
+from reactor.core.gate import debounced_restored, forget_debounced
 from reactor.core.guest import Guest, KeptGuest
+from reactor.core.holds import restraint_restored
 from reactor.core.inputs import Answered
-from reactor.core.lifecycle import forget_rows, forget_told
 from reactor.core.marks import Mark
+from reactor.core.match import Debounced, Match
 from reactor.core.matching import Index
 from reactor.core.policy import Policy
+from reactor.core.readiness import held_restored, held_rows
+from reactor.core.refusals import forget_told
 from reactor.core.run import Outcome, Phase, Role, Run
+from reactor.core.runs import forget_rows
 from reactor.core.sending import at_commands
 from reactor.core.world import CommandRow, World
 
@@ -31,6 +35,9 @@ def adopt_policies(world: World, index: Index) -> None:
     needed = {policy.revision for policy in index.policies.values()}
     needed.update(run.revision for run in world.runs.values())
     world.programs = {rev: prog for rev, prog in world.programs.items() if rev in needed}
+    for name, state in world.states.items():
+        if name not in index.policies:
+            forget_debounced(world, name, state)
     world.near = {name: ring for name, ring in world.near.items() if name in index.policies}
     forget_old(world)
     for name in list(world.selections):
@@ -50,7 +57,7 @@ def forget_old(world: World) -> None:
         if name in world.index.policies:
             continue
         forget_rows(world, state, GONE_KEPT)
-        if not (state.rows or state.told or state.open):
+        if not (state.rows or state.told or state.open or state.debounced):
             del world.states[name]
 
 
@@ -66,8 +73,7 @@ def _state(world: World, policy: Policy) -> PolicyState:
         return fresh
     for row in known.rows.values():
         fresh.remember(row, world.values_of(row.guest, row.key))
-    fresh.open, fresh.slots = known.open, known.slots
-    fresh.slot_line, fresh.told = known.slot_line, known.told
+    fresh.adopt(known)
     return fresh
 
 
@@ -82,7 +88,12 @@ def fold(world: World) -> list[Keep]:
     for name, state in world.states.items():
         rows += [("ledger", row.run, row) for row in state.rows.values()]
         rows += [("told", f"{name}|{key}", until) for key, until in state.told.items()]
-    rows += [("guest", guest.name, guest.kept()) for guest in world.guests.values() if guest.kept()]
+        rows += [("debounce", f"{name}|{key}", row) for key, row in state.debounced.items()]
+    rows += world.restraints.rows()
+    for guest in world.guests.values():
+        if kept := guest.kept():
+            rows.append(("guest", guest.name, kept))
+        rows += held_rows(guest)
     return [Keep(kind, key, msgspec.json.encode(value)) for kind, key, value in rows]
 
 
@@ -100,6 +111,10 @@ def restore(world: World, rows: Iterable[Keep], revisions: Mapping[str, Policy])
     for name, command in sorted(found.commands, key=lambda item: item[1].at):
         world.count_command(name, command)
     world.forget_commands()
+    for debounced in sorted(found.debounced, key=lambda row: row.first):
+        debounced_restored(world, debounced)
+    for number, match in sorted(found.held, key=lambda item: item[0]):
+        held_restored(world, number, match)
     for run in sorted(found.runs, key=lambda run: (run.admitted, len(run.id), run.id)):
         _restore_run(world, run, revisions)
     forget_old(world)
@@ -112,12 +127,16 @@ class _Rows:
     runs: list[Run] = field(default_factory=list)
     ledger: list[LedgerRow] = field(default_factory=list)
     commands: list[tuple[str, CommandRow]] = field(default_factory=list)
+    debounced: list[Debounced] = field(default_factory=list)
+    held: list[tuple[int, Match]] = field(default_factory=list)
 
 
-def _restore_row(world: World, found: _Rows, kind: str, key: str, value: bytes) -> None:
+def _restore_row(  # noqa: C901 - one case for each kind
+    world: World, found: _Rows, kind: str, key: str, value: bytes
+) -> None:
     match kind:
         case "number":
-            world.number = msgspec.json.decode(value, type=int)
+            _restore_number(world, key, msgspec.json.decode(value, type=int))
         case "run":
             found.runs.append(msgspec.json.decode(value, type=Run))
         case "mark":
@@ -129,11 +148,25 @@ def _restore_row(world: World, found: _Rows, kind: str, key: str, value: bytes) 
         case "told":
             policy, _, told = key.partition("|")
             world.state_of(policy).told[told] = msgspec.json.decode(value, type=float)
+        case "debounce":
+            found.debounced.append(msgspec.json.decode(value, type=Debounced))
+        case "held":
+            number = int(key.rpartition("|")[2])
+            found.held.append((number, msgspec.json.decode(value, type=Match)))
+        case "silence" | "hold" | "inhibition":
+            restraint_restored(world, kind, value)
         case "guest":
             _restore_guest(world, key, msgspec.json.decode(value, type=KeptGuest))
         case _:
             text = f"the journal holds state of an unknown kind {kind!r}; it is left alone"
             world.emit(Log("warning", text))
+
+
+def _restore_number(world: World, what: str, number: int) -> None:
+    if what == "silence":
+        world.restraints.number = number
+    else:
+        world.number = number
 
 
 def _guest(world: World, name: str) -> Guest:
@@ -174,10 +207,11 @@ def _rejoin(world: World, run: Run, guest: Guest) -> None:
     """Give the run back its turn, its slot, its hand and its ears."""
     state = world.state_of(run.policy)
     if run.role is Role.RUN:
-        state.open.setdefault(run.key, deque()).append(run.id)
+        if not run.turn_over:
+            state.enter(run.key, run.id)
         if run.phase is Phase.WAITING_SLOT:
             state.slot_line.append(run.id)
-        elif run.phase is not Phase.WAITING_TURN:
+        elif run.phase not in {Phase.WAITING_TURN, Phase.WAITING_APPROVAL}:
             state.slots[run.id] = world.values_of(run.guest, run.key)
     if run.cursor.holding:
         guest.hand = run.id

@@ -1,15 +1,18 @@
 """Arming policies at a connect, and who is not ready, with the reason."""
 
+from reactor.core import gate
 from reactor.core.admission import Decision, Verdict
 from reactor.core.catalog import CONNECTED
 from reactor.core.event import Event
+from reactor.core.facts import SETTLE_AFTER_RESTART
 from reactor.core.guest import Arming, Guest, Readiness
-from reactor.core.lifecycle import admit, enforcement_of, new_run, refusal_trace, refuse
 from reactor.core.machine import advance, end_run
-from reactor.core.matching import Candidate
+from reactor.core.match import Match
 from reactor.core.ops import Section
 from reactor.core.policy import Enforcement, Policy
+from reactor.core.refusals import refusal_trace, refuse
 from reactor.core.run import Cursor, Origin, Outcome, Phase, Role, Run
+from reactor.core.runs import enforcement_of, new_run
 from reactor.core.steps import GuestStep
 from reactor.core.text import render_duration
 from reactor.core.world import World
@@ -32,6 +35,7 @@ def arm_guest(world: World, guest: Guest) -> None:
     earlier, guest.arming = guest.arming, {}
     for policy in world.selections[guest.name].policies:
         arm(world, guest, policy, earlier.get(policy.name))
+    let_go(world, guest)
 
 
 def arm_missing(world: World, guest: Guest) -> None:
@@ -42,6 +46,7 @@ def arm_missing(world: World, guest: Guest) -> None:
         known = guest.arming.get(policy.name)
         if known is None or known.revision != policy.revision:
             arm(world, guest, policy, known)
+    let_go(world, guest)
 
 
 def arm(world: World, guest: Guest, policy: Policy, before: Arming | None) -> None:
@@ -55,7 +60,7 @@ def arm(world: World, guest: Guest, policy: Policy, before: Arming | None) -> No
         return
     arming = guest.arming[policy.name] = Arming(policy.revision, Readiness.ARMING)
     if before is not None:
-        arming.told, arming.held = before.told, before.held
+        arming.told = before.told
         if before.run in world.runs:
             end_run(world, world.runs[before.run])
     origin = Origin(Event(CONNECTED, guest.name))
@@ -75,7 +80,6 @@ def armed(world: World, run: Run) -> None:
     arming = guest.arming.get(run.policy)
     if arming is None or arming.run != run.id:
         return
-    held, arming.held = arming.held, []
     if run.outcome is Outcome.SUCCEEDED:
         arming.state, arming.reason, arming.told = Readiness.READY, "", False
     else:
@@ -89,9 +93,7 @@ def armed(world: World, run: Run) -> None:
             arming.told = True
             data = {"policy": run.policy, "reason": arming.reason}
             world.happen("REACTOR_POLICY_NOT_READY", guest.name, data)
-    for candidate, event, key in held:
-        if ready(world, candidate, event, key):
-            admit(world, candidate, event, key)
+    let_go(world, guest)
 
 
 def rearm(world: World, guest: Guest) -> None:
@@ -104,24 +106,88 @@ def rearm(world: World, guest: Guest) -> None:
             arm(world, guest, policies[name], arming)
 
 
-def ready(world: World, candidate: Candidate, event: Event, key: str) -> bool:
-    """Whether the policy may act on this guest; holds the match back while it is armed."""
-    policy = candidate.policy
+def offer(world: World, policy: Policy, match: Match) -> Decision:
+    """Let a match through the order of admission, from "ready" on: what becomes of it."""
+    return _not_ready(world, policy, match) or gate.enter(world, policy, match)
+
+
+def _not_ready(world: World, policy: Policy, match: Match) -> Decision | None:
+    """Why the policy may not act on this guest; holds the match back while it is armed."""
     if not policy.arm or enforcement_of(world, policy) is Enforcement.AUDIT:
-        return True
-    guest = world.guests[event.guest]
+        return None
+    guest = world.guests[match.guest]
     arming = guest.arming.get(policy.name)
     if arming is not None and arming.state is Readiness.READY:
-        return True
+        return None
     if arming is None:
         reason = "its arm was not sent: the monitor is away"
     elif arming.state is Readiness.NOT_READY:
         reason = arming.reason
-    elif len(arming.held) < HELD_MAX:
-        arming.held.append((candidate, event, key))
-        world.emit(refusal_trace(world, candidate, event, Decision(Verdict.ARMING)))
-        return False
+    elif len(guest.held.get(policy.name, ())) < HELD_MAX:
+        return _hold_back(world, guest, match)
     else:
         reason = f"{HELD_MAX} matches wait for its arm already"
-    refuse(world, candidate, event, Decision(Verdict.NOT_READY, reason))
-    return False
+    return refuse(world, match, Decision(Verdict.NOT_READY, reason))
+
+
+def _hold_back(world: World, guest: Guest, match: Match) -> Decision:
+    waiting = guest.held.setdefault(match.policy, {})
+    number = next(reversed(waiting), 0) + 1
+    waiting[number] = match
+    world.keep("held", _held_key(match.policy, guest.name, number), match)
+    decision = Decision(Verdict.ARMING)
+    world.emit(refusal_trace(world, match.policy, match.path, match.event, decision))
+    return decision
+
+
+def let_go(world: World, guest: Guest) -> None:
+    """Let the matches go on whose policy is not being armed any more.
+
+    After a restart they wait until the monitor comes, or until it should have come.
+    """
+    if not guest.connected and guest.awaited_until is not None and world.now < guest.awaited_until:
+        return
+    for name in list(guest.held):
+        arming = guest.arming.get(name)
+        if arming is None or arming.state is not Readiness.ARMING:
+            _go_on(world, guest, name)
+
+
+def guest_gone(world: World, guest: Guest) -> None:
+    """Nobody names the guest any more: what was held back for it is refused."""
+    world.timers.set(f"held {guest.name}", None)
+    for name in list(guest.held):
+        _go_on(world, guest, name)
+
+
+def held_rows(guest: Guest) -> list[tuple[str, str, object]]:
+    """The matches held back for a guest, as they are kept: kind, key, value."""
+    return [
+        ("held", _held_key(policy, guest.name, number), match)
+        for policy, waiting in guest.held.items()
+        for number, match in waiting.items()
+    ]
+
+
+def held_restored(world: World, number: int, match: Match) -> None:
+    """Take up a match that an earlier life held back; those that came before it first."""
+    guest = world.guests.get(match.guest)
+    if guest is None:
+        gate.selected(world, match)
+        world.keep("held", _held_key(match.policy, match.guest, number), None)
+        return
+    guest.held.setdefault(match.policy, {})[number] = match
+    guest.awaited_until = world.now + SETTLE_AFTER_RESTART
+    world.timers.set(f"held {guest.name}", guest.awaited_until)
+
+
+def _held_key(policy: str, guest: str, number: int) -> str:
+    return f"{policy}|{guest}|{number}"
+
+
+def _go_on(world: World, guest: Guest, policy: str) -> None:
+    for number, match in guest.held.pop(policy).items():
+        world.keep("held", _held_key(policy, guest.name, number), None)
+        found = gate.selected(world, match)
+        if found is not None:
+            offer(world, found, match)

@@ -8,10 +8,12 @@ from reactor.core.effect import EventSeen, Execute
 from reactor.core.event import Event
 from reactor.core.facts import QUERY_LIMIT
 from reactor.core.guest import BY_COMMAND, MAYBE_OWN, Guest, is_own
-from reactor.core.lifecycle import admit, refusal_trace
+from reactor.core.match import Match
 from reactor.core.matching import Candidate
 from reactor.core.operations import listen
-from reactor.core.readiness import ready, rearm
+from reactor.core.readiness import offer, rearm
+from reactor.core.refusals import refusal_trace
+from reactor.core.run import Origin
 from reactor.core.world import World
 
 _STATUS_EVENTS = frozenset(
@@ -105,9 +107,10 @@ def _offer(world: World, candidate: Candidate, event: Event, scope: scopes.LazyE
             _miss(world, candidate, event, Decision(Verdict.KEY_FAILED, problem))
             return
         key = f"{event.guest}/{value}"
-    if ready(world, candidate, event, key):
-        admit(world, candidate, event, key)
+    origin = Origin(event, candidate.index)
+    offer(world, policy, Match(policy.name, key, origin, candidate.trigger.path))
 
 
 def _miss(world: World, candidate: Candidate, event: Event, decision: Decision) -> None:
-    world.near_miss(refusal_trace(world, candidate, event, decision))
+    path = candidate.trigger.path
+    world.near_miss(refusal_trace(world, candidate.policy.name, path, event, decision))

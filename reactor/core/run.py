@@ -26,11 +26,17 @@ class Phase(StrEnum):
     """Where an open run stands; the value is what operators read."""
 
     WAITING_TURN = "waiting for its turn"
+    WAITING_APPROVAL = "waiting for an operator's approval"
     WAITING_SLOT = "waiting: the limit of runs at once is reached"
     CHECKING = "checking its conditions"
     RUNNING = "running"
     HANDLING = "handling the end"
     ENDED = "ended"
+
+    @property
+    def word(self) -> str:
+        """The phase as one word that stays the same, for programs: ``waiting-approval``."""
+        return self.name.lower().replace("_", "-")
 
 
 class Role(StrEnum):
@@ -131,7 +137,9 @@ class Cursor(msgspec.Struct, omit_defaults=True):
 class Run(msgspec.Struct, omit_defaults=True):
     """One run. ``key`` is the guest, or the guest and the value of ``by``.
 
-    ``cancelled`` is why it shall end as soon as its command in flight is answered.
+    ``cancelled`` is why it shall end as soon as its command in flight is answered;
+    ``turn_over`` is true when the next run of its key need not wait for its end.
+    ``ask`` is what an operator is asked before it begins, ``approved`` who said yes.
     ``frames`` are the steps around the present one, outermost first; a branch
     (``parent`` is the run that waits for it, ``root`` the whole) inherits the first ``base``
     of them, and ``branch_end`` is how it ended.
@@ -162,6 +170,9 @@ class Run(msgspec.Struct, omit_defaults=True):
     error: str = ""
     failed_step: str = ""
     cancelled: str = ""
+    turn_over: bool = False
+    ask: str = ""
+    approved: str = ""
     root: str = ""
     parent: str = ""
     frames: list[Frame] = []

@@ -9,7 +9,7 @@ from reactor.core.expr import Answer, EvaluationFailed, Expression, Scope
 from reactor.core.guest import Guest
 from reactor.core.marks import SELF, MarkKind
 from reactor.core.ops import Section
-from reactor.core.run import Role, Run
+from reactor.core.run import Origin, Role, Run
 from reactor.core.steps import EventWait, Step, StepOptions
 from reactor.core.template import Tree, render_tree
 from reactor.core.world import World
@@ -104,19 +104,8 @@ class LazyEventScope:
 
 def run_scope(world: World, run: Run, event: Event | None = None) -> Scope:
     """Everything that the expressions of a run's steps may name."""
-    origin = run.origin
-    at_hand = event or origin.event
     values: dict[str, object] = {
-        "event": event_view(at_hand),
-        "data": at_hand.data,
-        "trigger": {
-            "event": event_view(origin.event),
-            "data": origin.event.data,
-            "count": origin.count,
-            "index": origin.index,
-        },
-        "guest": guest_view(world, world.guest_of(run)),
-        "host": host_view(world),
+        **_origin_views(world, run.origin, event or run.origin.event),
         "run": _run_view(run),
         "vars": run.vars,
         "params": _params(run),
@@ -126,6 +115,27 @@ def run_scope(world: World, run: Run, event: Event | None = None) -> Scope:
         },
     }
     return Scope(values, now=world.now, marked=_marked(world, run.guest))
+
+
+def match_scope(world: World, origin: Origin) -> Scope:
+    """What the conditions of a match that is no run yet may name: no run, vars or steps."""
+    values = _origin_views(world, origin, origin.event)
+    return Scope(values, now=world.now, marked=_marked(world, origin.event.guest))
+
+
+def _origin_views(world: World, origin: Origin, at_hand: Event) -> dict[str, object]:
+    return {
+        "event": event_view(at_hand),
+        "data": at_hand.data,
+        "trigger": {
+            "event": event_view(origin.event),
+            "data": origin.event.data,
+            "count": origin.count,
+            "index": origin.index,
+        },
+        "guest": guest_view(world, world.guests[origin.event.guest]),
+        "host": host_view(world),
+    }
 
 
 def _params(run: Run) -> dict[str, object]:

@@ -6,6 +6,7 @@ import json
 import math
 import re
 from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
 from fnmatch import fnmatchcase
 
 SLUG_MAX = 100
@@ -110,6 +111,12 @@ def render_duration(seconds: float) -> str:
     if not text:
         return "0s"
     return f"-{text}" if seconds < 0 else text
+
+
+def render_time(seconds: float) -> str:
+    """A time (seconds since the epoch) as people and programs read it, in UTC, to the second."""
+    moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=round(seconds))
+    return moment.isoformat().replace("+00:00", "Z")
 
 
 def parse_size(text: str) -> int:

@@ -32,6 +32,7 @@ from reactor.core.marks import Mark, MarkBook
 from reactor.core.matching import Index, Selection
 from reactor.core.policy import LimitScope, Policy
 from reactor.core.program import Program, compile_program
+from reactor.core.restraints import Restraints
 from reactor.core.run import Role, Run
 from reactor.core.steps import StepOptions
 from reactor.core.timers import Timers
@@ -87,6 +88,7 @@ class World:
     index: Index = dataclasses.field(default_factory=Index)
     states: dict[str, PolicyState] = dataclasses.field(default_factory=dict)
     marks: MarkBook = dataclasses.field(default_factory=MarkBook)
+    restraints: Restraints = dataclasses.field(default_factory=Restraints)
     timers: Timers = dataclasses.field(default_factory=Timers)
     commands: dict[str, WindowCounts] = dataclasses.field(default_factory=dict)
     command_rows: OrderedDict[str, CommandRow] = dataclasses.field(default_factory=OrderedDict)
@@ -230,6 +232,8 @@ class World:
                 policy=run.policy,
                 guest=run.guest,
                 state=run.phase.value,
+                word=run.phase.word,
+                ask=run.ask,
                 role=whole.role.value,
                 step=step,
                 verb=verb,

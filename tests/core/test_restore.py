@@ -126,10 +126,10 @@ def _restored(*rows: Keep) -> tuple[Engine, list[Effect]]:
 
 def test_rows_that_this_version_does_not_know_are_left_alone() -> None:
     """A later version wrote them; the operator is told."""
-    _, effects = _restored(Keep("hold", "web-1", b"{}"), Keep("mark", "x", None))
+    _, effects = _restored(Keep("rumour", "web-1", b"{}"), Keep("mark", "x", None))
     (line,) = effects
     assert line == Log(
-        "warning", "the journal holds state of an unknown kind 'hold'; it is left alone"
+        "warning", "the journal holds state of an unknown kind 'rumour'; it is left alone"
     )
 
 

@@ -1,0 +1,168 @@
+"""From admission to the first step: turn, approval, slot, and the conditions with fresh state."""
+
+from reactor.core import scopes
+from reactor.core.admission import Decision, LedgerRow, Verdict, slot_refusal
+from reactor.core.expr import Scope
+from reactor.core.facts import fresh_facts
+from reactor.core.holds import restraint
+from reactor.core.machine import advance, end_run, fail_before_steps
+from reactor.core.ops import Enter, Section
+from reactor.core.policy import Approval, Enforcement, Mode, Policy
+from reactor.core.run import Cursor, Outcome, Phase, Run
+from reactor.core.runs import cancel_run, enforcement_of, leave_unstarted, wake_first
+from reactor.core.text import render_duration, render_time
+from reactor.core.world import World
+
+_IN_LINE = frozenset({Mode.QUEUED, Mode.RESTART})
+"""Modes in which one run of a key goes after the other."""
+
+
+def wake(world: World, run: Run) -> None:
+    """Look at a run again: something came that it may wait for."""
+    match run.phase:
+        case Phase.WAITING_TURN | Phase.WAITING_APPROVAL | Phase.WAITING_SLOT:
+            try_start(world, run)
+        case Phase.CHECKING:
+            _check_conditions(world, run)
+        case Phase.RUNNING | Phase.HANDLING | Phase.ENDED:
+            advance(world, run)
+
+
+def try_start(world: World, run: Run) -> None:
+    """Give the run its turn, its approval and its slot, as far as they are there."""
+    policy = world.program_of(run).policy
+    state = world.state_of(run.policy)
+    if policy.mode in _IN_LINE and state.open[run.key][0] != run.id:
+        return
+    if _waits_for_approval(world, run, policy):
+        return
+    values = world.values_of(run.guest, run.key)
+    limit = slot_refusal(policy, state, values)
+    if limit is not None:
+        if run.id not in state.slot_line:
+            state.slot_line.append(run.id)
+            _waits(world, run, Phase.WAITING_SLOT, "limits", limit.text)
+        return
+    state.slots[run.id] = values
+    if run.id in state.slot_line:
+        state.slot_line.remove(run.id)
+        wake_first(world, state)
+    run.phase = Phase.CHECKING
+    world.touch(run)
+    _check_conditions(world, run)
+
+
+def _waits(world: World, run: Run, phase: Phase, path: str, reason: str) -> None:
+    run.phase = phase
+    world.trace(run, path, "waiting", reason)
+    world.touch(run)
+    world.tell_run(run)
+
+
+def approval_of(world: World, policy: Policy) -> Approval | None:
+    """What an operator is asked before a run begins; None when nobody is."""
+    match enforcement_of(world, policy):
+        case Enforcement.AUDIT:
+            return None
+        case Enforcement.APPROVE:
+            return policy.approval or Approval()
+        case Enforcement.ENFORCE:
+            return policy.approval
+
+
+def _waits_for_approval(world: World, run: Run, policy: Policy) -> bool:
+    approval = approval_of(world, policy)
+    if run.approved or approval is None:
+        run.cursor.wake = None
+        return False
+    if run.phase is not Phase.WAITING_APPROVAL:
+        run.ask = str(scopes.render_leniently(world, run, approval.ask))
+        expires = run.cursor.wake = world.now + approval.expires
+        reason = f"until {render_time(expires)}" + (f": {run.ask}" if run.ask else "")
+        _waits(world, run, Phase.WAITING_APPROVAL, "approval", reason)
+    elif run.cursor.wake is not None and world.now >= run.cursor.wake:
+        run.cursor.wake = None
+        reason = f"nobody approved it within {render_duration(approval.expires)}"
+        cancel_run(world, run, reason, "approval")
+    return True
+
+
+def _check_conditions(world: World, run: Run) -> None:
+    policy = world.program_of(run).policy
+    asked = (*policy.inhibit_if, *policy.conditions)
+    needed = frozenset[str]().union(*map(scopes.facts_of, asked))
+    world.touch(run)
+    run.cursor.wake = None
+    if not fresh_facts(world, run, needed):
+        return
+    refused = restraint(world, run.policy, run.guest)
+    if refused is None:
+        refused = inhibited(policy, scopes.run_scope(world, run))
+    if refused is not None:
+        _skip(world, run, "admission", refused)
+        return
+    for number, condition in enumerate(policy.conditions):
+        answer = scopes.holds(world, run, condition)
+        path = "if" if len(policy.conditions) == 1 else f"if/{number}"
+        if not answer.truth:
+            reason = f"`{condition.source}` is false: {answer.reason}"
+            decision = Decision(Verdict.CONDITION_FALSE, reason, values=answer.values)
+            _skip(world, run, path, decision)
+            return
+        world.trace(run, path, "holds", condition.source)
+    _start(world, run)
+
+
+def _skip(world: World, run: Run, path: str, decision: Decision) -> None:
+    """A run that may not begin ends, and gives its place back."""
+    world.trace(run, path, decision.verdict.value, decision.reason, decision.values)
+    leave_unstarted(world, run, Outcome.SKIPPED, decision.reason)
+
+
+def inhibited(policy: Policy, scope: Scope) -> Decision | None:
+    """Which ``inhibit_if`` holds or cannot be evaluated, which counts the same; None for none."""
+    for number, condition in enumerate(policy.inhibit_if):
+        answer = condition.holds(scope)
+        if answer.truth or answer.failed:
+            place = "inhibit_if" if len(policy.inhibit_if) == 1 else f"inhibit_if/{number}"
+            why = f"cannot be evaluated: {answer.reason}" if answer.failed else "holds"
+            reason = f"{place}: `{condition.source}` {why}"
+            return Decision(Verdict.INHIBITED, reason, values=condition.values(scope))
+    return None
+
+
+def _start(world: World, run: Run) -> None:
+    policy = world.program_of(run).policy
+    state = world.state_of(run.policy)
+    run.started = world.now
+    state.starts.add(run.key, world.now)
+    run.nth = state.starts.within_hour(run.key, world.now)
+    row = LedgerRow(run.id, run.policy, run.guest, run.key, run.admitted, started=world.now)
+    state.rows[run.id] = row
+    world.keep_ledger(row, run.id)
+    if enforcement_of(world, policy) is Enforcement.AUDIT:
+        for name, tree in policy.vars:
+            run.vars[name] = scopes.render_leniently(world, run, tree)
+        _would_run(world, run)
+        return
+    run.phase = Phase.RUNNING
+    run.deadline = world.now + policy.timeout
+    run.cursor = Cursor(pc=world.program_of(run).starts[Section.STEPS])
+    for name, tree in policy.vars:
+        try:
+            run.vars[name] = scopes.render(world, run, tree)
+        except scopes.RenderFailed as failure:
+            fail_before_steps(world, run, str(failure), f"vars/{name}")
+            return
+    world.tell_run(run)
+    advance(world, run)
+
+
+def _would_run(world: World, run: Run) -> None:
+    program = world.program_of(run)
+    enter = program.ops[program.starts[Section.STEPS]]
+    verb = enter.verb if isinstance(enter, Enter) else ""
+    step = scopes.describe(world, run, program.policy.steps[0])
+    world.trace(run, "steps/0", Verdict.WOULD_RUN.value, verb, {"step": step})
+    run.outcome = Outcome.WOULD_RUN
+    end_run(world, run)
