@@ -1,8 +1,9 @@
 """Policy files in, checked policies and all their problems out."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from reactor.core.config import EngineConfig
 from reactor.core.policy import Policy
@@ -12,6 +13,7 @@ from reactor.policyfile.builder import build
 from reactor.policyfile.files import Source, read_all
 from reactor.policyfile.findings import fit
 from reactor.policyfile.lints import lint
+from reactor.policyfile.mistakes import brief
 from reactor.policyfile.nodes import Broken, Dictionary, Node, Scalar
 from reactor.policyfile.permissions import forbidden
 from reactor.policyfile.reader import Document, read
@@ -54,19 +56,27 @@ def load_text(text: str, file: str) -> Loaded:
 def _load(sources: Sequence[Source], found: "_Found") -> Loaded:
     for source in sources:
         _collect(source.text, source.file, 1, found)
-    doubled = _doubled(found)
-    policies = tuple(policy for policy in found.policies if policy.name not in doubled)
+    _take_all(found)
+    policies = tuple(policy for policy in found.policies if policy.name not in found.doubled)
     warnings = [problem for policy in policies for problem in lint(policy)]
     return Loaded(policies, _ordered(found.problems + warnings), len(sources))
 
 
+class Paper(NamedTuple):
+    """A document of a known kind, and its tree."""
+
+    document: Document
+    root: Dictionary
+
+
 @dataclass(slots=True)
 class _Found:
-    """What one pass has found so far; ``names`` has those of broken policies too."""
+    """What one pass has found so far; ``papers`` are the documents by their kinds."""
 
+    papers: dict[str, list[Paper]] = field(default_factory=dict)
     policies: list[Policy] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
-    names: list[tuple[str, Place]] = field(default_factory=list)
+    doubled: set[str] = field(default_factory=set)
 
 
 def _collect(text: str, file: str, first_line: int, found: _Found) -> None:
@@ -77,47 +87,65 @@ def _collect(text: str, file: str, first_line: int, found: _Found) -> None:
         if wrong := _kind_problem(root):
             found.problems.append(wrong)
         elif isinstance(root, Dictionary):
-            _take(document, root, found)
+            kind = next(key for key in root.entries if key in KINDS)
+            found.papers.setdefault(kind, []).append(Paper(document, root))
 
 
-def _take(document: Document, root: Dictionary, found: _Found) -> None:
-    name = root.get("policy")
-    if isinstance(name, Scalar):
-        found.names.append((str(name.value), name.place))
-    model, problems = fit(root)
-    compiler = compile_sites(root)
-    problems += compiler.problems
-    if model is not None and document.is_sound and not problems:
-        found.policies.append(build(document, root, model, compiler))
-    found.problems += problems
+def _take_all(found: _Found) -> None:
+    for kind, take in KINDS.items():
+        take(found.papers.get(kind, ()), found)
+
+
+def _take_policies(papers: Sequence[Paper], found: _Found) -> None:
+    found.doubled |= _doubled("policy", papers, found.problems)
+    for document, root in papers:
+        model, problems = fit(root)
+        compiler = compile_sites(root)
+        problems += compiler.problems
+        if model is not None and document.is_sound and not problems:
+            found.policies.append(build(document, root, model, compiler))
+        found.problems += problems
+
+
+KINDS: Mapping[str, Callable[[Sequence[Paper], _Found], None]] = {
+    "policy": _take_policies,
+}
+"""What a document may be, by its first key, and what takes all documents of that kind.
+
+In this order: what needs the documents of another kind comes behind it.
+"""
 
 
 def _kind_problem(root: Node) -> Problem | None:
-    """Why the document is no policy at all; None when it is one, or was refused before."""
-    begin = "begin it with `policy:`"
-    if isinstance(root, Broken) or (isinstance(root, Dictionary) and "policy" in root.entries):
+    """Why the document is of no kind at all; None when it is, or was refused before."""
+    begin = f"begin it with {' or '.join(f'`{kind}:`' for kind in KINDS)}"
+    if isinstance(root, Broken):
         return None
     if not isinstance(root, Dictionary) or not root.entries:
         return Problem(root.place, Code.WRONG_VALUE, "the document is no mapping with keys", begin)
-    kind, entry = next(iter(root.entries.items()))
-    fix = "did you mean `policy`?" if closest(kind, ("policy",)) else begin
-    problem = f"a document cannot begin with `{kind}`"
+    if not KINDS.keys().isdisjoint(root.entries):
+        return None
+    first, entry = next(iter(root.entries.items()))
+    guess = closest(first, KINDS)
+    fix = f"did you mean `{guess}`?" if guess else begin
+    problem = f"a document cannot begin with `{brief(first)}`"
     return Problem(entry.key_place, Code.UNKNOWN_KEY, problem, fix)
 
 
-def _doubled(found: _Found) -> set[str]:
+def _doubled(kind: str, papers: Iterable[Paper], problems: list[Problem]) -> set[str]:
     """The names that stand more than once; each place after the first is a problem."""
     first: dict[str, Place] = {}
     doubled = set()
-    for name, place in sorted(found.names, key=lambda named: named[1]):
+    nodes = [node for _, root in papers if isinstance(node := root.get(kind), Scalar)]
+    for node in sorted(nodes, key=lambda node: node.place):
+        name = str(node.value)
         if name in first:
             doubled.add(name)
-            problem = f"the policy `{name}` stands twice, first in {first[name]}"
-            found.problems.append(
-                Problem(place, Code.DUPLICATE_NAME, problem, "rename one of them", path="policy")
-            )
+            problem = f"the {kind} `{brief(name)}` stands twice, first in {first[name]}"
+            fix = "rename one of them"
+            problems.append(Problem(node.place, Code.DUPLICATE_NAME, problem, fix, path=kind))
         else:
-            first[name] = place
+            first[name] = node.place
     return doubled
 
 
@@ -136,6 +164,7 @@ def build_policy(source: str, place: Place) -> Policy:
     """
     found = _Found()
     _collect(source, place.file, place.line, found)
+    _take_all(found)
     if len(found.policies) != 1 or found.problems:
         gone = Problem(place, Code.YAML, "this is not one policy", "write it again")
         raise PolicyError(_ordered(found.problems) or [gone])
