@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from reactor.core import connection, gate, holds, readiness
 from reactor.core.config import EngineConfig
 from reactor.core.effect import Effect, Keep, Trace
-from reactor.core.facts import take_fact
+from reactor.core.facts import FREE, take_fact, take_room
 from reactor.core.inputs import (
     Answered,
     Connected,
@@ -146,6 +146,8 @@ class Engine:
         purpose = run.cursor.pending.get(answer.id, "")
         if purpose in {"status", "dump", "migrating"}:
             take_fact(world, world.guest_of(run), purpose, answer)
+        elif purpose.startswith(FREE):
+            take_room(world, purpose, answer)
         if answered(world, run, answer):
             world.wakeups.append(run.id)
 

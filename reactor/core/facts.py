@@ -1,9 +1,9 @@
 """Asking a guest afresh: its status, its dump, its migration."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from reactor.core.catalog import DISCONNECTED
-from reactor.core.effect import Execute
+from reactor.core.effect import AskFree, Execute
 from reactor.core.guest import Guest
 from reactor.core.inputs import Answered
 from reactor.core.run import Run
@@ -18,6 +18,9 @@ QUERY_LIMIT = 10.0
 SETTLE_AFTER_RESTART = 30.0
 """Seconds a run that was open at a restart waits for its guest's monitor."""
 
+FREE = "free "
+"""How the fact of the room at a path begins."""
+
 QUERIES = {"status": "query-status", "dump": "query-dump", "migrating": "query-migrate"}
 
 _MIGRATING = frozenset(
@@ -31,35 +34,56 @@ def fresh_facts(world: World, run: Run, needed: frozenset[str]) -> bool:
 
     A monitor that is away has nothing to answer: its guest is ``disconnected``,
     which is a fact too. After a restart of the daemon it is given time to come.
+    ``free PATH`` is a fact of the host.
     """
     cursor, guest = run.cursor, world.guest_of(run)
     missing = needed.difference(cursor.fresh)
     if not missing:
         cursor.fresh = ()
         return True
-    if any(purpose in QUERIES for purpose in cursor.pending.values()):
+    if any(purpose in QUERIES or purpose.startswith(FREE) for purpose in cursor.pending.values()):
         return False
+    of_guest, of_host = sorted(missing & QUERIES.keys()), sorted(missing - QUERIES.keys())
     if not guest.connected:
-        return _away(world, run, guest)
-    if guest.is_storage_daemon:
-        cursor.fresh = ()
-        return True
-    for fact in sorted(missing):
+        if of_guest and not _is_away(world, run, guest):
+            return False
+        of_guest = []
+    elif guest.is_storage_daemon:
+        of_guest = []
+    _ask(world, run, of_guest, of_host)
+    if of_guest or of_host:
+        return False
+    cursor.fresh = ()
+    return True
+
+
+def _ask(world: World, run: Run, of_guest: Iterable[str], of_host: Iterable[str]) -> None:
+    for fact in of_guest:
         deadline = world.now + QUERY_LIMIT
         query = Execute(
             run.new_id(), run.guest, QUERIES[fact], {}, deadline, changes=False, run=run.story
         )
         world.ask(run, query, fact)
+    for fact in of_host:
+        world.ask(run, AskFree(run.new_id(), fact.removeprefix(FREE)), fact)
     world.touch(run)
-    return False
 
 
-def _away(world: World, run: Run, guest: Guest) -> bool:
+def _is_away(world: World, run: Run, guest: Guest) -> bool:
+    """Whether it is time to go on without the monitor."""
     if guest.awaited_until is not None and world.now < guest.awaited_until:
         run.cursor.wake = guest.awaited_until
         return False
-    run.cursor.fresh = ()
     return True
+
+
+def take_room(world: World, fact: str, answer: Answered) -> None:
+    """Write down how much is free; nothing where the host could not say."""
+    path = fact.removeprefix(FREE)
+    if isinstance(answer.result, int):
+        world.free[path] = answer.result
+    else:
+        world.free.pop(path, None)
 
 
 def take_fact(world: World, guest: Guest, fact: str, answer: Answered) -> None:

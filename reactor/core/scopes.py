@@ -22,7 +22,7 @@ class RenderFailed(Exception):  # noqa: N818 - the reason why a step fails, not 
 def facts_of(expression: Expression) -> frozenset[str]:
     """What must be asked afresh before this condition is looked at."""
     facts = {fact for path, fact in _FACTS.items() if expression.needs(path)}
-    return frozenset(facts)
+    return frozenset(facts).union(f"free {path}" for path in expression.frees)
 
 
 _FACTS = {"guest.status": "status", "guest.migrating": "migrating"}
@@ -114,7 +114,7 @@ def run_scope(world: World, run: Run, event: Event | None = None) -> Scope:
             for name, saved in run.results().items()
         },
     }
-    return Scope(values, now=world.now, marked=_marked(world, run.guest))
+    return Scope(values, now=world.now, marked=_marked(world, run.guest), free=world.free)
 
 
 def match_scope(world: World, origin: Origin) -> Scope:

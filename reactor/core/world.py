@@ -72,7 +72,8 @@ class CommandRow(msgspec.Struct, frozen=True):
 class World:
     """All that the engine knows. ``now`` is the time of the input at hand.
 
-    ``cancelled`` are runs whose steps were just given up: their turn is over, although
+    ``free`` is the room at paths of the host, as far as conditions asked. ``cancelled`` are
+    runs whose steps were just given up: their turn is over, although
     their ``finally`` may go on.
     """
 
@@ -87,6 +88,7 @@ class World:
     programs: dict[str, Program] = dataclasses.field(default_factory=dict)
     index: Index = dataclasses.field(default_factory=Index)
     states: dict[str, PolicyState] = dataclasses.field(default_factory=dict)
+    free: dict[str, int] = dataclasses.field(default_factory=dict)
     marks: MarkBook = dataclasses.field(default_factory=MarkBook)
     restraints: Restraints = dataclasses.field(default_factory=Restraints)
     timers: Timers = dataclasses.field(default_factory=Timers)
