@@ -6,6 +6,7 @@ from reactor.core import scopes
 from reactor.core.effect import Log, Publish
 from reactor.core.facts import fresh_facts
 from reactor.core.flow import BLOCK, NEXT, Ended, Failed, Flow
+from reactor.core.holds import inhibit
 from reactor.core.marks import SELF, Mark, MarkKind
 from reactor.core.ops import Instant
 from reactor.core.run import Outcome, Run
@@ -14,6 +15,7 @@ from reactor.core.steps import (
     CheckStep,
     ClearStep,
     FailStep,
+    InhibitStep,
     LogStep,
     MarkStep,
     PublishStep,
@@ -46,6 +48,9 @@ def _act(  # noqa: C901 - one case for each kind
         case LogStep(_, text):
             world.emit(Log("info", _text(world, run, text), run.policy, run.guest, run.story))
             return NEXT
+        case InhibitStep(_, policies, seconds):
+            problem = inhibit(world, run, policies, seconds)
+            return Failed(f"inhibit: {problem}") if problem else NEXT
         case CheckStep(_, condition):
             if not fresh_facts(world, run, scopes.facts_of(condition)):
                 return BLOCK

@@ -3,6 +3,7 @@
 import itertools
 
 from reactor.core.flow import Ended, Failed, Flow, Jump, Simple, Skip
+from reactor.core.hand import release
 from reactor.core.inputs import Answered
 from reactor.core.operations import perform
 from reactor.core.ops import BranchEnd, Enter, Finish, Leave, Op, Section
@@ -176,26 +177,6 @@ def _leave(world: World, run: Run, options: StepOptions) -> None:
 def _save(run: Run, options: StepOptions, saved: Saved) -> None:
     if options.save is not None:
         run.results()[options.save] = saved
-
-
-def release(world: World, run: Run) -> None:
-    """Give the guest's hand to the next in line, and stop listening."""
-    guest = world.guest_of(run)
-    guest.listeners.pop(run.id, None)
-    guest.watchers.pop(run.id, None)
-    if run.id in guest.line:
-        guest.line.remove(run.id)
-    run.cursor.holding = False
-    if guest.hand != run.id:
-        return
-    guest.hand = ""
-    guest.own.holder_sent = False
-    if guest.line:
-        guest.hand = guest.line.popleft()
-        world.wakeups.append(guest.hand)
-    if any(arming.in_line for arming in guest.arming.values()):
-        # Now, not in a minute: after a reset the next panic comes soon.
-        world.timers.set(f"arm {guest.name}", world.now)
 
 
 def abandon_step(world: World, run: Run) -> None:
@@ -373,4 +354,4 @@ def answered(world: World, run: Run, answer: Answered) -> bool:
     return _DEEDS.issuperset(run.cursor.pending.values())
 
 
-__all__ = ["advance", "answered", "cancel", "end_run", "fail_before_steps", "release"]
+__all__ = ["advance", "answered", "cancel", "end_run", "fail_before_steps"]

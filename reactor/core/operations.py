@@ -14,6 +14,7 @@ from reactor.core.facts import POLL, fresh_facts
 from reactor.core.flow import BLOCK, NEXT, Failed, Flow, Jump, Skip
 from reactor.core.guards import AFTER_RESET, Answer, Rule, facts_needed, rule_on
 from reactor.core.guest import Guest
+from reactor.core.hand import take_hand
 from reactor.core.matching import named
 from reactor.core.ops import (
     Act,
@@ -41,7 +42,7 @@ from reactor.core.ops import (
     Sleep,
     TakeHand,
 )
-from reactor.core.run import Role, Run
+from reactor.core.run import Run
 from reactor.core.text import render_duration
 from reactor.core.world import World
 
@@ -57,7 +58,7 @@ def perform(world: World, run: Run, op: Op) -> Flow:  # noqa: C901 - one case fo
         case Enter():
             return _enter(world, run, op)
         case TakeHand():
-            return _take_hand(world, run)
+            return take_hand(world, run)
         case Guard():
             return _guard(world, run, op)
         case CheckTarget():
@@ -119,26 +120,6 @@ def _enter(world: World, run: Run, op: Enter) -> Flow:
     world.trace(run, options.path, "begun", op.verb, {"attempt": cursor.attempt})
     world.tell_run(run, options.path, op.verb)
     return NEXT
-
-
-def _take_hand(world: World, run: Run) -> Flow:
-    guest = world.guest_of(run)
-    free = not guest.hand or guest.hand == run.id
-    if run.role is Role.ARM and (arming := guest.arming.get(run.policy)):
-        arming.in_line = not free
-    if free:
-        guest.hand = run.id
-        run.cursor.holding = True
-        return NEXT
-    if run.id not in guest.line:
-        guest.line.append(run.id)
-        world.trace(
-            run,
-            world.options_of(run).path,
-            "waiting",
-            f"run {world.runs[guest.hand].story} has its hand on the guest",
-        )
-    return BLOCK
 
 
 def _guard(world: World, run: Run, op: Guard) -> Flow:

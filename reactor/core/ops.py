@@ -13,6 +13,7 @@ from reactor.core.steps import (
     ExecStep,
     FailStep,
     HttpStep,
+    InhibitStep,
     LogStep,
     MarkStep,
     PublishStep,
@@ -213,7 +214,9 @@ class Join:
     """Wait until every branch has ended."""
 
 
-Instant = PublishStep | MarkStep | ClearStep | LogStep | CheckStep | FailStep | StopStep
+Instant = (
+    PublishStep | MarkStep | ClearStep | LogStep | CheckStep | FailStep | StopStep | InhibitStep
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -216,8 +216,6 @@ def _simple(step: _Simple, at: int) -> list[Op]:  # noqa: C901 - one case for ea
             return [TakeHand(), Call(step)]
         case AgentStep() | HttpStep() | ExecStep():
             return [Call(step)]
-        case InhibitStep(options):
-            return [Act(FailStep(options, "`inhibit` cannot be done"))]
         case _:
             return [Act(step)]
 

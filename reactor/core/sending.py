@@ -9,6 +9,7 @@ from reactor.core.effect import AskPath, Execute
 from reactor.core.facts import fresh_facts
 from reactor.core.flow import BLOCK, NEXT, Failed, Flow, Jump
 from reactor.core.guards import AFTER_RESET
+from reactor.core.holds import held
 from reactor.core.inputs import Answered
 from reactor.core.ops import CheckTarget, Send
 from reactor.core.policy import Limit, LimitScope
@@ -130,6 +131,9 @@ def _not_now(world: World, run: Run, op: Send) -> Flow | None:
         cursor.wake = cursor.pause
         return BLOCK
     if catalog.changes(op.command):
+        if cursor.result is None and held(world, run.guest):
+            # Its guard waited, and an operator came meanwhile: nothing was sent yet.
+            return Jump(_first_op(world, run))
         run.epoch = run.epoch or guest.epoch
         if run.epoch != guest.epoch:
             return Failed(f"refused: {OTHER_LIFE}")
