@@ -8,7 +8,7 @@ cron trigger counts wall-clock times here, and ``zoneinfo`` says which of them e
 import heapq
 import math
 import random
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple, Protocol
@@ -197,7 +197,7 @@ class Schedules:
         self._owed = [one for one in self._owed if (one.policy, one.index) in loaded]
         self._line_up()
 
-    def resume(self, alive: float, fired: float, known: Collection[str], now: float) -> None:
+    def resume(self, alive: float, fired: float, loaded: Mapping[str, float], now: float) -> None:
         """Go on where an earlier life of the daemon ended; to be called after the first ``adopt``.
 
         The last firing that each schedule missed since then fires once, if it is
@@ -206,7 +206,7 @@ class Schedules:
         Args:
             alive: the latest time that is known of that life, on the engine's clock.
             fired: the ``at`` of its last firing; minus infinity for none.
-            known: names of the policies that were loaded then.
+            loaded: since when each policy was in force then; the others missed nothing.
         """
         if self._seen < fired <= self._seen + SET_BACK_S:
             self._place(fired)  # the clock went back in between
@@ -214,10 +214,11 @@ class Schedules:
         since = alive if alive <= now else fired
         for entry in self._entries.values():
             for policy, index, trigger in entry.users:
-                if policy not in known or not trigger.catch_up:
+                if policy not in loaded or not trigger.catch_up:
                     continue
                 # Just before it: what is as old as ``catch_up`` is within it.
-                low = max(since, math.nextafter(now - trigger.catch_up, -math.inf))
+                reach = math.nextafter(now - trigger.catch_up, -math.inf)
+                low = max(since, loaded[policy], reach)
                 last = last_between(entry.timetable, low, now) if low < now else None
                 if last is not None:
                     self._owed.append(self._fired(policy, index, last))

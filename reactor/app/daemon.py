@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import random
 import signal
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import msgspec
@@ -21,6 +22,7 @@ from reactor.app.outbox import OutboxPort
 from reactor.app.preflight import raise_file_limit, warn_of, warn_of_nothing
 from reactor.app.projection import Projection
 from reactor.app.rules import Rules
+from reactor.app.scheduling import Scheduling, earlier_life
 from reactor.app.settings import Settings
 from reactor.core.effect import Effect, Keep
 from reactor.core.engine import Engine
@@ -82,6 +84,12 @@ class Daemon:
             clock=self.clock,
             nudge=self.publisher.nudge if self.publisher else None,
         )
+        self.scheduling = Scheduling(
+            self.dispatcher.submit,
+            wall=time.time,
+            settled=self._is_settled,
+            rng=random.Random(),  # noqa: S311 - jitter
+        )
         self.rules = Rules(settings.rules, self._adopt)
         self.ready = asyncio.Event()
 
@@ -93,7 +101,12 @@ class Daemon:
 
     def _adopt(self, policies: Sequence[Policy]) -> None:
         warn_of(policies, self._config)
+        # First: what was due before the change is for the policies before it.
+        self.scheduling.adopt(policies)
         self.dispatcher.adopt(policies)
+
+    def _is_settled(self) -> bool:
+        return all(guest.connected for guest in self.engine.world.guests.values())
 
     def stop(self) -> None:
         """Let ``run`` come to its end; runs are left resumable."""
@@ -130,6 +143,7 @@ class Daemon:
             others = [
                 tasks.create_task(self.rules.watch(), name="rules"),
                 tasks.create_task(self._reload_when_told(), name="reload"),
+                tasks.create_task(self.scheduling.run(), name="schedules"),
             ]
             if patterns:
                 others.append(tasks.create_task(discovery.run(), name="discovery"))
@@ -147,6 +161,9 @@ class Daemon:
         policies = await self.rules.start()
         warn_of(policies, self._config)
         warn_of_nothing(self._settings)
+        names = [policy.name for policy in policies]
+        before = await asyncio.to_thread(earlier_life, self.journal.reader, names)
+        self.scheduling.take_up(policies, before)
         now = self.clock.now()
         effects = self.engine.load(policies, now)
         rows = [Keep(*row) for row in await asyncio.to_thread(self.journal.reader.state)]

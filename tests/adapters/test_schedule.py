@@ -497,7 +497,7 @@ def test_a_new_schedule_begins_with_the_reload() -> None:
 def test_a_schedule_that_is_taken_out_fires_no_more() -> None:
     """Nor does what it still had to catch up with."""
     made = schedules([policy("p", daily(catch_up=DAY))], NOON)
-    made.resume(NOON - DAY, NEVER, {"p"}, NOON)
+    made.resume(NOON - DAY, NEVER, {"p": NEVER}, NOON)
     made.adopt([], NOON)
     assert made.next(NOON) is None
     assert made.due(NOON + DAY) == []
@@ -550,7 +550,7 @@ def test_the_last_missed_firing_within_catch_up_fires_once_after_a_restart(
     """``alive`` and ``fired`` are that long before the start at noon."""
     made = schedules([policy("p", daily(catch_up=catch_up))], NOON)
     last = fired if fired == NEVER else NOON - fired
-    made.resume(NOON - alive, last, {"p"}, NOON)
+    made.resume(NOON - alive, last, {"p": NEVER}, NOON)
     assert made.next(NOON) == (NOON if expected else NOON + 15 * HOUR)
     # Monitors need a moment to connect: it may be taken a little later.
     assert [shown(one.at) for one in made.due(NOON + 10)] == expected
@@ -559,9 +559,10 @@ def test_the_last_missed_firing_within_catch_up_fires_once_after_a_restart(
 
 
 def test_a_policy_that_the_earlier_life_did_not_know_has_missed_nothing() -> None:
-    """It came while the daemon was down."""
-    made = schedules([policy(name, daily(catch_up=DAY)) for name in ("new", "old")], NOON)
-    made.resume(NOON - DAY, NEVER, {"old"}, NOON)
+    """Nor has one that was there, but not yet at that time."""
+    made = schedules([policy(name, daily(catch_up=DAY)) for name in ("new", "late", "old")], NOON)
+    loaded = {"late": NOON - 9 * HOUR, "old": NOON - 9 * HOUR - 1}
+    made.resume(NOON - DAY, NEVER, loaded, NOON)
     assert told(made.due(NOON)) == [("old", "2026-01-01 03:00")]
 
 
@@ -577,7 +578,7 @@ def test_a_policy_that_the_earlier_life_did_not_know_has_missed_nothing() -> Non
 def test_a_clock_that_went_back_over_a_restart(ahead: float, first: float) -> None:
     """The same rule as for a running daemon."""
     made = schedules([policy("p", ScheduleTrigger(every=900.0))], NOON)
-    made.resume(NOON, NOON + ahead, {"p"}, NOON)
+    made.resume(NOON, NOON + ahead, {"p": NEVER}, NOON)
     assert made.next(NOON) == NOON + first
 
 

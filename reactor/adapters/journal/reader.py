@@ -105,6 +105,17 @@ class Reader:
         )
         return [HistoryRow(*row) for row in rows]
 
+    def latest(self, kind: str, among: int) -> HistoryRow | None:
+        """The newest input of a kind among the last so many rows of the history."""
+        rows = self._ask(
+            "SELECT seq, at, guest, kind, name, body FROM history "
+            "WHERE seq > (SELECT max(seq) FROM history) - ? AND kind = ? "
+            "ORDER BY seq DESC LIMIT 1",
+            among,
+            kind,
+        )
+        return HistoryRow(*rows[0]) if rows else None
+
     def before(self, at: float) -> int:
         """The number of the newest row of the history that came before ``at``; 0 without one.
 

@@ -266,3 +266,25 @@ async def test_no_question_reads_a_whole_table(path: Path, query: str, index: st
     assert [str(plan[3]).partition("USING ")[2].removeprefix("COVERING ") for plan in plans] == [
         index
     ]
+
+
+@pytest.mark.parametrize(
+    ("kind", "among", "at"),
+    [
+        pytest.param("fired", 3, 2.0, id="the newest of its kind"),
+        pytest.param("fired", 2, 2.0, id="just among them"),
+        pytest.param("fired", 1, None, id="too long ago"),
+        pytest.param("tick", 3, None, id="none of its kind"),
+    ],
+)
+async def test_the_newest_input_of_a_kind_is_found(
+    path: Path, kind: str, among: int, at: float | None
+) -> None:
+    """Among the last rows only: a long history is not searched to its beginning."""
+    kinds = ["fired", "fired", "event"]
+    async with opened(path) as journal:
+        assert journal.reader.latest(kind, among) is None
+        inputs = [InputRow(float(n), "", kind, "p", b"{}") for n, kind in enumerate(kinds, 1)]
+        await journal.commit(Batch(inputs=inputs))
+        found = journal.reader.latest(kind, among)
+    assert (found.at if found else None) == at
