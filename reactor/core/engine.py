@@ -22,6 +22,7 @@ from reactor.core.inputs import (
 from reactor.core.machine import answered
 from reactor.core.matching import Index
 from reactor.core.memory import adopt_policies, fold, restore
+from reactor.core.operator import operate
 from reactor.core.policy import Policy
 from reactor.core.reception import receive, refresh_status
 from reactor.core.run import Role
@@ -131,7 +132,9 @@ class Engine:
             case Ticked():
                 for name in world.timers.due(world.now):
                     self._due(name)
-            case Fired() | Received() | Operated():
+            case Operated():
+                operate(world, input_)
+            case Fired() | Received():
                 pass
 
     def _answered(self, answer: Answered) -> None:

@@ -31,7 +31,8 @@ def admit(world: World, policy: Policy, match: Match) -> Decision:
     state.remember(row, values)
     world.keep_ledger(row, run.id)
     state.enter(key, run.id)
-    world.trace(run, match.path, Verdict.ADMITTED.value, match.event.name)
+    whence = f"{match.event.name} by {match.who}" if match.who else match.event.name
+    world.trace(run, match.path, Verdict.ADMITTED.value, whence)
     if policy.mode is Mode.RESTART:
         for old in before:
             replace_run(world, old, run)

@@ -9,7 +9,8 @@ from reactor.core.run import Origin
 class Match(msgspec.Struct, frozen=True, omit_defaults=True):
     """One match of ``policy``; ``path`` is its trigger's place in the policy.
 
-    ``key`` is the guest, or the guest and the value of ``by``. It survives a restart
+    ``key`` is the guest, or the guest and the value of ``by``; ``who`` is the operator
+    who wanted it, empty for an event's. It survives a restart
     while it is held back.
     """
 
@@ -17,6 +18,7 @@ class Match(msgspec.Struct, frozen=True, omit_defaults=True):
     key: str
     origin: Origin
     path: str = "trigger"
+    who: str = ""
 
     @property
     def event(self) -> Event:

@@ -1,6 +1,5 @@
 """What holds runs back: an operator's silences and holds, and inhibitions by other policies."""
 
-from collections.abc import Iterable
 from fnmatch import fnmatchcase
 
 import msgspec
@@ -19,7 +18,15 @@ class Silence(msgspec.Struct, frozen=True, omit_defaults=True):
 
     def covers(self, policy: str, guest: str) -> bool:
         """Whether this policy on this guest is meant."""
-        return _any(policy, self.policies) and _any(guest, self.guests)
+        return self.covers_policy(policy) and self.covers_guest(guest)
+
+    def covers_policy(self, policy: str) -> bool:
+        """Whether this policy is meant, on some guest."""
+        return any(fnmatchcase(policy, glob) for glob in self.policies)
+
+    def covers_guest(self, guest: str) -> bool:
+        """Whether this guest is meant, for some policy."""
+        return any(fnmatchcase(guest, glob) for glob in self.guests)
 
 
 class Hold(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -107,7 +114,3 @@ class Restraints:
         del rows[key]
         if not rows:
             del self._guests[row.guest]
-
-
-def _any(name: str, globs: Iterable[str]) -> bool:
-    return any(fnmatchcase(name, glob) for glob in globs)

@@ -1,0 +1,175 @@
+"""Orders that stand for a time: silences, holds, marks."""
+
+from reactor.core.holds import (
+    RESTRAINTS_MAX,
+    add_hold,
+    add_silence,
+    hold_over,
+    hold_sentence,
+    silence_over,
+    silence_sentence,
+)
+from reactor.core.marks import SELF, Mark, MarkKind
+from reactor.core.order_checks import (
+    Answer,
+    OrderRefused,
+    check_text,
+    check_word,
+    did_you_mean,
+    end_of,
+    known_guest,
+)
+from reactor.core.orders import (
+    AddSilence,
+    ClearMark,
+    ExpireSilence,
+    HoldGuests,
+    ReleaseGuests,
+    SetMark,
+)
+from reactor.core.restraints import Hold, Silence
+from reactor.core.text import render_time
+from reactor.core.world import World
+
+GLOBS_MAX = 100
+"""Globs of one silence, of each kind."""
+
+_SHOWN = 5
+"""Marks that a refusal names."""
+
+
+def silence(world: World, order: AddSilence, who: str) -> Answer:
+    """Refuse new runs of some policies on some guests for a time."""
+    restraints = world.restraints
+    for what, globs in (("policies", order.policies), ("guests", order.guests)):
+        if not 0 < len(globs) <= GLOBS_MAX:
+            raise OrderRefused(f"a silence has 1 to {GLOBS_MAX} globs of {what}, not {len(globs)}")
+        for glob in globs:
+            check_word(f"glob of {what}", glob)
+    check_text("comment", order.comment)
+    until = end_of(world, order.seconds)
+    if len(restraints.silences) >= RESTRAINTS_MAX:
+        raise OrderRefused(f"{RESTRAINTS_MAX} silences stand already: expire some first")
+    restraints.number += 1
+    world.keep("number", "silence", restraints.number)
+    name = f"s-{restraints.number}"
+    added = Silence(name, order.policies, order.guests, world.now, until, who, order.comment)
+    add_silence(world, added)
+    policies = sum(added.covers_policy(policy) for policy in world.index.policies)
+    guests = sum(added.covers_guest(guest) for guest in world.guests)
+    covers = f"it covers {policies} of the loaded policies and {guests} of the known guests"
+    return f"{silence_sentence(added)}; {covers}", {"silence": name}
+
+
+def expire(world: World, order: ExpireSilence) -> Answer:
+    """End a silence before its time."""
+    standing = world.restraints.silences
+    if order.silence not in standing:
+        guess = did_you_mean(order.silence, standing)
+        raise OrderRefused(f"no silence {order.silence!r} stands{guess}")
+    silence_over(world, order.silence)
+    return f"silence {order.silence} is over", {"silence": order.silence}
+
+
+def hold(world: World, order: HoldGuests, who: str) -> Answer:
+    """Press the big red button for a guest, or for all."""
+    if order.guest:
+        known_guest(world, order.guest)
+    check_text("comment", order.comment)
+    until = None if order.seconds is None else end_of(world, order.seconds)
+    before = world.restraints.holds.get(order.guest)
+    if before is None and len(world.restraints.holds) >= RESTRAINTS_MAX:
+        raise OrderRefused(f"{RESTRAINTS_MAX} holds stand already: release some first")
+    added = Hold(order.guest, world.now, who, until, order.comment)
+    add_hold(world, added)
+    instead = "" if before is None else f", in place of the hold by {before.who}"
+    return hold_sentence(added) + instead, {"guest": order.guest}
+
+
+def release(world: World, order: ReleaseGuests) -> Answer:
+    """End a hold: that of one guest, or that of all."""
+    holds = world.restraints.holds
+    if order.guest not in holds:
+        raise OrderRefused(_not_held(world, order.guest))
+    hold_over(world, order.guest)
+    whom = f"{order.guest} is" if order.guest else "all guests are"
+    rest = world.restraints.hold(order.guest, world.now) if order.guest else None
+    still = "" if rest is None else f", but {hold_sentence(rest)}"
+    if not order.guest and holds:
+        still = f", but {len(holds)} of them have a hold of their own"
+    return f"{whom} released{still}", {"guest": order.guest}
+
+
+def _not_held(world: World, name: str) -> str:
+    everybody = world.restraints.hold("", world.now)
+    if not name:
+        own = len(world.restraints.holds)
+        return "no hold of all guests stands" + (f"; {own} have one of their own" if own else "")
+    known_guest(world, name)
+    if everybody is not None:
+        return f"{name} has no hold of its own: {hold_sentence(everybody)}; release all"
+    return f"{name} is not held"
+
+
+def set_mark(world: World, order: SetMark, who: str) -> Answer:
+    """Put a mark on a guest."""
+    known_guest(world, order.guest)
+    kind = _kind(order.kind)
+    mark_id = _mark_id(kind, order.id)
+    check_word("word of the mark", order.word)
+    check_text("reason", order.reason)
+    expires = None if order.seconds is None else end_of(world, order.seconds)
+    world.set_mark(
+        Mark(
+            guest=order.guest,
+            kind=kind,
+            id=mark_id,
+            word=order.word,
+            reason=order.reason,
+            since=world.now,
+            policy=f"operator: {who}",
+            run="",
+            expires=expires,
+        )
+    )
+    until = "" if expires is None else f" until {render_time(expires)}"
+    text = f"{kind.value} {mark_id} of {order.guest} is marked as {order.word}{until}"
+    return text, {"guest": order.guest}
+
+
+def clear_mark(world: World, order: ClearMark, who: str) -> Answer:
+    """Take marks away."""
+    known_guest(world, order.guest)
+    kind = _kind(order.kind)
+    mark_id = _mark_id(kind, order.id)
+    found = world.marks.find(order.guest, kind, mark_id, order.word or None)
+    if not found:
+        raise OrderRefused(f"no such mark is set on {order.guest}{_marks_of(world, order.guest)}")
+    for mark in found:
+        world.clear_mark(mark, f"cleared by {who}")
+    words = ", ".join(mark.word for mark in found)
+    text = f"{kind.value} {mark_id} of {order.guest} is not marked as {words} any more"
+    return text, {"guest": order.guest}
+
+
+def _kind(word: str) -> MarkKind:
+    kinds = [kind.value for kind in MarkKind]
+    if word not in kinds:
+        guess = did_you_mean(word, kinds)
+        raise OrderRefused(f"{word!r} is no kind of mark: it is one of {', '.join(kinds)}{guess}")
+    return MarkKind(word)
+
+
+def _mark_id(kind: MarkKind, name: str) -> str:
+    if kind in {MarkKind.GUEST, MarkKind.HOST}:
+        return SELF
+    check_word("id of the mark", name)
+    return name
+
+
+def _marks_of(world: World, guest: str) -> str:
+    marks = [f"{mark.kind.value} {mark.id} as {mark.word}" for mark in world.marks.of(guest)]
+    if not marks:
+        return ": it has none"
+    more = f" and {len(marks) - _SHOWN} more" if len(marks) > _SHOWN else ""
+    return f": it has {', '.join(marks[:_SHOWN])}{more}"
