@@ -145,3 +145,15 @@ class JournalError(ReactorError):
 
 class BrokerError(ReactorError):
     """The MQTT broker cannot be reached or refuses us."""
+
+
+class ControlError(ReactorError):
+    """The daemon's control socket cannot be made, or not be asked."""
+
+
+class NoDaemonError(ControlError):
+    """Nobody listens at the control socket."""
+
+
+class ForbiddenError(ControlError):
+    """The daemon runs, and this user may not ask it."""
