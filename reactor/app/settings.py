@@ -1,5 +1,6 @@
 """What the admin of a host decides: checked values, whatever file or flag they came from."""
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -63,6 +64,17 @@ class JournalSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class ControlSettings:
+    """Where operators ask the daemon; ``socket`` None: beside the journal.
+
+    ``group``: whose members may ask, beside root and the daemon's own user.
+    """
+
+    socket: Path | None = None
+    group: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class HostSettings:
     """This machine, as policies and topics name it."""
 
@@ -108,11 +120,24 @@ class Settings:
     guests: tuple[NamedGuest, ...] = ()
     rules: tuple[Path, ...] = ()
     mqtt: MqttSettings | None = None
+    control: ControlSettings = ControlSettings()
     qmp: QmpSettings = QmpSettings()
     dumps: DumpsSettings = DumpsSettings()
     limits: LimitsSettings = LimitsSettings()
     enforcement: Enforcement | None = None
     sources: tuple[Path, ...] = ()
+
+    @property
+    def control_socket(self) -> Path:
+        """Where the daemon listens for operators.
+
+        Beside the journal by default, as its lock is: whoever finds the journal finds the
+        daemon, and two daemons never want the same place.
+        """
+        if self.control.socket is not None:
+            return self.control.socket
+        # Resolved, because the daemon resolves it too: by a link the same socket is meant.
+        return Path(f"{os.path.realpath(self.journal.path)}.sock")
 
     def engine_config(self) -> EngineConfig:
         """The part that the engine decides by."""

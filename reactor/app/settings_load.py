@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from reactor.adapters.qmp.address import UnixAddress, parse_address
 from reactor.app import settings_schema as written
 from reactor.app.settings import (
+    ControlSettings,
     Discovery,
     DumpsSettings,
     HostSettings,
@@ -151,6 +152,7 @@ class _Builder:
             ),
             rules=tuple(self._path(text, "rules", i) for i, text in enumerate(file.rules)),
             mqtt=self._mqtt(file.mqtt) if file.mqtt else None,
+            control=self._control(file.control) if file.control else ControlSettings(),
             qmp=QmpSettings(frozenset(file.qmp.allow if file.qmp else ())),
             dumps=self._dumps(file.dumps) if file.dumps else DumpsSettings(),
             limits=_limits(file.limits) if file.limits else LimitsSettings(),
@@ -191,6 +193,11 @@ class _Builder:
             key_file=path("key_file", mqtt.key_file),
             client_id=mqtt.client_id,
         )
+
+    def _control(self, control: written.Control) -> ControlSettings:
+        named = control.socket
+        path = self._path(named, "control", "socket") if named else None
+        return ControlSettings(path, control.group)
 
     def _dumps(self, dumps: written.Dumps) -> DumpsSettings:
         allowed = (self._path(text, "dumps", "allow", i) for i, text in enumerate(dumps.allow))

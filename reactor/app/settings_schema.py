@@ -140,6 +140,13 @@ class Journal(Model):
     path: Annotated[PathText | None, Maybe()] = None
 
 
+class Control(Model):
+    """The socket by which operators ask the daemon."""
+
+    socket: Annotated[PathText | None, Maybe()] = None
+    group: Annotated[Name | None, Maybe()] = None
+
+
 class Host(Model):
     """This machine."""
 
@@ -175,6 +182,7 @@ class File(Model):
     rules: Annotated[tuple[PathText, ...], Many()] = ()
     mqtt: Annotated[Mqtt | None, Maybe()] = None
     journal: Annotated[Journal | None, Maybe()] = None
+    control: Annotated[Control | None, Maybe()] = None
     host: Annotated[Host | None, Maybe()] = None
     qmp: Annotated[Qmp | None, Maybe()] = None
     dumps: Annotated[Dumps | None, Maybe()] = None

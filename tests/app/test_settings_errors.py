@@ -33,7 +33,7 @@ LIMIT_FORM = "  fix: write it as `3 per 1h per guest` or `1 at once per host`"
         pytest.param(
             "zzz: 1\n",
             "try.yaml:1:1: R003 `zzz` is no key here\n  fix: write one of: guests, rules, mqtt, "
-            "journal, host, qmp, dumps, limits, enforcement",
+            "journal, control, host, qmp, dumps, limits, enforcement",
             id="an unknown key",
         ),
         pytest.param(

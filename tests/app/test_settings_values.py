@@ -182,3 +182,21 @@ def test_a_folder_that_looks_like_a_pattern_is_a_folder(machine: Machine) -> Non
     machine.write("here/a/web-2.sock", "")
     (found,) = machine.settings(Flags(config=file)).discoveries
     assert parse_pattern(found.discover).paths() == [f"{machine.here}/[a]/web-1.sock"]
+
+
+def test_where_the_daemon_is_asked(machine: Machine) -> None:
+    """At the socket of the settings, by the members of their group."""
+    text = "control: {socket: run/control.sock, group: operators}\n"
+    settings = machine.of(text)
+    assert settings.control_socket == machine.here / "run" / "control.sock"
+    assert settings.control.group == "operators"
+
+
+@pytest.mark.parametrize("text", ["", "control: {}\n", "control: {group: operators}\n"])
+def test_the_daemon_is_asked_beside_its_journal(machine: Machine, text: str) -> None:
+    """Whoever finds the journal finds the daemon, also by a link that leads to it."""
+    real = machine.here / "real"
+    real.mkdir()
+    (machine.here / "link").symlink_to(real)
+    settings = machine.of(f"journal: {{path: link/j.db}}\n{text}")
+    assert settings.control_socket == real / "j.db.sock"
