@@ -52,6 +52,10 @@ def _params(world: World, run: Run, step: RunbookStep) -> dict[str, object]:
             isinstance(value, bool) and kind is not ParamKind.BOOLEAN
         ):
             raise RenderFailed(f"run: {step.runbook}: `{name}` must be a {kind.value}")
+    for name, choices in step.choices:
+        if params[name] not in choices:
+            known = ", ".join(map(str, choices))
+            raise RenderFailed(f"run: {step.runbook}: `{name}` must be one of {known}")
     return params
 
 

@@ -284,7 +284,8 @@ class RunbookStep:
     ``arguments`` are the values of its ``params``, defaults included. They are
     rendered where the ``run:`` step stands; inside, ``params.NAME`` gives them, and
     ``steps.NAME`` knows only what the runbook itself saved. ``kinds`` pairs each
-    param with its type: a rendered value of another one fails the step.
+    param with its type, ``choices`` some with all values that they may have: a rendered
+    value that is another one fails the step.
     """
 
     options: StepOptions
@@ -292,6 +293,7 @@ class RunbookStep:
     steps: "tuple[Step, ...]"
     arguments: Tree
     kinds: "tuple[tuple[str, ParamKind], ...]" = ()
+    choices: tuple[tuple[str, tuple[object, ...]], ...] = ()
 
 
 class ParamKind(StrEnum):

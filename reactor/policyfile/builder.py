@@ -12,6 +12,7 @@ from reactor.policyfile.builder_steps import Made, StepBuilder
 from reactor.policyfile.expressions import Compiler
 from reactor.policyfile.nodes import Dictionary, items_of, mappings_of
 from reactor.policyfile.reader import Document
+from reactor.policyfile.runbooks import Library
 from reactor.policyfile.schema_triggers import (
     AnyTrigger,
     Cancel,
@@ -28,19 +29,29 @@ def revision_of(source: str) -> str:
     return hashlib.sha256(source.encode()).hexdigest()[:12]
 
 
+BETWEEN = "\n---\n"
+"""What stands in a policy's ``source`` between its document and those of its runbooks."""
+
+
 def build(
-    document: Document, root: Dictionary, model: schema.Policy, made: Compiler
+    document: Document, root: Dictionary, model: schema.Policy, made: Compiler, library: Library
 ) -> core.Policy:
-    """The policy of a document in which nothing was found wrong."""
+    """The policy of a document in which nothing was found wrong.
+
+    The ``source`` holds the runbooks too that it runs, directly or not, in the order
+    of their names: it is all that the policy is made of.
+    """
     builder = _Builder(root, Made(made))
-    section = StepBuilder(builder.made).section
+    section = StepBuilder(builder.made, library).section
+    texts = [document.source, *(book.paper.document.source for book in library.used(made).values())]
+    source = BETWEEN.join(text.removesuffix("\n") for text in texts) + "\n"
     return core.Policy(
         name=model.policy,
         description=model.description,
         triggers=tuple(builder.triggers(model)),
         steps=section(root, "steps", model.steps),
-        revision=revision_of(document.source),
-        source=document.source,
+        revision=revision_of(source),
+        source=source,
         place=document.place,
         enforcement=core.Enforcement(model.enforcement),
         guests=_selector(model.guests),

@@ -7,10 +7,13 @@ from dataclasses import dataclass
 from reactor.core import steps
 from reactor.core.expr import STEPS, Expression
 from reactor.core.marks import MarkKind
+from reactor.core.steps import ParamKind
 from reactor.core.template import Tree, compile_template
 from reactor.policyfile.expressions import Compiler
 from reactor.policyfile.nodes import Dictionary, Node, items_of, mappings_of
+from reactor.policyfile.runbooks import Library
 from reactor.policyfile.schema_marks import ClearStep, MarkStep, MarkTarget
+from reactor.policyfile.schema_runbook import Param, kind_of
 from reactor.policyfile.schema_step import Step
 from reactor.policyfile.schema_steps import (
     AnyArmStep,
@@ -23,6 +26,7 @@ from reactor.policyfile.schema_steps import (
     WhenBranch,
 )
 from reactor.policyfile.schema_verbs import (
+    DUMP_TARGET,
     AgentStep,
     CheckStep,
     DelayStep,
@@ -85,9 +89,10 @@ class Made:
 
 @dataclass(frozen=True, slots=True)
 class StepBuilder:
-    """Builds the steps of one document."""
+    """Builds the steps of one document, with those of the runbooks that it runs."""
 
     made: Made
+    library: Library
 
     def section(
         self, root: Dictionary, key: str, models: Sequence[_AnyStep], above: str = ""
@@ -193,7 +198,7 @@ class StepBuilder:
         tree = self.made.tree
         match model:
             case DumpStep():
-                to = tree(node, "to", _default(model.to))
+                to = tree(node, "to", _default(DUMP_TARGET))
                 return steps.GuestDump(options, to, tree(node, "format", model.format))
             case GuestStep(guest=action) | ArmGuestStep(guest=action):
                 return steps.GuestStep(options, steps.GuestAction(action))
@@ -214,7 +219,34 @@ class StepBuilder:
             case InhibitStep(inhibit=inhibition):
                 return steps.InhibitStep(options, inhibition.policies, inhibition.for_)
             case RunStep():
-                raise NotImplementedError
+                return self._runbook(options, model, node.inner("with"))
+
+    def _runbook(
+        self, options: steps.StepOptions, model: RunStep, given: Dictionary
+    ) -> steps.RunbookStep:
+        book = self.library.books[model.run]
+        inside = StepBuilder(Made(book.made), self.library)
+        defaults = book.paper.root.inner("params")
+        arguments: dict[str, Tree] = {}
+        for name in book.model.params:
+            if name in given.entries:
+                arguments[name] = self.made.tree(given, name)
+            else:
+                arguments[name] = inside.made.tree(defaults.inner(name), "default")
+        params = book.model.params.items()
+        written, above = book.model.steps, f"{options.path}/run/"
+        return steps.RunbookStep(
+            options,
+            runbook=model.run,
+            steps=inside.section(book.paper.root, "steps", written, above),
+            arguments=arguments,
+            kinds=tuple((name, ParamKind(kind_of(param))) for name, param in params),
+            choices=tuple(
+                (name, param.enum)
+                for name, param in params
+                if isinstance(param, Param) and param.enum is not None
+            ),
+        )
 
     def _http(
         self, options: steps.StepOptions, request: Request, node: Dictionary

@@ -3,21 +3,23 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
 
 from reactor.core.config import EngineConfig
 from reactor.core.policy import Policy
 from reactor.core.text import closest
 from reactor.errors import Code, Place, PolicyError, Problem, Severity
-from reactor.policyfile.builder import build
+from reactor.policyfile import schema
+from reactor.policyfile.builder import BETWEEN, build
 from reactor.policyfile.files import Source, read_all
 from reactor.policyfile.findings import fit
 from reactor.policyfile.lints import lint
 from reactor.policyfile.mistakes import brief
-from reactor.policyfile.nodes import Broken, Dictionary, Node, Scalar
+from reactor.policyfile.nodes import Broken, Dictionary, Node
+from reactor.policyfile.papers import Paper, doubled
 from reactor.policyfile.permissions import forbidden
-from reactor.policyfile.reader import Document, read
-from reactor.policyfile.sites import compile_sites
+from reactor.policyfile.reader import read
+from reactor.policyfile.runbooks import Library, built_in, make_library
+from reactor.policyfile.sites import compile_policy
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,13 +64,6 @@ def _load(sources: Sequence[Source], found: "_Found") -> Loaded:
     return Loaded(policies, _ordered(found.problems + warnings), len(sources))
 
 
-class Paper(NamedTuple):
-    """A document of a known kind, and its tree."""
-
-    document: Document
-    root: Dictionary
-
-
 @dataclass(slots=True)
 class _Found:
     """What one pass has found so far; ``papers`` are the documents by their kinds."""
@@ -76,6 +71,7 @@ class _Found:
     papers: dict[str, list[Paper]] = field(default_factory=dict)
     policies: list[Policy] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
+    library: Library = field(default_factory=built_in)
     doubled: set[str] = field(default_factory=set)
 
 
@@ -96,18 +92,25 @@ def _take_all(found: _Found) -> None:
         take(found.papers.get(kind, ()), found)
 
 
+def _take_runbooks(papers: Sequence[Paper], found: _Found) -> None:
+    found.library = make_library(papers, found.library, found.problems)
+
+
 def _take_policies(papers: Sequence[Paper], found: _Found) -> None:
-    found.doubled |= _doubled("policy", papers, found.problems)
+    library = found.library
+    found.doubled |= doubled("policy", papers, found.problems)
     for document, root in papers:
-        model, problems = fit(root)
-        compiler = compile_sites(root)
+        model, problems = fit(root, schema.Policy)
+        compiler = compile_policy(root, library.shelf)
         problems += compiler.problems
+        problems += library.problems(root, compiler)
         if model is not None and document.is_sound and not problems:
-            found.policies.append(build(document, root, model, compiler))
+            found.policies.append(build(document, root, model, compiler, library))
         found.problems += problems
 
 
 KINDS: Mapping[str, Callable[[Sequence[Paper], _Found], None]] = {
+    "runbook": _take_runbooks,
     "policy": _take_policies,
 }
 """What a document may be, by its first key, and what takes all documents of that kind.
@@ -132,23 +135,6 @@ def _kind_problem(root: Node) -> Problem | None:
     return Problem(entry.key_place, Code.UNKNOWN_KEY, problem, fix)
 
 
-def _doubled(kind: str, papers: Iterable[Paper], problems: list[Problem]) -> set[str]:
-    """The names that stand more than once; each place after the first is a problem."""
-    first: dict[str, Place] = {}
-    doubled = set()
-    nodes = [node for _, root in papers if isinstance(node := root.get(kind), Scalar)]
-    for node in sorted(nodes, key=lambda node: node.place):
-        name = str(node.value)
-        if name in first:
-            doubled.add(name)
-            problem = f"the {kind} `{brief(name)}` stands twice, first in {first[name]}"
-            fix = "rename one of them"
-            problems.append(Problem(node.place, Code.DUPLICATE_NAME, problem, fix, path=kind))
-        else:
-            first[name] = node.place
-    return doubled
-
-
 def _ordered(problems: Iterable[Problem]) -> tuple[Problem, ...]:
     return tuple(sorted(problems, key=lambda problem: problem.place))
 
@@ -162,8 +148,11 @@ def build_policy(source: str, place: Place) -> Policy:
     Raises:
         PolicyError: this version refuses what an older one took.
     """
-    found = _Found()
-    _collect(source, place.file, place.line, found)
+    found = _Found(library=Library())
+    text, *books = source.split(BETWEEN)
+    _collect(text, place.file, place.line, found)
+    for book in books:
+        _collect(book, f"runbook of {place.file}", 1, found)
     _take_all(found)
     if len(found.policies) != 1 or found.problems:
         gone = Problem(place, Code.YAML, "this is not one policy", "write it again")

@@ -1,6 +1,7 @@
 """Expressions and templates of a document, compiled; an error stands at its very character."""
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from reactor.core.expr import Expression, Names, compile_expression
 from reactor.core.template import Template, Tree, TreePath, compile_tree
@@ -8,17 +9,27 @@ from reactor.errors import Code, ExpressionError, Place, Problem
 from reactor.policyfile.nodes import Node, Scalar, find, plain
 
 
+class Use(NamedTuple):
+    """A step that runs a runbook: its name, where it stands, and the way there."""
+
+    runbook: str
+    place: Place
+    path: str
+
+
 @dataclass(slots=True)
 class Compiler:
     """Compiles nodes, keeps what came of them, and notes what is wrong.
 
     A node that cannot be an expression at all is passed over: the models have
-    complained about it.
+    complained about it. ``uses`` are the runbooks that steps run, ``steps`` counts those.
     """
 
     problems: list[Problem] = field(default_factory=list)
     expressions: dict[int, Expression] = field(default_factory=dict)
     trees: dict[int, Tree] = field(default_factory=dict)
+    uses: list[Use] = field(default_factory=list)
+    steps: int = 0
 
     def condition(self, node: Node | None, names: Names, path: str) -> None:
         """Compile an expression that is true or false; YAML's own ``true`` is one."""

@@ -9,9 +9,8 @@ from pydantic_core import ErrorDetails
 
 from reactor.core.text import closest
 from reactor.errors import Code, Place, Problem
-from reactor.policyfile.mistakes import brief
+from reactor.policyfile.mistakes import brief, spell
 from reactor.policyfile.nodes import Broken, Dictionary, Node, Scalar, Sequence
-from reactor.policyfile.schema import Policy
 from reactor.policyfile.schema_base import Model
 from reactor.policyfile.schema_step import Step
 from reactor.policyfile.schema_steps import VERBS, verbs_of
@@ -39,14 +38,13 @@ class _Said(NamedTuple):
     code: Code = Code.WRONG_VALUE
 
 
-def fit(root: Dictionary) -> tuple[Policy | None, list[Problem]]:
-    """The tree as a model, or None, with everything that does not fit.
+def fit(root: Dictionary, model: type[_AnyModel]) -> tuple[_AnyModel | None, list[Problem]]:
+    """The tree as this model, or None, with everything that does not fit.
 
     Parts that the reader has complained about already are passed over.
     """
-    ground = Ground(root)
-    policy, problems = ground.fit(Policy)
-    return (None if problems else policy), problems
+    laid, problems = Ground(root).fit(model)
+    return (None if problems else laid), problems
 
 
 @dataclass(slots=True)
@@ -183,21 +181,6 @@ def _value(spot: _Spot, error: ErrorDetails) -> _Said:
         return _Said(place, "the value is missing", "write it, or take the key out")
     what, fix = _EXPECTED[kind]
     return _Said(place, f"{what} is expected here, not {spell(error['input'])}", fix)
-
-
-def spell(value: object) -> str:
-    """The value with its kind, as a sentence names it."""
-    match value:
-        case bool():
-            return f"the boolean {str(value).lower()}"
-        case int() | float():
-            return f"the number {value}"
-        case str():
-            return f"the string {value!r}" if len(value) <= 40 else "a long string"
-        case Mapping():
-            return "a mapping"
-        case _:
-            return "a list"
 
 
 def _union(spot: _Spot, error: ErrorDetails) -> list[_Said]:

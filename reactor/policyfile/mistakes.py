@@ -6,6 +6,7 @@ and the few words that both share decide here.
 """
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
@@ -56,6 +57,21 @@ _MEANING = {
 def brief(text: str) -> str:
     """The text as it can stand in a sentence: cut when it is long."""
     return text if len(text) <= 60 else f"{text[:59]}…"
+
+
+def spell(value: object) -> str:
+    """The value with its kind, as a sentence names it."""
+    match value:
+        case bool():
+            return f"the boolean {str(value).lower()}"
+        case int() | float():
+            return f"the number {value}"
+        case str():
+            return f"the string {value!r}" if len(value) <= 40 else "a long string"
+        case Mapping():
+            return "a mapping"
+        case _:
+            return "a list"
 
 
 def in_quotes(text: str) -> str:

@@ -13,6 +13,7 @@ from reactor.core.expr import (
     HANDLERS,
     MESSAGE,
     MESSAGE_GUEST,
+    RUNBOOK,
     SEQUEL,
     STATE,
     STEPS,
@@ -21,12 +22,28 @@ from reactor.core.expr import (
 )
 from reactor.policyfile.expressions import Compiler
 from reactor.policyfile.nodes import Dictionary, items_of, mappings_of
+from reactor.policyfile.runbook_params import Shelf
 from reactor.policyfile.sites_steps import Saved, StepWalk
 
 
-def compile_sites(root: Dictionary) -> Compiler:
+def compile_runbook(root: Dictionary, shelf: Shelf) -> Compiler:
+    """Everything in a runbook that is an expression or a template, compiled."""
+    params = root.inner("params")
+    compiler = Compiler()
+    outside = RUNBOOK.without("params", "steps")
+    for name, entry in params.entries.items():
+        node = entry.value
+        if isinstance(node, Dictionary) and (default := node.get("default")):
+            at = f"params/{name}/default"
+            compiler.tree(default, outside.at("the default of a param"), at)
+    names = RUNBOOK.knowing(params=params.entries)
+    StepWalk(compiler, shelf).steps(root.get("steps"), names, "steps")
+    return compiler
+
+
+def compile_policy(root: Dictionary, shelf: Shelf) -> Compiler:
     """Everything in a policy that is an expression or a template, compiled."""
-    walk = _Walk(root, StepWalk(Compiler()))
+    walk = _Walk(root, StepWalk(Compiler(), shelf))
     walk.triggers()
     walk.admission()
     walk.sections()

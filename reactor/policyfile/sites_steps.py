@@ -6,14 +6,15 @@ from reactor.core.expr import Names
 from reactor.core.template import Tree
 from reactor.core.topics import topic_problem
 from reactor.errors import Code, Place
-from reactor.policyfile.expressions import Compiler, filled
+from reactor.policyfile.expressions import Compiler, Use, filled
 from reactor.policyfile.mistakes import brief
 from reactor.policyfile.nodes import Dictionary, Node, Scalar, items_of, mappings_of
+from reactor.policyfile.runbook_params import Shelf
 from reactor.policyfile.schema_verbs import DUMP_FORMATS
 from reactor.policyfile.values import meant
 
 STEP_TEMPLATES = (
-    *("to", "format", "args", "with"),
+    *("to", "format", "args"),
     *("publish", "payload", "properties", "log", "fail", "stop"),
 )
 MARK_TEMPLATES = ("guest", "host", "disk", "memory", "port", "migration", "as", "reason")
@@ -37,6 +38,7 @@ class StepWalk:
     """Compiles the steps of one document; ``saved`` are all its names with their places."""
 
     compiler: Compiler
+    shelf: Shelf
     saved: dict[str, Place] = field(default_factory=dict)
 
     def steps(self, node: Node | None, names: Names, path: str, known: Saved = ()) -> Saved:
@@ -49,6 +51,7 @@ class StepWalk:
         return known
 
     def _step(self, step: Dictionary, names: Names, path: str, known: Saved) -> Saved:
+        self.compiler.steps += 1
         here = names.knowing(steps=known)
         self._own(step, here, path)
         wait = step.inner("wait")
@@ -63,15 +66,21 @@ class StepWalk:
         for place, (word, below) in enumerate(items_of(step.get("exec"), f"{path}/exec")):
             if place:
                 self.compiler.tree(word, here, below)
-        self._run(step.get("run"), f"{path}/run")
+        self._run(step, here, path)
         known = self._nested(step, names, path, known)
         return known + self._save(step.get("save"), path)
 
-    def _run(self, name: Node | None, path: str) -> None:
-        if isinstance(name, Scalar):
-            fix = "write a document that begins with `runbook:` and this name"
-            problem = f"there is no runbook `{brief(str(name.value))}`"
-            self.compiler.note(name.place, Code.WRONG_VALUE, problem, fix, path)
+    def _run(self, step: Dictionary, names: Names, path: str) -> None:
+        """The runbook that the step runs, and what it is given."""
+        for key, entry in step.inner("with").entries.items():
+            self.compiler.tree(entry.value, names, f"{path}/with/{key}")
+        name = step.get("run")
+        if not isinstance(name, Scalar) or not isinstance(name.value, str):
+            return
+        self.compiler.uses.append(Use(name.value, name.place, f"{path}/run"))
+        for finding in self.shelf.findings(name, name.value, step.inner("with")):
+            below = "/".join((f"{path}/with", *finding.way)) if finding.way else f"{path}/run"
+            self.compiler.note(finding.place, finding.code, finding.problem, finding.fix, below)
 
     def _own(self, step: Dictionary, names: Names, path: str) -> None:
         for key in FRESH_CONDITIONS:

@@ -97,17 +97,20 @@ def test_two_policies_of_one_name_are_both_left_out() -> None:
         ),
         pytest.param(
             "guests: []\n",
-            "f:1:1: R003 a document cannot begin with `guests`\n  fix: begin it with `policy:`",
+            "f:1:1: R003 a document cannot begin with `guests`\n"
+            "  fix: begin it with `runbook:` or `policy:`",
             id="something else",
         ),
         pytest.param(
             "- policy: x\n",
-            "f:1:1: R005 the document is no mapping with keys\n  fix: begin it with `policy:`",
+            "f:1:1: R005 the document is no mapping with keys\n"
+            "  fix: begin it with `runbook:` or `policy:`",
             id="a list",
         ),
         pytest.param(
             "{}\n",
-            "f:1:1: R005 the document is no mapping with keys\n  fix: begin it with `policy:`",
+            "f:1:1: R005 the document is no mapping with keys\n"
+            "  fix: begin it with `runbook:` or `policy:`",
             id="an empty mapping",
         ),
         pytest.param(
@@ -165,7 +168,7 @@ def test_a_policy_is_built_again_from_its_source() -> None:
         ),
         pytest.param(
             sound("one") + "---\n[\n",
-            "f:12:1: R001 the [ that opens here is never closed\n  fix: close it with ]",
+            "runbook of f:1:1: R001 the [ that opens here is never closed\n  fix: close it with ]",
             id="one and something broken",
         ),
     ],

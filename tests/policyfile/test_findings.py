@@ -2,9 +2,11 @@
 
 import pytest
 
-from reactor.policyfile.findings import fit, spell
+from reactor.policyfile.findings import fit
+from reactor.policyfile.mistakes import spell
 from reactor.policyfile.nodes import Dictionary
 from reactor.policyfile.reader import read
+from reactor.policyfile.schema import Policy
 
 HEAD = {
     "policy": "p",
@@ -18,7 +20,7 @@ def problems_of(text: str) -> str:
     """The problems of one document as people read them, in the order of the file."""
     document = read(text, "f").documents[0]
     assert isinstance(document.root, Dictionary)
-    problems = sorted(fit(document.root)[1], key=lambda problem: problem.place)
+    problems = sorted(fit(document.root, Policy)[1], key=lambda problem: problem.place)
     return "\n".join(f"{problem} [{problem.path}]" for problem in problems)
 
 
@@ -529,7 +531,7 @@ def test_there_is_no_model_where_anything_is_wrong() -> None:
     for text in (policy(guests="{except: {}}"), policy(max="0")):
         root = read(text, "f").documents[0].root
         assert isinstance(root, Dictionary)
-        model, problems = fit(root)
+        model, problems = fit(root, Policy)
         assert (model, len(problems)) == (None, 1)
 
 

@@ -6,15 +6,16 @@ from reactor.errors import Code, Place, Problem
 from reactor.policyfile import sites_steps as sites
 from reactor.policyfile.nodes import Dictionary, items_of
 from reactor.policyfile.reader import read
+from reactor.policyfile.runbook_params import Shelf
 from reactor.policyfile.schema import json_schema
-from reactor.policyfile.sites import compile_sites
+from reactor.policyfile.sites import compile_policy
 
 
 def problems_in(text: str) -> list[Problem]:
     """The problems of one document, in the order of the file."""
     root = read(text, "f").documents[0].root
     assert isinstance(root, Dictionary)
-    return sorted(compile_sites(root).problems, key=lambda problem: problem.place)
+    return sorted(compile_policy(root, Shelf()).problems, key=lambda problem: problem.place)
 
 
 @pytest.mark.parametrize(
@@ -236,7 +237,7 @@ def test_an_expression_is_kept_for_its_node() -> None:
     """What was compiled belongs to the very node it was written at."""
     root = read("if: [data.a == 1, data.b == 2]\n", "f").documents[0].root
     assert isinstance(root, Dictionary)
-    made = compile_sites(root)
+    made = compile_policy(root, Shelf())
     sources = [made.expressions[id(node)].source for node, _ in items_of(root.get("if"), "")]
     assert sources == ["data.a == 1", "data.b == 2"]
     assert Place("f", 1, 19) in [node.place for node, _ in items_of(root.get("if"), "")]
@@ -260,6 +261,7 @@ def test_every_expression_of_the_models_has_its_site() -> None:
     assert found.pop("MessageTrigger") == {"guest", "where"}
     assert found.pop("Approval") == {"ask"}
     assert found.pop("WhenBranch") == {"when"}
+    assert found.pop("RunStep") == {"with"} | {"if"}
     assert found.pop("Rounds") == {"until"}
     assert found.pop("Request") == set(sites.INNER_TEMPLATES["http"])
     assert waits == {*sites.FRESH_WAITS, *sites.EVENT_WAITS}

@@ -1,0 +1,68 @@
+"""What a step gives to the runbook that it runs, held against what the runbook takes."""
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from reactor.core.text import closest
+from reactor.errors import Code, Place
+from reactor.policyfile.mistakes import brief
+from reactor.policyfile.nodes import Broken, Dictionary, Scalar, plain
+from reactor.policyfile.schema_runbook import AnyParam, Param, kind_of, value_problem
+
+
+class Finding(NamedTuple):
+    """What is wrong about a ``run:`` step; ``way`` leads from its ``with``, empty elsewhere."""
+
+    place: Place
+    code: Code
+    problem: str
+    fix: str
+    way: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Shelf:
+    """The runbooks there are, with their params; of the ``broken`` ones they are not known."""
+
+    params: Mapping[str, Mapping[str, AnyParam]] = field(default_factory=dict)
+    broken: Collection[str] = ()
+
+    def findings(self, name: Scalar, runbook: str, given: Dictionary) -> Iterator[Finding]:
+        """What is wrong about running this runbook with these values."""
+        if runbook in self.params:
+            yield from _misfits(name.place, runbook, self.params[runbook], given)
+        elif runbook not in self.broken:
+            guess = closest(runbook, self.params)
+            fix = "write a document that begins with `runbook:` and this name"
+            problem = f"there is no runbook `{brief(runbook)}`"
+            fix = f"did you mean `{guess}`?" if guess else fix
+            yield Finding(name.place, Code.WRONG_VALUE, problem, fix)
+
+
+def _misfits(
+    place: Place, runbook: str, params: Mapping[str, AnyParam], given: Dictionary
+) -> Iterator[Finding]:
+    for key, entry in given.entries.items():
+        if key not in params:
+            guess = closest(key, params)
+            known = ", ".join(params) or "none"
+            fix = f"did you mean `{guess}`?" if guess else f"its params are: {known}"
+            problem = f"the runbook `{runbook}` has no param `{brief(key)}`"
+            yield Finding(entry.key_place, Code.UNKNOWN_KEY, problem, fix, (key,))
+        elif not isinstance(entry.value, Broken):
+            param = params[key]
+            choices = list(param.enum) if isinstance(param, Param) and param.enum else None
+            found = value_problem(kind_of(param), choices, plain(entry.value))
+            if found:
+                problem = f"`{key}` of the runbook `{runbook}`: {found[0]}"
+                yield Finding(entry.value.place, Code.WRONG_VALUE, problem, found[1], (key,))
+    for key, param in params.items():
+        if key not in given.entries and not has_default(param):
+            problem = f"the runbook `{runbook}` needs the param `{key}`"
+            yield Finding(place, Code.MISSING_KEY, problem, f"add `with: {{{key}: ...}}`")
+
+
+def has_default(param: AnyParam) -> bool:
+    """Whether a value need not be given."""
+    return isinstance(param, Param) and "default" in param.model_fields_set
