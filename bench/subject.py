@@ -18,12 +18,17 @@ from bench.memory import build
 from bench.serving import requests, spent_s, until
 from bench.talk import End, Reply, Request, Spent, Watch, paths, say
 from reactor import __version__
+from reactor.adapters.agent import Agents
+from reactor.adapters.http import HttpClient
 from reactor.adapters.journal import Batch, InputRow, Journal
+from reactor.adapters.process import Programs
+from reactor.adapters.space import FreeSpace
 from reactor.app.clock import Clock
 from reactor.app.dispatcher import Dispatcher
 from reactor.app.dumps import Dumps
 from reactor.app.guests import Guests
 from reactor.app.logs import set_up_logs
+from reactor.app.ports import Outside
 from reactor.app.projection import Projection
 from reactor.core.config import EngineConfig
 from reactor.core.engine import Engine
@@ -53,9 +58,15 @@ class Subject:
         self._dispatcher = Dispatcher(
             engine=self._engine,
             journal=port,
-            commands=self,
+            outside=Outside(
+                monitors=self,
+                agents=Agents(),
+                http=HttpClient(),
+                programs=Programs(frozenset()),
+                space=FreeSpace(),
+                dumps=Dumps(Path("/nowhere"), frozenset()),
+            ),
             projection=Projection("reactor", "bench", __version__),
-            dumps=Dumps(Path("/nowhere"), frozenset()),
             clock=self._clock,
             nudge=None,
         )

@@ -11,14 +11,19 @@ import msgspec
 import structlog
 
 from reactor import __version__
+from reactor.adapters.agent import Agents
+from reactor.adapters.http import HttpClient
 from reactor.adapters.journal import Journal
 from reactor.adapters.mqtt import OutMessage, Publisher
+from reactor.adapters.process import Programs
 from reactor.adapters.qmp.discovery import Discovery
+from reactor.adapters.space import FreeSpace
 from reactor.app.clock import Clock
 from reactor.app.dispatcher import Dispatcher
 from reactor.app.dumps import Dumps
 from reactor.app.guests import Guests
 from reactor.app.outbox import OutboxPort
+from reactor.app.ports import Outside
 from reactor.app.preflight import raise_file_limit, warn_of, warn_of_nothing
 from reactor.app.projection import Projection
 from reactor.app.rules import Rules
@@ -75,12 +80,20 @@ class Daemon:
                 now=self.clock.now,
                 rng=random.Random(),  # noqa: S311 - jitter
             )
+        self.agents = Agents()
+        self.http = HttpClient(f"qemu-reactor/{__version__}")
         self.dispatcher = Dispatcher(
             engine=self.engine,
             journal=self.journal,
-            commands=self,
+            outside=Outside(
+                monitors=self,
+                agents=self.agents,
+                http=self.http,
+                programs=Programs(config.exec_allow),
+                space=FreeSpace(),
+                dumps=Dumps(settings.dumps.folder, config.dumps_allow),
+            ),
             projection=self.projection,
-            dumps=Dumps(settings.dumps.folder, config.dumps_allow),
             clock=self.clock,
             nudge=self.publisher.nudge if self.publisher else None,
         )
@@ -124,6 +137,8 @@ class Daemon:
         finally:
             self.guests.close()
             await self.guests.monitors.close()
+            await self.agents.close()
+            await self.http.close()
             try:
                 await self.journal.close()
             finally:

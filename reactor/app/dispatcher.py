@@ -6,17 +6,15 @@ Nothing acts before the input that caused it, and its own intent, are durable.
 import asyncio
 import hashlib
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
-from functools import partial
+from collections.abc import Callable, Sequence
 
 import msgspec
 import structlog
 
 from reactor.adapters.journal import Batch, Loaded
+from reactor.app.calls import Calls, Deed
 from reactor.app.clock import Clock
-from reactor.app.depth import cut, is_too_deep
-from reactor.app.dumps import Dumps
-from reactor.app.ports import Commands, JournalPort
+from reactor.app.ports import JournalPort, Outside
 from reactor.app.projection import Projection
 from reactor.app.records import (
     input_row,
@@ -48,9 +46,9 @@ from reactor.core.effect import (
     Trace,
 )
 from reactor.core.engine import Engine
-from reactor.core.inputs import Answered, Happened, Input, Refusal, Ticked
+from reactor.core.inputs import Answered, Happened, Input, Ticked
 from reactor.core.policy import Policy
-from reactor.errors import GuestError, JournalError, LostReply, ReactorError
+from reactor.errors import JournalError
 
 INPUTS_MAX = 200_000
 """Inputs that may wait; beyond it events are dropped and counted, answers never."""
@@ -80,24 +78,19 @@ class Dispatcher:
         *,
         engine: Engine,
         journal: JournalPort,
-        commands: Commands,
+        outside: Outside,
         projection: Projection,
-        dumps: Dumps,
         clock: Clock,
         nudge: Callable[[], None] | None,
     ) -> None:
         self._engine = engine
         self._journal = journal
-        self._commands = commands
         self._projection = projection
-        self._dumps = dumps
         self._clock = clock
         self._nudge = nudge
         self._inputs: deque[tuple[float, Input | Adoption]] = deque()
         self._wake = asyncio.Event()
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._in_flight: set[str] = set()
-        self._given_up = False
+        self._calls = Calls(outside, self.submit, self._wake.set, clock)
         self._alarm: asyncio.TimerHandle | None = None
         self._alarm_at: float | None = None
         self.dropped = 0
@@ -128,7 +121,7 @@ class Dispatcher:
 
     async def run(self) -> None:
         """Handle inputs until ``stop`` has seen the last answer."""
-        while not (self.stopping and not self._in_flight and not self._inputs):
+        while not (self.stopping and not self._calls.in_flight and not self._inputs):
             await self._wait()
             batch, effects = Batch(), list[Effect]()
             for _ in range(min(BATCH_MAX, len(self._inputs))):
@@ -169,8 +162,8 @@ class Dispatcher:
             self._journal.lazily(batch.inputs)
         # Commands first: they must not wait for the lines that tell of them.
         for effect in effects:
-            if isinstance(effect, Execute):
-                self._execute(effect)
+            if isinstance(effect, Deed):
+                self._calls.do(effect)
         for effect in effects:
             self._act(effect)
 
@@ -181,18 +174,15 @@ class Dispatcher:
         the next start.
         """
         self.stopping = True
+        self._calls.stop()
         self._wake.set()
 
     async def abandon(self) -> None:
         """Give up what is still in flight: it will be found in doubt."""
-        self._given_up = True
-        self._in_flight.clear()
-        self._wake.set()
         if self._alarm is not None:
             self._alarm.cancel()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._calls.abandon()
+        self._wake.set()
 
     async def _wait(self) -> None:
         if self._inputs:
@@ -200,7 +190,7 @@ class Dispatcher:
             await asyncio.sleep(0)
             return
         self._wake.clear()
-        if self.stopping and not self._in_flight:
+        if self.stopping and not self._calls.in_flight:
             return
         self._set_alarm()
         await self._wake.wait()
@@ -258,7 +248,9 @@ class Dispatcher:
                     batch.keeps.append(effect)
                 case Trace():
                     batch.traces.append(effect)
-                case Execute() if effect.changes:
+                case Execute() if not effect.changes:
+                    pass
+                case Execute() | CallAgent() | CallHttp() | StartProgram():
                     batch.intents.append(intent_row(now, effect))
                 case RunChanged():
                     batch.runs.append(run_row(effect))
@@ -295,14 +287,12 @@ class Dispatcher:
 
     def _act(self, effect: Effect) -> None:  # noqa: C901 - one case for each kind
         match effect:
-            case AskPath():
-                self._start(self._ask_path(effect))
-            case AskFree() | CallAgent() | CallHttp() | StartProgram():
-                self.submit(Answered(effect.id, unsent="this is not built yet"))
+            case AskPath() | AskFree():
+                self._calls.ask(effect)
             case Reply():
                 pass
-            case Discard(path):
-                self._start(self._dumps.discard(path))
+            case Discard():
+                self._calls.discard(effect)
             case Log():
                 tell_line(effect)
             case Trace():
@@ -313,64 +303,10 @@ class Dispatcher:
                 log.info("mark set", guest=mark.guest, mark=mark.key, reason=mark.reason)
             case MarkCleared(mark):
                 log.info("mark cleared", guest=mark.guest, mark=mark.key)
-            case Execute() | Keep() | Publish() | EventSeen() | GuestChanged():
-                pass  # durable or sent already
-
-    def _start(self, work: Awaitable[None]) -> None:
-        task = asyncio.ensure_future(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._finished)
-
-    def _finished(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
-            log.error("internal error", error=repr(error))
-
-    def _execute(self, effect: Execute) -> None:
-        if self.stopping:
-            # A question without an answer is asked again at the next start; a
-            # command is certain not to have been sent.
-            if effect.changes:
-                self.submit(Answered(effect.id, unsent="the daemon is stopping"))
-            return
-        timeout = max(0.05, effect.deadline - self._clock.now())
-        try:
-            reply = self._commands.send(
-                effect.guest, effect.command, effect.arguments, timeout=timeout
-            )
-        except ReactorError as error:
-            self.submit(Answered(effect.id, unsent=error.problem))
-            return
-        if effect.changes:
-            self._in_flight.add(effect.id)
-        reply.add_done_callback(partial(self._replied, effect.id))
-
-    def _replied(self, command: str, reply: asyncio.Future[object]) -> None:
-        self._in_flight.discard(command)
-        self._wake.set()
-        error = None if reply.cancelled() else reply.exception()
-        if reply.cancelled() or self._given_up:
-            return
-        match error:
-            case None:
-                result = reply.result()
-                shown = cut(result) if is_too_deep(result) else result
-                self.submit(Answered(command, result=shown))
-            case GuestError():
-                refusal = Refusal(error.error_class, error.description)
-                self.submit(Answered(command, error=refusal))
-            case LostReply():
-                self.submit(Answered(command, lost=error.problem))
-            case ReactorError():
-                self.submit(Answered(command, unsent=error.problem))
-            case _:
-                log.error("internal error", error=repr(error))
-                self.submit(Answered(command, lost="reactor itself failed: see its log"))
-
-    async def _ask_path(self, effect: AskPath) -> None:
-        problem = await self._dumps.problem(effect.path)
-        error = Refusal("Target", problem) if problem else None
-        self.submit(Answered(effect.id, error=error))
+            case Execute() | CallAgent() | CallHttp() | StartProgram():
+                pass  # begun already
+            case Keep() | Publish() | EventSeen() | GuestChanged():
+                pass  # durable already
 
 
 def _as_seen(input_: Input, follow: Sequence[Effect]) -> Input:

@@ -2,9 +2,13 @@
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Protocol
 
 from reactor.adapters.journal import Batch, InputRow
+from reactor.app.dumps import Dumps
+from reactor.core.effect import AskFree, CallHttp, StartProgram
+from reactor.core.inputs import Answered
 
 
 class Commands(Protocol):
@@ -21,6 +25,64 @@ class Commands(Protocol):
             ReactorError: the command certainly was not sent.
         """
         ...
+
+
+class AgentCommands(Protocol):
+    """Who sends commands to the agents inside the guests."""
+
+    def send(
+        self,
+        guest: str,
+        command: str,
+        arguments: Mapping[str, object],
+        *,
+        timeout: float,
+        replies: bool,
+    ) -> asyncio.Future[object]:
+        """The future of the result, or of GuestError, LostReply, MonitorError (not sent).
+
+        Raises:
+            ReactorError: the command certainly is not sent.
+        """
+        ...
+
+
+class Requests(Protocol):
+    """Who sends HTTP requests."""
+
+    async def send(self, call: CallHttp, timeout_s: float) -> Answered:
+        """What became of it, within that time."""
+        ...
+
+
+class Starts(Protocol):
+    """Who starts programs of the host."""
+
+    async def run(
+        self, start: StartProgram, timeout_s: float, facts: Mapping[str, str]
+    ) -> Answered:
+        """What became of it, within that time; ``facts`` are variables of its environment."""
+        ...
+
+
+class Space(Protocol):
+    """Who knows how much room is left."""
+
+    async def ask(self, question: AskFree) -> Answered:
+        """The bytes, or why they cannot be told."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """Everybody who carries out what the engine asks for."""
+
+    monitors: Commands
+    agents: AgentCommands
+    http: Requests
+    programs: Starts
+    space: Space
+    dumps: Dumps
 
 
 class JournalPort(Protocol):

@@ -2,9 +2,10 @@
 
 import msgspec
 
+from reactor.adapters.http import HIDDEN, shown_url
 from reactor.adapters.journal import InputRow, IntentRow, OutboxRow, OutcomeRow, RunRow
 from reactor.app.projection import Outgoing
-from reactor.core.effect import Execute, RunChanged
+from reactor.core.effect import CallAgent, CallHttp, Execute, RunChanged, StartProgram
 from reactor.core.event import Event
 from reactor.core.inputs import (
     Answered,
@@ -58,10 +59,28 @@ def outcome_row(at: float, answer: Answered) -> OutcomeRow:
     return OutcomeRow(answer.id, at, "done")
 
 
-def intent_row(now: float, effect: Execute) -> IntentRow:
-    """A command that is about to be sent."""
-    arguments = msgspec.json.encode(effect.arguments)
-    return IntentRow(effect.id, now, effect.guest, effect.command, arguments, effect.run)
+def intent_row(now: float, effect: Execute | CallAgent | CallHttp | StartProgram) -> IntentRow:
+    """What is about to be sent or started, as ``agent guest-ping`` or ``http POST https://h/x``.
+
+    Headers, queries and bodies of requests stay out of it, and passwords for a guest.
+    """
+    command, arguments = _shown(effect)
+    body = msgspec.json.encode(arguments)
+    return IntentRow(effect.id, now, effect.guest, command, body, effect.run)
+
+
+def _shown(effect: Execute | CallAgent | CallHttp | StartProgram) -> tuple[str, object]:
+    match effect:
+        case Execute():
+            return effect.command, effect.arguments
+        case CallAgent(arguments=arguments):
+            if "password" in arguments:
+                arguments = {**arguments, "password": HIDDEN}
+            return f"agent {effect.command}", arguments
+        case CallHttp():
+            return f"http {effect.method} {shown_url(effect.url)}", {}
+        case StartProgram():
+            return f"exec {effect.program}", {"arguments": effect.arguments}
 
 
 def run_row(effect: RunChanged) -> RunRow:

@@ -83,7 +83,9 @@ def _effect(world: World, run: Run, step: AgentStep | HttpStep | ExecStep) -> _E
             rendered = scopes.render(world, run, arguments)
             texts = rendered if isinstance(rendered, list) else []
             words = tuple(map(render_text, texts))
-            return StartProgram(run.new_id(), run.guest, program, words, deadline, run=run.story)
+            return StartProgram(
+                run.new_id(), run.guest, program, words, deadline, run.story, run.policy
+            )
         case HttpStep():
             return _request(world, run, step, deadline)
 

@@ -87,6 +87,7 @@ class StartProgram(msgspec.Struct, frozen=True, tag="start-program"):
     arguments: tuple[str, ...]
     deadline: float
     run: str = ""
+    policy: str = ""
 
 
 class Reply(msgspec.Struct, frozen=True, tag="reply"):

@@ -26,6 +26,7 @@ from reactor.core.policy import Policy
 from reactor.demo.waiting import until
 from reactor.errors import GuestError, JournalError, LostReply, MonitorError, Place, ReactorError
 from reactor.policyfile.check import build_policy
+from tests.app.outside import outside
 
 pytestmark = pytest.mark.asyncio
 
@@ -173,9 +174,8 @@ class Desk:
         self.dispatcher = Dispatcher(
             engine=self.engine,
             journal=self.paper,
-            commands=self.guests,
+            outside=outside(self.guests, folder / "dumps"),
             projection=Projection("reactor", "h", "0"),
-            dumps=Dumps(folder / "dumps", frozenset()),
             clock=self.clock,
             nudge=self._nudge if broker else None,
         )
@@ -743,9 +743,8 @@ async def test_what_came_before_a_deadline_is_handled_before_it(tmp_path: Path) 
     made = Dispatcher(
         engine=engine,
         journal=Paper(story),
-        commands=Guests(story),
+        outside=outside(Guests(story), tmp_path),
         projection=Projection("reactor", "h", "0"),
-        dumps=Dumps(tmp_path, frozenset()),
         clock=clock,
         nudge=None,
     )

@@ -1,0 +1,195 @@
+"""Carrying out what leaves the process: commands, calls, questions; each answered once.
+
+An answer means the same wherever it comes from: a result; an error, which is certain;
+``lost``: it may or may not have been done; ``unsent``: it certainly was not.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from functools import partial
+
+import structlog
+
+from reactor.app.clock import Clock
+from reactor.app.depth import cut, is_too_deep
+from reactor.app.ports import Outside
+from reactor.core.effect import (
+    AskFree,
+    AskPath,
+    CallAgent,
+    CallHttp,
+    Discard,
+    Execute,
+    StartProgram,
+)
+from reactor.core.inputs import Answered, Refusal
+from reactor.errors import GuestError, LostReply, ReactorError
+
+Deed = Execute | CallAgent | CallHttp | StartProgram
+"""What may change something: it is announced in the journal, and waited for at the end."""
+
+_STOPPING = "the daemon is stopping"
+_FAILED = "reactor itself failed: see its log"
+
+log = structlog.get_logger("reactor")
+
+
+class Calls:
+    """Begins what the engine asks for, and submits what became of it.
+
+    Args:
+        submit: takes the answers.
+        wake: called when a deed has ended, answered or not.
+    """
+
+    def __init__(
+        self,
+        outside: Outside,
+        submit: Callable[[Answered], None],
+        wake: Callable[[], None],
+        clock: Clock,
+    ) -> None:
+        self._outside = outside
+        self._submit = submit
+        self._wake = wake
+        self._clock = clock
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._in_flight: set[str] = set()
+        self._given_up = False
+        self._stopping = False
+
+    @property
+    def in_flight(self) -> int:
+        """Deeds without an answer."""
+        return len(self._in_flight)
+
+    def stop(self) -> None:
+        """Begin no more deeds."""
+        self._stopping = True
+
+    async def abandon(self) -> None:
+        """Give up what is still in flight: it will be found in doubt. Programs are ended."""
+        self._given_up = True
+        self._in_flight.clear()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def do(self, deed: Deed) -> None:
+        """Begin a deed; a command of QMP is on its way when this returns."""
+        if self._stopping:
+            # A question without an answer is asked again at the next start; a
+            # command is certain not to have been sent.
+            if not isinstance(deed, Execute) or deed.changes:
+                self._submit(Answered(deed.id, unsent=_STOPPING))
+            return
+        timeout = max(0.05, deed.deadline - self._clock.now())
+        match deed:
+            case Execute():
+                self._execute(deed, timeout)
+            case CallAgent():
+                self._call_agent(deed, timeout)
+            case CallHttp():
+                self._await(deed, self._outside.http.send(deed, timeout))
+            case StartProgram():
+                facts = {
+                    "REACTOR_GUEST": deed.guest,
+                    "REACTOR_POLICY": deed.policy,
+                    "REACTOR_RUN": deed.run,
+                }
+                self._await(deed, self._outside.programs.run(deed, timeout, facts))
+
+    def ask(self, question: AskPath | AskFree) -> None:
+        """Begin to find out something about this host."""
+        match question:
+            case AskPath():
+                self.start(self._ask_path(question))
+            case AskFree():
+                self.start(self._ask_free(question))
+
+    def discard(self, effect: Discard) -> None:
+        """Remove what a failed dump left."""
+        self.start(self._outside.dumps.discard(effect.path))
+
+    def start(self, work: Awaitable[None]) -> None:
+        """Let something run beside the loop, until it ends or everything is abandoned."""
+        task = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._finished)
+
+    def _finished(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("internal error", error=repr(error))
+
+    def _execute(self, deed: Execute, timeout: float) -> None:
+        try:
+            reply = self._outside.monitors.send(
+                deed.guest, deed.command, deed.arguments, timeout=timeout
+            )
+        except ReactorError as error:
+            self._submit(Answered(deed.id, unsent=error.problem))
+            return
+        if deed.changes:
+            self._in_flight.add(deed.id)
+        reply.add_done_callback(partial(self._replied, deed.id))
+
+    def _call_agent(self, deed: CallAgent, timeout: float) -> None:
+        try:
+            reply = self._outside.agents.send(
+                deed.guest, deed.command, deed.arguments, timeout=timeout, replies=deed.replies
+            )
+        except ReactorError as error:
+            self._submit(Answered(deed.id, unsent=error.problem))
+            return
+        self._in_flight.add(deed.id)
+        reply.add_done_callback(partial(self._replied, deed.id))
+
+    def _replied(self, command: str, reply: asyncio.Future[object]) -> None:
+        self._in_flight.discard(command)
+        self._wake()
+        error = None if reply.cancelled() else reply.exception()
+        if reply.cancelled() or self._given_up:
+            return
+        match error:
+            case None:
+                self._submit(Answered(command, result=_shallow(reply.result())))
+            case GuestError():
+                refusal = Refusal(error.error_class, error.description)
+                self._submit(Answered(command, error=refusal))
+            case LostReply():
+                self._submit(Answered(command, lost=error.problem))
+            case ReactorError():
+                self._submit(Answered(command, unsent=error.problem))
+            case _:
+                log.error("internal error", error=repr(error))
+                self._submit(Answered(command, lost=_FAILED))
+
+    def _await(self, deed: CallHttp | StartProgram, work: Awaitable[Answered]) -> None:
+        self._in_flight.add(deed.id)
+        self.start(self._answer(deed.id, work))
+
+    async def _answer(self, name: str, work: Awaitable[Answered]) -> None:
+        try:
+            answer = await work
+        except Exception as error:  # noqa: BLE001 - the run must not wait for ever
+            log.error("internal error", error=repr(error))  # noqa: TRY400 - as everywhere
+            answer = Answered(name, lost=_FAILED)
+        finally:
+            self._in_flight.discard(name)
+            self._wake()
+        self._submit(
+            Answered(name, _shallow(answer.result), answer.error, answer.lost, answer.unsent)
+        )
+
+    async def _ask_free(self, question: AskFree) -> None:
+        self._submit(await self._outside.space.ask(question))
+
+    async def _ask_path(self, question: AskPath) -> None:
+        problem = await self._outside.dumps.problem(question.path)
+        error = Refusal("Target", problem) if problem else None
+        self._submit(Answered(question.id, error=error))
+
+
+def _shallow(result: object) -> object:
+    return cut(result) if is_too_deep(result) else result
