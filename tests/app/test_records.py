@@ -1,0 +1,70 @@
+"""What the journal says of deeds: enough to know what may have been done, and no secret."""
+
+import json
+
+import pytest
+
+from reactor.app.calls import Deed
+from reactor.app.records import intent_row
+from reactor.core.effect import CallAgent, CallHttp, Execute, StartProgram
+
+
+@pytest.mark.parametrize(
+    ("deed", "command", "arguments"),
+    [
+        pytest.param(
+            Execute("r-1/1", "web-1", "balloon", {"value": 1}, 9.0, run="r-1"),
+            "balloon",
+            {"value": 1},
+            id="QMP",
+        ),
+        pytest.param(
+            CallAgent("r-1/1", "web-1", "guest-set-vcpus", {"vcpus": []}, 9.0, run="r-1"),
+            "agent guest-set-vcpus",
+            {"vcpus": []},
+            id="agent",
+        ),
+        pytest.param(
+            CallAgent(
+                "r-1/1",
+                "web-1",
+                "guest-set-user-password",
+                {"username": "anna", "password": "czNjcmV0", "crypted": False},
+                9.0,
+                run="r-1",
+            ),
+            "agent guest-set-user-password",
+            {"username": "anna", "password": "***", "crypted": False},
+            id="a password for the guest",
+        ),
+        pytest.param(
+            CallHttp(
+                "r-1/1",
+                "web-1",
+                "POST",
+                "https://anna:s3cret@h:8443/hook?token=s3cret",
+                {"Authorization": "Bearer s3cret"},
+                9.0,
+                json={"password": "s3cret"},
+                has_body=True,
+                run="r-1",
+            ),
+            "http POST https://h:8443/hook",
+            {},
+            id="HTTP",
+        ),
+        pytest.param(
+            StartProgram("r-1/1", "web-1", "/usr/local/bin/page", ("web-1", "a b"), 9.0, "r-1"),
+            "exec /usr/local/bin/page",
+            {"arguments": ["web-1", "a b"]},
+            id="program",
+        ),
+    ],
+)
+def test_an_intent(deed: Deed, command: str, arguments: object) -> None:
+    """The command as people read it, its arguments as JSON, whose it is."""
+    row = intent_row(5.0, deed)
+    assert (row.id, row.at, row.guest, row.run) == ("r-1/1", 5.0, "web-1", "r-1")
+    assert row.command == command
+    assert json.loads(row.arguments) == arguments
+    assert "s3cret" not in repr(row)
