@@ -1,5 +1,7 @@
 """A monitor comes and goes: facts, epochs, and the waits that stood still meanwhile."""
 
+from collections.abc import Iterable
+
 from reactor.core.catalog import CONNECTED, DISCONNECTED
 from reactor.core.effect import GuestChanged
 from reactor.core.event import Event
@@ -8,9 +10,10 @@ from reactor.core.guest import Guest, OwnActions
 from reactor.core.inputs import Connected, Disconnected, GuestForgotten, GuestKnown
 from reactor.core.machine import outcome_unknown
 from reactor.core.matching import named
-from reactor.core.operations import listen
+from reactor.core.operations import judge, listen
 from reactor.core.ops import AwaitEvent, AwaitRule
 from reactor.core.readiness import arm_guest, arm_missing, guest_gone
+from reactor.core.resync import missed
 from reactor.core.run import Phase, Run
 from reactor.core.sending import at_commands
 from reactor.core.world import World
@@ -72,11 +75,15 @@ def connected(world: World, input_: Connected) -> None:
     if not same and not first and not guest.end_known:
         lost(world, guest, "QEMU was restarted")
     world.timers.set(f"lost {guest.name}", None)
+    gone_by = [
+        Event(name, guest.name, data, world.now, world.now, synthetic=True)
+        for name, data in missed(guest, facts, input_.epoch)
+    ]
     if not same:
         guest.own = OwnActions()
         guest.dump_ended = None
     guest.epoch, guest.facts, guest.connected = input_.epoch, facts, True
-    guest.end_known = False
+    guest.end_known, guest.seen = False, ""
     guest.own.dumping = guest.own.dumping and facts.dump == "active"
     guest.awaited_until = None
     guest.refreshing, guest.refresh_again = "", False
@@ -85,10 +92,13 @@ def connected(world: World, input_: Connected) -> None:
     world.tell_guest(guest)
     world.happen(CONNECTED, guest.name, {"epoch": guest.epoch, "first": first})
     arm_guest(world, guest)
+    guest.made_up = {event.name: world.now for event in gone_by}
+    for event in gone_by:
+        world.occur(event)
     for run in [run for run in world.runs.values() if run.guest == guest.name]:
         # A guest that was forgotten meanwhile is remembered by its run.
         if life := before or run.epoch:
-            _recover_wait(world, run, guest, same=life == input_.epoch)
+            _recover_wait(world, run, guest, gone_by, same=life == input_.epoch)
         world.wakeups.append(run.id)
 
 
@@ -116,7 +126,9 @@ def lost(world: World, guest: Guest, reason: str) -> None:
     world.happen("REACTOR_GUEST_LOST", guest.name, {"reason": reason})
 
 
-def _recover_wait(world: World, run: Run, guest: Guest, *, same: bool) -> None:
+def _recover_wait(
+    world: World, run: Run, guest: Guest, gone_by: Iterable[Event], *, same: bool
+) -> None:
     """Decide a wait across a reconnect by what the guest's state proves."""
     if run.phase not in {Phase.RUNNING, Phase.HANDLING} or run.cursor.caught is not None:
         return
@@ -129,7 +141,7 @@ def _recover_wait(world: World, run: Run, guest: Guest, *, same: bool) -> None:
     if not same:
         outcome_unknown(world, run, f"QEMU was restarted while {names} was awaited")
         return
-    event = _proved(world, guest, run, op)
+    event = _proved(world, guest, run, op) or _among(world, run, op, gone_by)
     if event is not None:
         listen(world, run, event)
     elif not _may_still_come(guest, op):
@@ -146,6 +158,14 @@ def _proved(world: World, guest: Guest, run: Run, op: AwaitEvent) -> Event | Non
     stood = run.cursor.before in FAULT_STATES
     if op.rule is AwaitRule.RESET and stood and guest.status == AFTER_RESET:
         return Event("RESET", guest.name, {"guest": False}, synthetic=True)
+    return None
+
+
+def _among(world: World, run: Run, op: AwaitEvent, gone_by: Iterable[Event]) -> Event | None:
+    """The awaited event among those that the resync makes up for."""
+    for event in gone_by:
+        if named(event.name, op.wait.events) and judge(world, run, op, event) is not None:
+            return event
     return None
 
 

@@ -101,4 +101,7 @@ def take_fact(world: World, guest: Guest, fact: str, answer: Answered) -> None:
     elif fact == "migrating":
         world.set_migrating(guest, migrating=word in _MIGRATING)
     elif word:
+        if guest.seen:
+            guest.seen = ""
+            world.keep_guest(guest)
         world.set_status(guest, word)

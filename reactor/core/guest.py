@@ -49,6 +49,7 @@ class KeptGuest(msgspec.Struct, frozen=True, omit_defaults=True):
     facts: Facts
     since: float
     end_known: bool = False
+    seen: str = ""
 
 
 @dataclass(slots=True)
@@ -74,8 +75,10 @@ class Guest:
     ``listeners`` and ``watchers`` are run ids in the order in which they came: a
     set would hand effects out in another order in every process. ``end_known``:
     a SHUTDOWN was seen, or REACTOR_GUEST_LOST was said. ``forgotten``: nobody
-    names the guest any more, and it stays only for its open runs. ``held`` are the
-    matches that wait for the arm of their policy, numbered as they came.
+    names the guest any more, and it stays only for its open runs. ``seen`` is the
+    event that came after the status was asked last, and that its present state would prove
+    again; ``made_up`` are the events that the latest connect made up for, with its time.
+    ``held`` are the matches that wait for the arm of their policy, numbered as they came.
     """
 
     name: str
@@ -90,6 +93,8 @@ class Guest:
     end_known: bool = False
     forgotten: bool = False
     lost_reason: str = ""
+    seen: str = ""
+    made_up: dict[str, float] = field(default_factory=dict)
     awaited_until: float | None = None
     hand: str = ""
     line: deque[str] = field(default_factory=deque)
@@ -119,7 +124,7 @@ class Guest:
         """The stored snapshot; None before the first connect, and for a guest that is gone."""
         if not self.epoch or self.forgotten:
             return None
-        return KeptGuest(self.epoch, self.facts, self.since, self.end_known)
+        return KeptGuest(self.epoch, self.facts, self.since, self.end_known, self.seen)
 
 
 BY_COMMAND = "host-qmp-system-reset"

@@ -178,7 +178,7 @@ def _guest(world: World, name: str) -> Guest:
 def _restore_guest(world: World, name: str, kept: KeptGuest) -> None:
     guest = _guest(world, name)
     guest.epoch, guest.facts, guest.since = kept.epoch, kept.facts, kept.since
-    guest.end_known = kept.end_known
+    guest.end_known, guest.seen = kept.end_known, kept.seen
 
 
 def _restore_run(world: World, run: Run, revisions: Mapping[str, Policy]) -> None:

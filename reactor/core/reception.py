@@ -13,6 +13,7 @@ from reactor.core.matching import Candidate
 from reactor.core.operations import listen
 from reactor.core.readiness import offer, rearm
 from reactor.core.refusals import refusal_trace
+from reactor.core.resync import STATE_EVENTS, was_made_up_for
 from reactor.core.run import Origin
 from reactor.core.world import World
 
@@ -27,12 +28,14 @@ _ENDS = {"SHUTDOWN": True, "RESET": False, "RESUME": False}
 _MIGRATION_OVER = frozenset({"completed", "failed", "cancelled"})
 
 
-def receive(world: World, event: Event) -> None:
+def receive(world: World, event: Event) -> None:  # noqa: C901 - the hot path stays in one piece
     """Take in one event of a guest; most find nobody, and cost a few look-ups."""
     guest = world.guests.get(event.guest)
     if guest is None:
         return
     name = event.name
+    if guest.made_up and was_made_up_for(guest, event):
+        return
     if name in MAYBE_OWN and is_own(event, guest, world.now):
         event = msgspec.structs.replace(event, own=True)
         world.emit(EventSeen(event))
@@ -65,8 +68,11 @@ def _note(world: World, guest: Guest, event: Event) -> None:
         guest.own.reset_seen = world.now
     # With -no-shutdown QEMU lives on after its SHUTDOWN, and may yet crash.
     end_known = _ENDS.get(event.name, guest.end_known)
-    if guest.end_known != end_known:
-        guest.end_known = end_known
+    seen = "" if event.name in _ENDS else guest.seen
+    if event.name in STATE_EVENTS:
+        seen = event.name
+    if (guest.end_known, guest.seen) != (end_known, seen):
+        guest.end_known, guest.seen = end_known, seen
         world.keep_guest(guest)
     if event.name == "MIGRATION" and event.data.get("status") in _MIGRATION_OVER:
         rearm(world, guest)

@@ -142,7 +142,10 @@ class World:
                 self.emit(Log("warning", _LOOP.format(DERIVED_MAX, name)))
             return
         self.derived_count += 1
-        event = Event(name, guest, data, self.now, self.now)
+        self.occur(Event(name, guest, data, self.now, self.now))
+
+    def occur(self, event: Event) -> None:
+        """Let this event happen after what is being handled."""
         self.derived.append(event)
         self.effects.append(EventSeen(event))
 
