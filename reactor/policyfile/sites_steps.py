@@ -1,5 +1,6 @@
 """Where steps hold expressions and templates, and what the step before has saved for them."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from reactor.core.expr import Names
@@ -8,7 +9,7 @@ from reactor.core.topics import topic_problem
 from reactor.errors import Code, Place
 from reactor.policyfile.expressions import Compiler, Use, filled
 from reactor.policyfile.mistakes import brief
-from reactor.policyfile.nodes import Dictionary, Node, Scalar, items_of, mappings_of
+from reactor.policyfile.nodes import Dictionary, Node, Scalar, Sequence, items_of, mappings_of
 from reactor.policyfile.runbook_params import Shelf
 from reactor.policyfile.schema_verbs import DUMP_FORMATS
 from reactor.policyfile.values import meant
@@ -95,7 +96,9 @@ class StepWalk:
         for branch, below in items_of(step.get("parallel"), f"{path}/parallel"):
             behind += self.steps(branch, names, below, known)
         if "repeat" in step.entries:
-            behind = self.steps(step.get("steps"), names, f"{path}/steps", known)
+            # From the second round on the steps know what those behind them saved.
+            earlier = known + tuple(_saves(step.get("steps")))
+            behind = self.steps(step.get("steps"), names, f"{path}/steps", earlier)
             until = step.inner("repeat").get("until")
             asked = names.knowing(steps=behind).asking()
             self.compiler.condition(until, asked, f"{path}/repeat/until")
@@ -132,6 +135,18 @@ class StepWalk:
         if found := _mistake(key, tree):
             problem, fix = found
             self.compiler.note(node.place, Code.WRONG_VALUE, problem, fix, path)
+
+
+def _saves(node: Node | None) -> Iterator[str]:
+    """The names under which the steps of this list save, those inside them too."""
+    for item, _ in items_of(node, ""):
+        if isinstance(item, Sequence):
+            yield from _saves(item)
+        elif isinstance(item, Dictionary):
+            if isinstance(name := item.get("save"), Scalar):
+                yield str(name.value)
+            for key in ("steps", "choose", "default", "parallel"):
+                yield from _saves(item.get(key))
 
 
 def _mistake(key: str, tree: Tree) -> tuple[str, str] | None:
