@@ -12,13 +12,13 @@ from pathlib import Path
 from sybil import Example, Sybil
 from sybil.parsers.markdown import CodeBlockParser, PythonCodeBlockParser
 
-from scripts.schema_check import policies
+from scripts.schema_check import documents
 
 
 def check_policy(example: Example) -> None:
     """Fail with what `reactor check` prints when it refuses the policy."""
     text = str(example.parsed)
-    if not list(policies(text)):
+    if not list(documents(text)):
         return
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder, "snippet.yaml")

@@ -4,7 +4,7 @@
 
 `reactor check` does not use the schema, so only this notices when the two
 disagree. A policy file is a stream of documents and check-jsonschema reads one
-document a file, so each policy is written to a file of its own, which is named
+document a file, so each document is written to a file of its own, which is named
 after the place that it came from.
 """
 
@@ -19,20 +19,23 @@ ROOT = Path(__file__).resolve().parents[1]
 BIN = Path(sys.executable).parent
 
 
-def policies(text: str) -> Iterator[tuple[int, str]]:
-    """Each document that is a policy, with the number of its first line."""
+_KINDS = r"^(policy|runbook):"
+
+
+def documents(text: str) -> Iterator[tuple[int, str]]:
+    """Each document that the schema knows, with the number of its first line."""
     line = 1
     for document in re.split(r"^---.*\n", text, flags=re.MULTILINE):
-        if re.search(r"^policy:", document, flags=re.MULTILINE):
+        if re.search(_KINDS, document, flags=re.MULTILINE):
             yield line, document
         line += document.count("\n") + 1
 
 
 def split(folders: Sequence[str], target: Path) -> list[str]:
-    """Write every policy below the folders to its own file; their names."""
+    """Write every document below the folders to its own file; their names."""
     names = []
     for path in sorted(p for folder in folders for p in (ROOT / folder).rglob("*.y*ml")):
-        for line, document in policies(path.read_text(encoding="utf-8")):
+        for line, document in documents(path.read_text(encoding="utf-8")):
             name = path.relative_to(ROOT).with_suffix(f".line-{line}.yaml")
             (target / name).parent.mkdir(parents=True, exist_ok=True)
             (target / name).write_text(document, encoding="utf-8")

@@ -25,6 +25,6 @@ def schema() -> int:
 
 def schema_text() -> str:
     """The schema as it is written to a file."""
-    from reactor.policyfile.schema import json_schema
+    from reactor.policyfile.json_schema import json_schema
 
     return to_json(json_schema(), indent=2) + "\n"

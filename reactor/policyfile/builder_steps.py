@@ -11,7 +11,7 @@ from reactor.core.steps import ParamKind
 from reactor.core.template import Tree, compile_template
 from reactor.policyfile.expressions import Compiler
 from reactor.policyfile.nodes import Dictionary, Node, items_of, mappings_of
-from reactor.policyfile.runbooks import Library
+from reactor.policyfile.runbooks import Book, Library
 from reactor.policyfile.schema_marks import ClearStep, MarkStep, MarkTarget
 from reactor.policyfile.schema_runbook import Param, kind_of
 from reactor.policyfile.schema_step import Step
@@ -225,20 +225,18 @@ class StepBuilder:
         self, options: steps.StepOptions, model: RunStep, given: Dictionary
     ) -> steps.RunbookStep:
         book = self.library.books[model.run]
-        inside = StepBuilder(Made(book.made), self.library)
-        defaults = book.paper.root.inner("params")
-        arguments: dict[str, Tree] = {}
-        for name in book.model.params:
-            if name in given.entries:
-                arguments[name] = self.made.tree(given, name)
-            else:
-                arguments[name] = inside.made.tree(defaults.inner(name), "default")
-        params = book.model.params.items()
-        written, above = book.model.steps, f"{options.path}/run/"
+        params, written = book.model.params.items(), book.paper.root.inner("params")
+        defaults = Made(book.made)
+        arguments = {
+            name: self.made.tree(given, name)
+            if name in given.entries
+            else defaults.tree(written.inner(name), "default")
+            for name, _ in params
+        }
         return steps.RunbookStep(
             options,
             runbook=model.run,
-            steps=inside.section(book.paper.root, "steps", written, above),
+            steps=steps_of(book, self.library, f"{options.path}/run/"),
             arguments=arguments,
             kinds=tuple((name, ParamKind(kind_of(param))) for name, param in params),
             choices=tuple(
@@ -297,3 +295,9 @@ class StepBuilder:
     def _target(self, node: Dictionary) -> tuple[MarkKind, Tree]:
         kind = next(kind for kind in MarkKind if kind.value in node.entries)
         return kind, self.made.tree(node, kind.value)
+
+
+def steps_of(book: Book, library: Library, above: str = "") -> tuple[steps.Step, ...]:
+    """The steps of a runbook of this library; ``above`` begins their paths."""
+    inside = StepBuilder(Made(book.made), library)
+    return inside.section(book.paper.root, "steps", book.model.steps, above)

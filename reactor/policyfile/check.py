@@ -10,9 +10,10 @@ from reactor.core.text import closest
 from reactor.errors import Code, Place, PolicyError, Problem, Severity
 from reactor.policyfile import schema
 from reactor.policyfile.builder import BETWEEN, build
+from reactor.policyfile.builder_steps import steps_of
 from reactor.policyfile.files import Source, read_all
 from reactor.policyfile.findings import fit
-from reactor.policyfile.lints import lint
+from reactor.policyfile.lints import lint, lint_steps
 from reactor.policyfile.mistakes import brief
 from reactor.policyfile.nodes import Broken, Dictionary, Node
 from reactor.policyfile.papers import Paper, doubled
@@ -60,8 +61,8 @@ def _load(sources: Sequence[Source], found: "_Found") -> Loaded:
         _collect(source.text, source.file, 1, found)
     _take_all(found)
     policies = tuple(policy for policy in found.policies if policy.name not in found.doubled)
-    warnings = [problem for policy in policies for problem in lint(policy)]
-    return Loaded(policies, _ordered(found.problems + warnings), len(sources))
+    found.warnings += [problem for policy in policies for problem in lint(policy)]
+    return Loaded(policies, _ordered(found.problems + found.warnings), len(sources))
 
 
 @dataclass(slots=True)
@@ -71,6 +72,7 @@ class _Found:
     papers: dict[str, list[Paper]] = field(default_factory=dict)
     policies: list[Policy] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
+    warnings: list[Problem] = field(default_factory=list)
     library: Library = field(default_factory=built_in)
     doubled: set[str] = field(default_factory=set)
 
@@ -93,7 +95,10 @@ def _take_all(found: _Found) -> None:
 
 
 def _take_runbooks(papers: Sequence[Paper], found: _Found) -> None:
-    found.library = make_library(papers, found.library, found.problems)
+    base = found.library
+    library = found.library = make_library(papers, base, found.problems)
+    for name in library.books.keys() - base.books.keys():
+        found.warnings += lint_steps(steps_of(library.books[name], library))
 
 
 def _take_policies(papers: Sequence[Paper], found: _Found) -> None:

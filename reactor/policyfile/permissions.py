@@ -1,4 +1,4 @@
-"""What the settings must permit: commands that reach the host, dumps outside their folder."""
+"""What the settings must permit: dangerous commands, programs, dumps outside their folder."""
 
 import posixpath
 from collections.abc import Iterator, Mapping
@@ -7,41 +7,60 @@ from fnmatch import fnmatchcase
 from reactor.core import catalog
 from reactor.core.config import EngineConfig
 from reactor.core.policy import Policy
-from reactor.core.steps import GuestDump, QmpStep, Step
+from reactor.core.steps import ExecStep, GuestAction, GuestDump, GuestStep, QmpStep
 from reactor.core.template import Tree
 from reactor.core.text import closest
 from reactor.errors import Code, Problem
 from reactor.policyfile.expressions import filled
+from reactor.policyfile.walking import Located, every, sections
 
 _FILE = "file:"
 
 
 def forbidden(policy: Policy, config: EngineConfig) -> Iterator[Problem]:
     """What these settings do not permit this policy; only what is certain before it runs."""
-    for section in (
-        policy.arm,
-        policy.steps,
-        policy.on_failure,
-        policy.on_limit,
-        policy.finally_,
-    ):
-        for step in section:
-            match step:
-                case QmpStep(_, command, arguments):
-                    yield from _command(policy, step, command, arguments, config)
-                case GuestDump(_, to):
-                    yield from _target(policy, step, to, config)
-                case _:
-                    pass
+    for section in sections(policy):
+        for located in every(section):
+            yield from _of_step(policy, located, config)
 
 
-def _problem(step: Step, problem: str, fix: str) -> Problem:
-    options = step.options
-    return Problem(options.place, Code.NOT_ALLOWED, problem, fix, path=options.path)
+def _of_step(policy: Policy, located: Located, config: EngineConfig) -> Iterator[Problem]:
+    match located.step:
+        case QmpStep(_, command, arguments):
+            yield from _command(policy, located, command, arguments, config)
+        case GuestStep(_, action):
+            for command in _SENT_BY.get(action, ()):
+                yield from _command(policy, located, command, {}, config)
+        case GuestDump(_, to):
+            yield from _target(policy, located, to, config)
+        case ExecStep(_, program):
+            yield from _program(policy, located, program, config)
+        case _:
+            pass
+
+
+_SENT_BY = {GuestAction.DESTROY: ("quit",)}
+"""What verbs of a guest send that needs a permission."""
+
+
+def _program(
+    policy: Policy, located: Located, program: str, config: EngineConfig
+) -> Iterator[Problem]:
+    if program not in config.exec_allow:
+        problem = f"the policy `{policy.name}` may not start `{program}`"
+        guess = closest(program, config.exec_allow)
+        fix = f"add `{program}` to `exec.allow` of the settings, or take the step out"
+        fix = f"did you mean `{guess}`?" if guess else fix
+        yield _problem(located, f"{problem}: `exec.allow` does not name it", fix)
+
+
+def _problem(located: Located, problem: str, fix: str) -> Problem:
+    path = located.step.options.path
+    return Problem(located.place, Code.NOT_ALLOWED, problem, fix, path=path)
 
 
 def _command(
-    policy: Policy, step: Step, command: str, arguments: Tree, config: EngineConfig
+    policy: Policy, located: Located, command: str, arguments: Tree, config: EngineConfig
 ) -> Iterator[Problem]:
     given = arguments if isinstance(arguments, Mapping) else {}
     known = {name: filled(value, "x") for name, value in given.items()}
@@ -49,16 +68,16 @@ def _command(
         guess = None if catalog.is_known(command) else closest(command, catalog.known_commands())
         fix = f"add `{command}` to `qmp.allow` of the settings, or take the step out"
         yield _problem(
-            step,
+            located,
             f"the policy `{policy.name}` may not send `{command}`: `qmp.allow` does not name it",
             f"did you mean `{guess}`?" if guess else fix,
         )
     if command == "dump-guest-memory" and isinstance(given.get("protocol"), str):
-        yield from _raw_target(policy, step, str(given["protocol"]), config)
+        yield from _raw_target(policy, located, str(given["protocol"]), config)
 
 
 def _raw_target(
-    policy: Policy, step: Step, protocol: str, config: EngineConfig
+    policy: Policy, located: Located, protocol: str, config: EngineConfig
 ) -> Iterator[Problem]:
     """A raw dump without templates: QEMU takes its ``protocol`` as it stands."""
     path = protocol.removeprefix(_FILE)
@@ -66,15 +85,15 @@ def _raw_target(
         if "dump-guest-memory" not in config.allow:
             problem = f"the policy `{policy.name}` may not dump to {protocol!r}: it is no file"
             fix = "dump to a file, or add `dump-guest-memory` to `qmp.allow` of the settings"
-            yield _problem(step, problem, fix)
+            yield _problem(located, problem, fix)
     elif not path.startswith("/"):
         problem = f"QEMU would take {path!r} from a folder of its own"
-        yield _problem(step, problem, "write an absolute path, or use `guest: dump`")
+        yield _problem(located, problem, "write an absolute path, or use `guest: dump`")
     else:
-        yield from _target(policy, step, path, config)
+        yield from _target(policy, located, path, config)
 
 
-def _target(policy: Policy, step: Step, to: Tree, config: EngineConfig) -> Iterator[Problem]:
+def _target(policy: Policy, located: Located, to: Tree, config: EngineConfig) -> Iterator[Problem]:
     """A dump that certainly leaves the dumps folder.
 
     What a template gives becomes one harmless part of a name: any such part
@@ -88,7 +107,7 @@ def _target(policy: Policy, step: Step, to: Tree, config: EngineConfig) -> Itera
     if path in config.dumps_allow or any(_fits(one, pattern) for one in config.dumps_allow):
         return
     yield _problem(
-        step,
+        located,
         f"the policy `{policy.name}` may not dump to {path}: it is outside `dumps.folder`"
         f" ({folder})",
         "use a relative path, or add it to `dumps.allow` of the settings",

@@ -1,7 +1,7 @@
-"""The policy language of this version as pydantic models, and as JSON Schema for editors."""
+"""A policy document as pydantic models."""
 
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Any, Self
+from typing import Annotated, Self
 
 from pydantic import ConfigDict, Discriminator, Field, Tag, model_validator
 
@@ -198,27 +198,3 @@ class Policy(Model):
         Many(),
         Field(alias="finally", description="Always last, however the run ended."),
     ] = ()
-
-
-def json_schema() -> dict[str, Any]:
-    """The JSON Schema (draft 2020-12) of one policy document, with descriptions."""
-    schema: dict[str, Any] = _tidy(Policy.model_json_schema(by_alias=True))
-    return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": "reactor policy",
-        **schema,
-    }
-
-
-def _tidy(schema: Any) -> Any:  # noqa: ANN401 - any JSON
-    """The schema without the names of our classes and without `default: null`."""
-    if isinstance(schema, list):
-        return [_tidy(part) for part in schema]
-    if not isinstance(schema, dict):
-        return schema
-    return {
-        key: _tidy(part)
-        for key, part in schema.items()
-        if not (key == "title" and isinstance(part, str))
-        and not (key == "default" and part is None)
-    }

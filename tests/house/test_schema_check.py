@@ -1,8 +1,8 @@
-"""The schema is checked against each policy of a stream of documents."""
+"""The schema is checked against each document of a stream."""
 
 import pytest
 
-from scripts.schema_check import main, policies
+from scripts.schema_check import documents, main
 
 
 @pytest.mark.parametrize(
@@ -19,13 +19,14 @@ from scripts.schema_check import main, policies
             [(2, "policy: a\n")],
             id="a test is no policy",
         ),
+        pytest.param("runbook: r\n", [(1, "runbook: r\n")], id="a runbook"),
         pytest.param("rules: [x]\n", [], id="settings are no policy"),
         pytest.param("steps:\n  policy: a\n", [], id="a key further in"),
     ],
 )
-def test_policies_of_a_stream(text: str, found: list[tuple[int, str]]) -> None:
-    """Only documents with `policy` at the top are held against the schema."""
-    assert list(policies(text)) == found
+def test_documents_of_a_stream(text: str, found: list[tuple[int, str]]) -> None:
+    """Only documents of a known kind are held against the schema."""
+    assert list(documents(text)) == found
 
 
 def test_folders_without_a_policy_fail(capfd: pytest.CaptureFixture[str]) -> None:

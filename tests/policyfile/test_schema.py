@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from reactor.policyfile.check import load_text
+from reactor.policyfile.json_schema import json_schema
 from reactor.policyfile.nodes import Dictionary, plain
 from reactor.policyfile.reader import read
-from reactor.policyfile.schema import json_schema
 
 # It has no types; the check-jsonschema tool brings it.
 jsonschema: Any = importlib.import_module("jsonschema")
@@ -38,14 +38,14 @@ def accepted_by_reader(text: str) -> bool:
 def test_the_schema_is_one() -> None:
     """Draft 2020-12, as JSON."""
     assert SCHEMA["$schema"] == "https://json-schema.org/draft/2020-12/schema"
-    assert SCHEMA["title"] == "reactor policy"
+    assert SCHEMA["title"] == "reactor policy file"
     jsonschema.Draft202012Validator.check_schema(SCHEMA)
     assert json.loads(json.dumps(SCHEMA)) == SCHEMA
 
 
 def test_every_key_is_described() -> None:
     """An editor that points at a key has something to show."""
-    models = {"Policy": SCHEMA, **SCHEMA["$defs"]}
+    models = SCHEMA["$defs"]
     bare = [
         f"{name}.{key}"
         for name, model in models.items()
@@ -66,7 +66,7 @@ def test_nothing_of_python_is_in_the_schema() -> None:
 
 def test_defaults_are_written_as_in_a_policy() -> None:
     """What an editor offers can be taken as it stands."""
-    keys = SCHEMA["properties"]
+    keys = SCHEMA["$defs"]["Policy"]["properties"]
     defaults = {key: value["default"] for key, value in keys.items() if value.get("default")}
     assert defaults == {"enforcement": "enforce", "mode": "single", "max": 10, "timeout": "1h"}
 

@@ -4,10 +4,10 @@ import pytest
 
 from reactor.errors import Code, Place, Problem
 from reactor.policyfile import sites_steps as sites
+from reactor.policyfile.json_schema import json_schema
 from reactor.policyfile.nodes import Dictionary, items_of
 from reactor.policyfile.reader import read
 from reactor.policyfile.runbook_params import Shelf
-from reactor.policyfile.schema import json_schema
 from reactor.policyfile.sites import compile_policy
 
 
@@ -261,6 +261,8 @@ def test_every_expression_of_the_models_has_its_site() -> None:
     assert found.pop("MessageTrigger") == {"guest", "where"}
     assert found.pop("Approval") == {"ask"}
     assert found.pop("WhenBranch") == {"when"}
+    assert found.pop("Policy") == {"if", "inhibit_if", "vars"}
+    assert found.pop("Param") == {"default"}
     assert found.pop("RunStep") == {"with"} | {"if"}
     assert found.pop("Rounds") == {"until"}
     assert found.pop("Request") == set(sites.INNER_TEMPLATES["http"])
