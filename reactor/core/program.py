@@ -22,6 +22,7 @@ from reactor.core.ops import (
     Finish,
     Fork,
     GoTo,
+    Instant,
     Join,
     Leave,
     Op,
@@ -229,12 +230,32 @@ def verb_of(step: Step) -> str:  # noqa: C901 - one case for each kind
             return f"guest: {action.value}"
         case QmpStep(_, command):
             return f"qmp: {command}"
+        case AgentStep(_, command):
+            return f"agent: {command}"
+        case ExecStep(_, program):
+            return f"exec: {program}"
+        case RunbookStep(_, runbook):
+            return f"run: {runbook}"
         case WaitEventStep() | WaitUntilStep() | WaitStaysStep():
             return "wait"
-        case CheckStep():
-            return "check"
         case DelayStep():
             return "delay"
+        case HttpStep():
+            return "http"
+        case ChooseStep():
+            return "choose"
+        case RepeatStep():
+            return "repeat"
+        case ParallelStep():
+            return "parallel"
+        case _:
+            return _instant_verb(step)
+
+
+def _instant_verb(step: Instant) -> str:  # noqa: C901 - one case for each kind
+    match step:
+        case CheckStep():
+            return "check"
         case PublishStep():
             return "publish"
         case MarkStep():
@@ -247,19 +268,5 @@ def verb_of(step: Step) -> str:  # noqa: C901 - one case for each kind
             return "fail"
         case StopStep():
             return "stop"
-        case AgentStep(_, command):
-            return f"agent: {command}"
-        case HttpStep():
-            return "http"
-        case ExecStep(_, program):
-            return f"exec: {program}"
-        case ChooseStep():
-            return "choose"
-        case RepeatStep():
-            return "repeat"
-        case ParallelStep():
-            return "parallel"
-        case RunbookStep(_, runbook):
-            return f"run: {runbook}"
         case InhibitStep():
             return "inhibit"

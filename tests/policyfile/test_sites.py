@@ -261,7 +261,7 @@ def test_every_expression_of_the_models_has_its_site() -> None:
     assert found.pop("MessageTrigger") == {"guest", "where"}
     assert found.pop("Approval") == {"ask"}
     assert found.pop("WhenBranch") == {"when"}
-    assert found.pop("Policy") == {"if", "inhibit_if", "vars"}
+    assert found.pop("Policy") == {"vars"}
     assert found.pop("Param") == {"default"}
     assert found.pop("RunStep") == {"with"} | {"if"}
     assert found.pop("Rounds") == {"until"}
