@@ -7,7 +7,7 @@ from reactor.policyfile.check import load_text
 POLICY = """
 policy: p
 description: d
-trigger: {event: GO}
+trigger: {event: STOP}
 steps:
   - repeat: {times: 3}
     steps:
@@ -36,4 +36,4 @@ def test_a_name_that_no_step_saves_is_not_known() -> None:
     """The sentence names those that are."""
     (problem,) = load_text(POLICY.replace("NAME", "lost"), "f").problems
     assert problem.problem == "steps has no member 'lost'"
-    assert problem.fix == "did you mean `last`?" or "last" in problem.fix
+    assert problem.fix == "write steps.last"
