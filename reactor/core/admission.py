@@ -125,6 +125,16 @@ class PolicyState:
         del self.open[key]
         return None
 
+    def keys_of(self, guest: str) -> list[str]:
+        """The keys of a guest of which something is remembered, in their order."""
+        known = {*self.open, *self.starts.keys(), *self.debounced}
+        return sorted(key for key in known if key == guest or key.startswith(f"{guest}/"))
+
+    def slots_taken(self, limit: Limit, values: Mapping[LimitScope, str]) -> int:
+        """How many runs count for an ``N at once`` limit now."""
+        value = values[limit.scope]
+        return sum(1 for taken in self.slots.values() if taken[limit.scope] == value)
+
     def adopt(self, other: "PolicyState") -> None:
         """Take over what another revision's state knows, besides what it counted."""
         self.open, self.open_count = other.open, other.open_count
@@ -184,9 +194,7 @@ def slot_refusal(
     for limit in policy.limits:
         if limit.window is not None:
             continue
-        value = values[limit.scope]
-        used = sum(1 for taken in state.slots.values() if taken[limit.scope] == value)
-        if used >= limit.count:
+        if state.slots_taken(limit, values) >= limit.count:
             return limit
     return None
 

@@ -23,6 +23,9 @@ ARM_LIMIT = 5.0
 ARM_RETRY = 60.0
 """Seconds after which an arm that failed is tried again."""
 
+NOT_SENT = "its arm was not sent: the monitor is away"
+"""Why a policy is not ready on a guest that was not connected yet."""
+
 HELD_MAX = 1000
 """Matches held back per policy and guest while it is being armed."""
 
@@ -120,7 +123,7 @@ def _not_ready(world: World, policy: Policy, match: Match) -> Decision | None:
     if arming is not None and arming.state is Readiness.READY:
         return None
     if arming is None:
-        reason = "its arm was not sent: the monitor is away"
+        reason = NOT_SENT
     elif arming.state is Readiness.NOT_READY:
         reason = arming.reason
     elif len(guest.held.get(policy.name, ())) < HELD_MAX:

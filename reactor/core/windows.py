@@ -2,6 +2,7 @@
 
 from collections import OrderedDict, deque
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 from reactor.core.policy import Limit, LimitScope
 
@@ -10,6 +11,14 @@ KEYS_KEPT = 10_000
 
 HOUR = 3600.0
 _STARTS_KEPT = 1000
+
+
+class Usage(NamedTuple):
+    """How much of a limit is used; ``frees_at`` is when the next place is free, if none is."""
+
+    limit: Limit
+    used: int
+    frees_at: float | None
 
 
 class WindowCounts:
@@ -37,6 +46,18 @@ class WindowCounts:
             if len(times) >= limit.count:
                 return limit
         return None
+
+    def usage(self, values: Mapping[LimitScope, str], now: float) -> list[Usage]:
+        """How much of each limit is used now; nothing is changed by asking."""
+        found = []
+        for limit, table in zip(self._limits, self._times, strict=True):
+            window = limit.window or 0.0
+            times = [at for at, _ in table.get(values[limit.scope], ()) if at > now - window]
+            full = len(times) >= limit.count
+            # A limit that became smaller may hold more than it would let in.
+            frees_at = times[len(times) - limit.count] + window if full else None
+            found.append(Usage(limit, len(times), frees_at))
+        return found
 
     def add(self, name: str, values: Mapping[LimitScope, str], at: float) -> None:
         """Count one more, under a name that ``remove`` knows."""
@@ -83,6 +104,10 @@ class Starts:
         self._times.move_to_end(key)
         if len(self._times) > KEYS_KEPT:
             self._times.popitem(last=False)
+
+    def keys(self) -> list[str]:
+        """The keys of which a start is remembered."""
+        return list(self._times)
 
     def last(self, key: str) -> float | None:
         """The latest start of this key, or None."""

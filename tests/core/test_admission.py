@@ -18,7 +18,11 @@ from reactor.core.admission import (
     scope_values,
 )
 from reactor.core.effect import RunChanged, Trace
+from reactor.core.event import Event
+from reactor.core.match import Debounced, Match
 from reactor.core.policy import Policy
+from reactor.core.run import Origin
+from reactor.core.windows import WindowCounts
 from tests.core.simulation import START, Host, policy
 
 VALUES = scope_values("web-1", "web-1/a", "h1")
@@ -516,3 +520,16 @@ def test_no_window_ever_holds_more_than_its_limit(
     for _, change in ends:
         running += change
         assert running <= 2
+
+
+def test_the_keys_of_a_guest() -> None:
+    """All of which anything is remembered: open runs, starts, matches that wait for quiet."""
+    state = PolicyState(WindowCounts(()))
+    state.enter("g/disk1", "r-1")
+    state.starts.add("g", 1.0)
+    state.starts.add("g/disk0", 1.0)
+    state.starts.add("g2/disk0", 1.0)
+    match = Match("p", "g/disk9", Origin(Event("E", "g")))
+    state.debounced["g/disk9"] = Debounced(match, 1.0, 2.0)
+    assert state.keys_of("g") == ["g", "g/disk0", "g/disk1", "g/disk9"]
+    assert state.keys_of("nobody") == []

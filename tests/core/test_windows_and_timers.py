@@ -1,11 +1,12 @@
 """Counting over windows, and deadlines by name."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from reactor.core.policy import Limit, LimitScope
 from reactor.core.timers import Timers
-from reactor.core.windows import HOUR, KEYS_KEPT, Starts, WindowCounts
+from reactor.core.windows import HOUR, KEYS_KEPT, Starts, Usage, WindowCounts
 
 GUEST = {LimitScope.GUEST: "g", LimitScope.KEY: "g", LimitScope.HOST: "h"}
 LIMIT = Limit(2, 10.0, LimitScope.GUEST, "2 per 10s per guest")
@@ -55,6 +56,42 @@ def test_a_limit_is_never_exceeded_over_any_window(gaps: list[float]) -> None:
             admitted.append(now)
     for start in admitted:
         assert sum(1 for at in admitted if start <= at < start + 10.0) <= 2
+
+
+@pytest.mark.parametrize(
+    ("now", "used", "frees_at"),
+    [
+        pytest.param(0.0, 1, None, id="one of two"),
+        pytest.param(1.0, 2, 10.0, id="all: free when the first is one window old"),
+        pytest.param(2.0, 3, 11.0, id="more than all, since the limit was lowered"),
+        pytest.param(10.0, 2, 11.0, id="the first counts no more"),
+        pytest.param(11.0, 1, None, id="nor the second"),
+        pytest.param(99.0, 0, None, id="long ago"),
+    ],
+)
+def test_how_much_of_a_limit_is_used(now: float, used: int, frees_at: float | None) -> None:
+    """And when the next place is free, where there is none; asking changes nothing."""
+    counts = WindowCounts([LIMIT, Limit(1, None, LimitScope.HOST, "1 at once per host")])
+    for name, at in (("a", 0.0), ("b", 1.0), ("c", 2.0)):
+        if at <= now:
+            counts.add(name, GUEST, at)
+    assert counts.usage(GUEST, now) == [Usage(LIMIT, used, frees_at)]
+    assert counts.usage(GUEST, now) == [Usage(LIMIT, used, frees_at)]
+    assert counts.usage({**GUEST, LimitScope.GUEST: "another"}, now) == [Usage(LIMIT, 0, None)]
+
+
+@given(st.lists(st.integers(0, 12), min_size=2, max_size=9), st.integers(0, 30))
+def test_a_place_is_free_when_it_was_said(times: list[int], later: int) -> None:
+    """Not a moment before, and then it is; in whole seconds, which floats hold exactly."""
+    counts = WindowCounts([LIMIT])
+    for number, at in enumerate(sorted(times)):
+        counts.add(str(number), GUEST, at)
+    now = max(times) + later
+    (usage,) = counts.usage(GUEST, now)
+    assert (usage.frees_at is None) == (counts.full(GUEST, now) is None)
+    if usage.frees_at is not None:
+        assert counts.full(GUEST, usage.frees_at - 0.5) is LIMIT
+        assert counts.full(GUEST, usage.frees_at) is None
 
 
 def test_keys_are_bounded_and_the_least_used_goes_first() -> None:

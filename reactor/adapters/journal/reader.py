@@ -151,12 +151,10 @@ class Reader:
 
     def intents(self, run: str) -> list[tuple[IntentRow, OutcomeRow | None]]:
         """The commands of a run in their order, each with how it ended."""
-        # The ids of a run's intents are its own id, a dot and a number; `/` follows the dot.
         rows = self._ask(
             "SELECT id, at, guest, command, arguments, run, ended, outcome, detail FROM intent "
-            "WHERE id > ? AND id < ? ORDER BY at, length(id), id",
-            f"{run}.",
-            f"{run}/",
+            "WHERE run = ? AND run <> '' ORDER BY at, length(id), id",
+            run,
         )
         return [
             (IntentRow(*row[:6]), None if row[7] is None else OutcomeRow(row[0], *row[6:]))

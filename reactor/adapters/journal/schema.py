@@ -76,6 +76,7 @@ MIGRATIONS: tuple[Migration, ...] = (
             "CREATE INDEX trace_refused ON trace(policy, guest, at) WHERE run = ''",
             "CREATE INDEX run_policy ON run(policy)",
             "CREATE INDEX run_guest ON run(guest)",
+            "CREATE INDEX intent_run ON intent(run) WHERE run <> ''",
             "CREATE INDEX run_open ON run(seq) WHERE ended IS NULL",
             # When which revision of a policy came into force; empty: when it went.
             """CREATE TABLE loaded(

@@ -1,0 +1,1 @@
+"""The operator's side of the daemon: questions and orders come in, answers go out."""

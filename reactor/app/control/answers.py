@@ -1,0 +1,114 @@
+"""What the daemon answers, as data: the verbs show it, programs read it.
+
+Times are seconds since the epoch. Lists are cut at a bound; the counts beside them are whole.
+"""
+
+from collections.abc import Mapping
+
+import msgspec
+
+from reactor.core.marks import Mark
+from reactor.core.restraints import Hold, Inhibition, Silence
+
+
+class RunLine(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One run in a list; ``role`` is ``on_limit`` for the handler of a refused match.
+
+    ``reason`` is why it waits, or why it ended as it did.
+    """
+
+    run: str
+    policy: str
+    guest: str
+    state: str
+    outcome: str = ""
+    reason: str = ""
+    admitted: float | None = None
+    started: float | None = None
+    ended: float | None = None
+    role: str = "run"
+
+
+class GuestLine(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One guest; ``trouble`` is why its monitor is away or cannot be used.
+
+    ``since`` is when it got this status. ``runs`` are open.
+    """
+
+    guest: str
+    connected: bool
+    status: str
+    since: float
+    kind: str = "vm"
+    qemu: str = ""
+    labels: Mapping[str, str] = {}
+    marks: int = 0
+    runs: int = 0
+    policies: int = 0
+    not_ready: int = 0
+    hold: str = ""
+    trouble: str = ""
+
+
+class NotReady(msgspec.Struct, frozen=True):
+    """A policy that may not act on a guest yet; ``state`` is ``arming`` or ``not ready``."""
+
+    policy: str
+    guest: str
+    state: str
+    reason: str
+
+
+class PolicyLine(msgspec.Struct, frozen=True):
+    """One policy: how many guests it selects, and on how many of these it is ready."""
+
+    policy: str
+    enforcement: str
+    guests: int
+    ready: int
+    runs: int
+
+
+class DaemonLine(msgspec.Struct, frozen=True):
+    """The daemon itself; ``journal_problem`` is empty while the journal takes everything.
+
+    ``broker`` is ``none``, ``connected`` or ``away``. ``waiting`` and ``dropped`` are
+    counts by queue and by reason.
+    """
+
+    version: str
+    pid: int
+    host: str
+    since: float
+    now: float
+    journal: str
+    journal_problem: str
+    broker: str
+    broker_url: str
+    policies: int
+    policy_problems: int
+    audit: bool
+    waiting: Mapping[str, int]
+    dropped: Mapping[str, int]
+
+
+class Status(msgspec.Struct, frozen=True):
+    """How everything stands. ``away`` are guests whose monitor is not connected.
+
+    ``policies`` begin with those that are not ready somewhere.
+    """
+
+    daemon: DaemonLine
+    guests: int
+    connected: int
+    away: list[GuestLine]
+    policies: list[PolicyLine]
+    not_ready: list[NotReady]
+    not_ready_count: int
+    runs: list[RunLine]
+    run_count: int
+    marks: list[Mark]
+    mark_count: int
+    holds: list[Hold]
+    silences: list[Silence]
+    inhibitions: list[Inhibition]

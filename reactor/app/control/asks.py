@@ -1,0 +1,62 @@
+"""What can be asked of the daemon: questions, and an operator's orders."""
+
+import msgspec
+
+from reactor.core.orders import Order
+
+RUNS_MAX = 10_000
+"""Runs of one answer."""
+
+
+class AskStatus(msgspec.Struct, frozen=True, tag="status"):
+    """How the daemon, its guests and policies are."""
+
+
+class AskGuests(msgspec.Struct, frozen=True, tag="guests"):
+    """All guests."""
+
+
+class AskMarks(msgspec.Struct, frozen=True, tag="marks", omit_defaults=True):
+    """The marks of one guest, or (``guest`` empty) of all."""
+
+    guest: str = ""
+
+
+class AskSilences(msgspec.Struct, frozen=True, tag="silences"):
+    """The silences that stand."""
+
+
+class AskRuns(msgspec.Struct, frozen=True, tag="runs", omit_defaults=True):
+    """The newest runs; of one policy and guest where they are named."""
+
+    policy: str | None = None
+    guest: str | None = None
+    only_open: bool = False
+    limit: int = 20
+
+
+class AskRun(msgspec.Struct, frozen=True, tag="run"):
+    """One run, step by step."""
+
+    run: str
+
+
+class AskWhy(msgspec.Struct, frozen=True, tag="why", omit_defaults=True):
+    """Why the policy did or did not run on the guest.
+
+    ``at`` None: how it stands now; else what was decided ``around`` seconds about that time.
+    """
+
+    policy: str
+    guest: str
+    at: float | None = None
+    around: float = 300.0
+
+
+class GiveOrder(msgspec.Struct, frozen=True, tag="order"):
+    """Carry out an operator's order."""
+
+    order: Order
+
+
+Ask = AskStatus | AskGuests | AskMarks | AskSilences | AskRuns | AskRun | AskWhy | GiveOrder
