@@ -46,6 +46,8 @@ class Decision:
     """A verdict with its figures; ``limit`` is the one that refused, if one did.
 
     ``values`` are what a condition was decided from, ``run`` is the run that was admitted.
+    ``path`` is the place in the policy, or the operator's word, that decided; empty for
+    the trigger's.
     """
 
     verdict: Verdict
@@ -53,6 +55,7 @@ class Decision:
     limit: Limit | None = None
     values: Mapping[str, object] = field(default_factory=dict)
     run: str = ""
+    path: str = ""
 
     @property
     def sentence(self) -> str:

@@ -46,14 +46,14 @@ def restraint(world: World, policy: str, guest: str) -> Decision | None:
     restraints = world.restraints
     silence = restraints.silence(policy, guest, world.now)
     if silence is not None:
-        return Decision(Verdict.SILENCED, silence_sentence(silence))
+        return Decision(Verdict.SILENCED, silence_sentence(silence), path="silence")
     if reason := held(world, guest):
-        return Decision(Verdict.HELD, reason)
+        return Decision(Verdict.HELD, reason, path="hold")
     row = restraints.inhibition(policy, guest, world.now)
     if row is not None:
         until = render_time(row.until)
         reason = f"by {row.by} (run {row.run}) until {until}, as one of `{row.policies}`"
-        return Decision(Verdict.INHIBITED, reason)
+        return Decision(Verdict.INHIBITED, reason, path="inhibit")
     return None
 
 

@@ -21,6 +21,7 @@ def refuse(world: World, match: Match, decision: Decision) -> Decision:
 
 def refusal_trace(world: World, policy: str, path: str, event: Event, decision: Decision) -> Trace:
     """Why this event did not start a run of this policy, or not yet."""
+    path = decision.path or path
     values = {"event": event.name, **decision.values}
     verdict = decision.verdict.value
     return Trace(world.now, policy, event.guest, path, verdict, decision.reason, "", values)

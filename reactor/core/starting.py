@@ -72,6 +72,8 @@ def approval_of(world: World, policy: Policy) -> Approval | None:
 
 def _waits_for_approval(world: World, run: Run, policy: Policy) -> bool:
     approval = approval_of(world, policy)
+    if approval is None and run.phase is Phase.WAITING_APPROVAL:
+        approval = Approval()  # what was asked once is not taken back by other settings
     if run.approved or approval is None:
         run.cursor.wake = None
         return False
@@ -99,23 +101,23 @@ def _check_conditions(world: World, run: Run) -> None:
     if refused is None:
         refused = inhibited(policy, scopes.run_scope(world, run))
     if refused is not None:
-        _skip(world, run, "admission", refused)
+        _skip(world, run, refused)
         return
     for number, condition in enumerate(policy.conditions):
         answer = scopes.holds(world, run, condition)
         path = "if" if len(policy.conditions) == 1 else f"if/{number}"
         if not answer.truth:
             reason = f"`{condition.source}` is false: {answer.reason}"
-            decision = Decision(Verdict.CONDITION_FALSE, reason, values=answer.values)
-            _skip(world, run, path, decision)
+            verdict = Verdict.CONDITION_FALSE
+            _skip(world, run, Decision(verdict, reason, values=answer.values, path=path))
             return
         world.trace(run, path, "holds", condition.source)
     _start(world, run)
 
 
-def _skip(world: World, run: Run, path: str, decision: Decision) -> None:
+def _skip(world: World, run: Run, decision: Decision) -> None:
     """A run that may not begin ends, and gives its place back."""
-    world.trace(run, path, decision.verdict.value, decision.reason, decision.values)
+    world.trace(run, decision.path, decision.verdict.value, decision.reason, decision.values)
     leave_unstarted(world, run, Outcome.SKIPPED, decision.reason)
 
 
@@ -124,10 +126,11 @@ def inhibited(policy: Policy, scope: Scope) -> Decision | None:
     for number, condition in enumerate(policy.inhibit_if):
         answer = condition.holds(scope)
         if answer.truth or answer.failed:
-            place = "inhibit_if" if len(policy.inhibit_if) == 1 else f"inhibit_if/{number}"
+            path = "inhibit_if" if len(policy.inhibit_if) == 1 else f"inhibit_if/{number}"
             why = f"cannot be evaluated: {answer.reason}" if answer.failed else "holds"
-            reason = f"{place}: `{condition.source}` {why}"
-            return Decision(Verdict.INHIBITED, reason, values=condition.values(scope))
+            reason = f"`{condition.source}` {why}"
+            values = condition.values(scope)
+            return Decision(Verdict.INHIBITED, reason, values=values, path=path)
     return None
 
 
@@ -162,7 +165,9 @@ def _would_run(world: World, run: Run) -> None:
     program = world.program_of(run)
     enter = program.ops[program.starts[Section.STEPS]]
     verb = enter.verb if isinstance(enter, Enter) else ""
-    step = scopes.describe(world, run, program.policy.steps[0])
-    world.trace(run, "steps/0", Verdict.WOULD_RUN.value, verb, {"step": step})
+    values: dict[str, object] = {"step": scopes.describe(world, run, program.policy.steps[0])}
+    if program.policy.approval is not None:
+        values["ask"] = scopes.render_leniently(world, run, program.policy.approval.ask)
+    world.trace(run, "steps/0", Verdict.WOULD_RUN.value, verb, values)
     run.outcome = Outcome.WOULD_RUN
     end_run(world, run)

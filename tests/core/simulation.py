@@ -21,6 +21,7 @@ from reactor.core.effect import (
     Keep,
     MarkSet,
     Publish,
+    Reply,
     RunChanged,
     StartProgram,
     Trace,
@@ -35,9 +36,11 @@ from reactor.core.inputs import (
     GuestKnown,
     Happened,
     Input,
+    Operated,
     Refusal,
     Ticked,
 )
+from reactor.core.orders import Order
 from reactor.core.policy import Policy
 from reactor.errors import Place
 from reactor.policyfile.check import build_policy
@@ -206,6 +209,7 @@ class Host:
         self.after_each: Callable[[], None] = lambda: None
         self.guests = {name: SimGuest(name) for name in guests}
         self._labels = labels or {}
+        self._orders = 0
         self._queue: list[tuple[float, int, object]] = []
         self._count = itertools.count()
         self._take(self.engine.load(self.policies, self.now))
@@ -238,6 +242,15 @@ class Host:
         self._take(effects)
         self.after_each()
         return effects
+
+    def order(self, order: Order, who: str = "anna") -> Reply:
+        """Give an operator's order, and get its one answer."""
+        self._orders += 1
+        name = f"o-{self._orders}"
+        answers = [e for e in self.give(Operated(name, who, order)) if isinstance(e, Reply)]
+        (reply,) = answers
+        assert reply.id == name
+        return reply
 
     def event(
         self, guest: str, name: str, data: Mapping[str, object], after: float = LATENCY
