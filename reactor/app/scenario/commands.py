@@ -69,8 +69,8 @@ def execute(
     if answering.silent:
         return
     result = _result(qemu, command, arguments, answering)
-    for follow in () if isinstance(result, Refusal) else answering.then:
-        qemu.later(follow.after, functools.partial(happen, qemu, follow.event, follow.data))
+    if not isinstance(result, Refusal):
+        follow(qemu, answering)
     wait = qemu.deaf_until - qemu.agenda.now
     if answering.takes is not None and command not in _TAKES_ITS_TIME:
         wait = answering.takes
@@ -78,6 +78,12 @@ def execute(
         qemu.later(wait, lambda: reply(result))
     else:
         reply(result)
+
+
+def follow(qemu: Qemu, answering: Answering) -> None:
+    """Let the events happen that the test lets follow."""
+    for event in answering.then:
+        qemu.later(event.after, functools.partial(happen, qemu, event.event, event.data))
 
 
 def _result(
