@@ -70,7 +70,7 @@ def check(
         fix = "name a policy file, a folder, or settings with -c"
         raise UsageError("reactor check", "nothing is named to be checked", fix)
     loaded = load(paths or (settings.rules if settings else ()))
-    problems = list(loaded.problems)
+    problems = [*loaded.problems, *loaded.test_problems]
     if settings is not None:
         problems += check_allowed(loaded.policies, settings.engine_config())
     problems.sort(key=lambda problem: problem.place)

@@ -11,16 +11,20 @@ from reactor.errors import Code, Place, PolicyError, Problem, Severity
 from reactor.policyfile import schema
 from reactor.policyfile.builder import BETWEEN, build
 from reactor.policyfile.builder_steps import steps_of
+from reactor.policyfile.builder_tests import build_test
 from reactor.policyfile.files import Source, read_all
 from reactor.policyfile.findings import fit
 from reactor.policyfile.lints import lint, lint_steps
 from reactor.policyfile.mistakes import brief
 from reactor.policyfile.nodes import Broken, Dictionary, Node
-from reactor.policyfile.papers import Paper, doubled
+from reactor.policyfile.papers import Paper, doubled, names
 from reactor.policyfile.permissions import forbidden
+from reactor.policyfile.policy_tests import PolicyTest
 from reactor.policyfile.reader import read
 from reactor.policyfile.runbooks import Library, built_in, make_library
+from reactor.policyfile.schema_tests import Test
 from reactor.policyfile.sites import compile_policy
+from reactor.policyfile.tests_check import unknown_names
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,12 +32,16 @@ class Loaded:
     """What was found below some paths: the sound policies, and every problem in order.
 
     A policy with an error is not among ``policies``; the others are. ``files``
-    counts the files that could be read.
+    counts the files that could be read. ``tests`` are the sound `test:` documents in
+    the order of the files, and ``test_problems`` what is wrong with the others: both
+    are for those who test, and never hold a policy back.
     """
 
     policies: tuple[Policy, ...]
     problems: tuple[Problem, ...]
     files: int
+    tests: tuple[PolicyTest, ...] = ()
+    test_problems: tuple[Problem, ...] = ()
 
     @property
     def is_sound(self) -> bool:
@@ -62,7 +70,9 @@ def _load(sources: Sequence[Source], found: "_Found") -> Loaded:
     _take_all(found)
     policies = tuple(policy for policy in found.policies if policy.name not in found.doubled)
     found.warnings += [problem for policy in policies for problem in lint(policy)]
-    return Loaded(policies, _ordered(found.problems + found.warnings), len(sources))
+    problems = _ordered(found.problems + found.warnings)
+    tests, about_tests = tuple(found.tests), _ordered(found.test_problems)
+    return Loaded(policies, problems, len(sources), tests, about_tests)
 
 
 @dataclass(slots=True)
@@ -71,8 +81,10 @@ class _Found:
 
     papers: dict[str, list[Paper]] = field(default_factory=dict)
     policies: list[Policy] = field(default_factory=list)
+    tests: list[PolicyTest] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
     warnings: list[Problem] = field(default_factory=list)
+    test_problems: list[Problem] = field(default_factory=list)
     library: Library = field(default_factory=built_in)
     doubled: set[str] = field(default_factory=set)
 
@@ -114,9 +126,22 @@ def _take_policies(papers: Sequence[Paper], found: _Found) -> None:
         found.problems += problems
 
 
+def _take_tests(papers: Sequence[Paper], found: _Found) -> None:
+    doubled("test", papers, found.test_problems)
+    policies = frozenset(names("policy", found.papers.get("policy", ())))
+    for document, root in papers:
+        model, problems = fit(root, Test)
+        problems += unknown_names(root, policies)
+        is_sound = document.is_sound and all(p.severity is not Severity.ERROR for p in problems)
+        if model is not None and is_sound:
+            found.tests.append(build_test(document.place, root, model))
+        found.test_problems += problems
+
+
 KINDS: Mapping[str, Callable[[Sequence[Paper], _Found], None]] = {
     "runbook": _take_runbooks,
     "policy": _take_policies,
+    "test": _take_tests,
 }
 """What a document may be, by its first key, and what takes all documents of that kind.
 

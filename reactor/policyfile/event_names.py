@@ -4,6 +4,9 @@ Source: the QAPI schemas of QEMU 5.2, 7.2, 10.0, 10.2 and 11.1, what was removed
 between them included; the engine's own are those of the reference of policies.
 """
 
+from reactor.core.matching import named
+from reactor.core.text import closest
+
 _QEMU = (
     "ACPI_DEVICE_OST BALLOON_CHANGE BLOCK_EXPORT_DELETED BLOCK_IMAGE_CORRUPTED BLOCK_IO_ERROR"
     " BLOCK_JOB_CANCELLED BLOCK_JOB_COMPLETED BLOCK_JOB_ERROR BLOCK_JOB_PENDING BLOCK_JOB_READY"
@@ -26,3 +29,14 @@ _OWN = (
 
 KNOWN_EVENTS = frozenset(f"{_QEMU} {_OWN}".split())
 """QEMU's and the engine's."""
+
+
+def no_such_event(event: str) -> tuple[str, str] | None:
+    """Problem and fix of a name that no QEMU sends; vendors' own begin with two underscores."""
+    if event in KNOWN_EVENTS or event.startswith("__"):
+        return None
+    if any(named(known, (event,)) for known in KNOWN_EVENTS):
+        return None
+    guess = closest(event, KNOWN_EVENTS)
+    fix = f"did you mean `{guess}`?" if guess else "look it up in QEMU's QMP reference"
+    return f"no QEMU from 5.2 to 11.1 sends `{event}`", fix

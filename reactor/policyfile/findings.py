@@ -1,6 +1,6 @@
 """A document's tree laid on the models; what does not fit, in our words and with its place."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple, TypeVar
 
@@ -12,8 +12,10 @@ from reactor.errors import Code, Place, Problem
 from reactor.policyfile.mistakes import brief, spell
 from reactor.policyfile.nodes import Broken, Dictionary, Node, Scalar, Sequence
 from reactor.policyfile.schema_base import Model
+from reactor.policyfile.schema_expect import EXPECTATIONS, WITHOUT_EFFECT, Expected
 from reactor.policyfile.schema_step import Step
 from reactor.policyfile.schema_steps import VERBS, verbs_of
+from reactor.policyfile.schema_timeline import ENTRIES
 from reactor.policyfile.schema_triggers import KINDS
 from reactor.policyfile.schema_waits import WAITS
 from reactor.policyfile.values import meant
@@ -190,6 +192,8 @@ def _union(spot: _Spot, error: ErrorDetails) -> list[_Said]:
         "_branch_kind()": _which_branch,
         "_verb()": _which_verb,
         "_arm_verb()": _which_arm,
+        "_entry_kind()": _which_entry,
+        "_effect_kind()": _which_effect,
     }
     return speak[error["ctx"]["discriminator"]](spot)
 
@@ -217,17 +221,49 @@ def _which_branch(spot: _Spot) -> list[_Said]:
     return _which(node, "way of `choose`", ("when", "default"), "make them two ways")
 
 
-def _which(node: Dictionary, what: str, keys: tuple[str, ...], apart: str) -> list[_Said]:
-    """A mapping that has not exactly one of these keys."""
+def _which_entry(spot: _Spot) -> list[_Said]:
+    node = spot.node
+    if not isinstance(node, Dictionary):
+        fix = "write it as `{at: 5m, event: NAME, guest: NAME}`"
+        return [_Said(node.place, "an entry of the timeline is a mapping", fix)]
+    known = {word for model in ENTRIES.values() for word in model.words()}
+    return _which(node, "entry", tuple(ENTRIES), "make them two entries", known)
+
+
+def _which_effect(spot: _Spot) -> list[_Said]:
+    node = spot.node
+    if not isinstance(node, Dictionary):
+        return [_Said(node.place, "an expectation is a mapping", "write it as `- VERB: value`")]
+    if "not" in node.entries:
+        fix = "write what stands beside it inside: `not: {VERB: ..., at: ...}`"
+        return [_Said(node.place, "`not` stands alone, around an expectation", fix)]
+    for verb in WITHOUT_EFFECT:
+        if verb in node.entries:
+            problem = f"`{verb}` has no effect outside of its run"
+            fix = "expect what follows from it, or `run: POLICY` with its `outcome`"
+            return [_Said(node.entries[verb].key_place, problem, fix)]
+    words = set(Expected.words())
+    return _which(node, "expectation", tuple(EXPECTATIONS), "make them two expectations", words)
+
+
+def _which(
+    node: Dictionary,
+    what: str,
+    keys: tuple[str, ...],
+    apart: str,
+    others: Collection[str] = (),
+) -> list[_Said]:
+    """A mapping that has not exactly one of these keys, nor is mistaken in one of ``others``."""
     there = [f"`{key}`" for key in keys if key in node.entries]
     for unknown, entry in node.entries.items() if not there else ():
-        if guess := closest(unknown, keys):
+        if unknown not in others and (guess := closest(unknown, keys)):
             fix = f"did you mean `{guess}`?"
             problem = f"`{brief(unknown)}` is no key here"
             return [_Said(entry.key_place, problem, fix, Code.UNKNOWN_KEY)]
     known = f"{', '.join(f'`{key}`' for key in keys[:-1])} and `{keys[-1]}`"
     has = " and ".join(there) or "none of them"
-    problem = f"a {what} has exactly one of {known}, this one has {has}"
+    article = "an" if what[0] == "e" else "a"
+    problem = f"{article} {what} has exactly one of {known}, this one has {has}"
     return [_Said(node.place, problem, apart if there else "write one of them")]
 
 

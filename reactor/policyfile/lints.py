@@ -24,7 +24,7 @@ from reactor.core.steps import (
 )
 from reactor.core.text import closest
 from reactor.errors import Code, Place, Problem, Severity
-from reactor.policyfile.event_names import KNOWN_EVENTS
+from reactor.policyfile.event_names import no_such_event
 from reactor.policyfile.walking import Located, Steps, every, sections, sequences
 
 # The events with which QEMU answers a command. Only those are here that it sends for
@@ -103,11 +103,8 @@ def _unknown_triggers(policy: Policy) -> Iterator[Problem]:
 def _unknown_events(events: Iterable[str], place: Place, path: str) -> Iterator[Problem]:
     """Names that no QEMU sends; vendors' own begin with two underscores."""
     for event in events:
-        if not _is_known(event):
-            problem = f"no QEMU from 5.2 to 11.1 sends `{event}`"
-            guess = closest(event, KNOWN_EVENTS)
-            fix = f"did you mean `{guess}`?" if guess else "look it up in QEMU's QMP reference"
-            yield Problem(place, Code.WRONG_VALUE, problem, fix, Severity.WARNING, path=path)
+        if wrong := no_such_event(event):
+            yield Problem(place, Code.WRONG_VALUE, *wrong, Severity.WARNING, path=path)
 
 
 def _unknown_agent_command(step: AgentStep) -> Iterator[Problem]:
@@ -138,12 +135,6 @@ def _rate_limited(policy: Policy) -> Iterator[Problem]:
                         Severity.NOTE,
                         path=f"{trigger.path}/count",
                     )
-
-
-def _is_known(event: str) -> bool:
-    if event in KNOWN_EVENTS or event.startswith("__"):
-        return True
-    return any(named(known, (event,)) for known in KNOWN_EVENTS)
 
 
 def _unarmed(policy: Policy) -> Iterator[Problem]:

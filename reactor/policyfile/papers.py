@@ -31,3 +31,9 @@ def doubled(kind: str, papers: Iterable[Paper], problems: list[Problem]) -> set[
         else:
             first[name] = node.place
     return doubled
+
+
+def names(kind: str, papers: Iterable[Paper]) -> set[str]:
+    """The names that documents of this kind have, sound or not."""
+    nodes = (root.get(kind) for _, root in papers)
+    return {str(node.value) for node in nodes if isinstance(node, Scalar)}

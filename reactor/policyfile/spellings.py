@@ -18,6 +18,13 @@ PolicyName = Annotated[str, Spelling(_NAME, "policy name", _NAME_FIX)]
 
 RunbookName = Annotated[str, Spelling(_NAME, "runbook name", _NAME_FIX)]
 
+GuestName = Annotated[
+    str,
+    Spelling(
+        r"[^\s/*?\[\]][^\s/]*", "guest name", "write its name without spaces, slashes and wildcards"
+    ),
+]
+
 SaveName = Annotated[
     str,
     Spelling(
