@@ -78,13 +78,21 @@ def _effect(world: World, run: Run, step: AgentStep | HttpStep | ExecStep) -> _E
                 deadline,
                 replies=catalog.agent_replies(command),
                 run=run.story,
+                step=step.options.path,
             )
         case ExecStep(_, program, arguments):
             rendered = scopes.render(world, run, arguments)
             texts = rendered if isinstance(rendered, list) else []
             words = tuple(map(render_text, texts))
             return StartProgram(
-                run.new_id(), run.guest, program, words, deadline, run.story, run.policy
+                run.new_id(),
+                run.guest,
+                program,
+                words,
+                deadline,
+                run.story,
+                run.policy,
+                step.options.path,
             )
         case HttpStep():
             return _request(world, run, step, deadline)
@@ -105,6 +113,7 @@ def _request(world: World, run: Run, step: HttpStep, deadline: float) -> CallHtt
         has_body=step.json is not None,
         expect=step.expect,
         run=run.story,
+        step=step.options.path,
     )
 
 
