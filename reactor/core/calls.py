@@ -133,9 +133,13 @@ def _called(world: World, run: Run, op: Call, answer: Answered) -> Flow:
     if answer.error is not None:
         disarm(world, run)
         return Failed(f"{what}: {answer.error.error_class}: {answer.error.description}")
-    if answer.lost and cursor.caught is None and not _may_repeat(op.step):
+    if answer.lost and op.await_pc is not None:
+        # The event that is waited for will prove it done, or its time will pass.
+        world.trace(run, world.options_of(run).path, "lost", answer.lost)
+        return NEXT
+    if answer.lost and not _may_repeat(op.step):
         return Failed(f"{what}: outcome unknown, it was sent and {answer.lost}", unknown=True)
-    if answer.unsent or (answer.lost and cursor.caught is None):
+    if answer.unsent or answer.lost:
         disarm(world, run)
         cursor.pause = world.now + BUSY_PAUSE
         cursor.wake = cursor.pause
