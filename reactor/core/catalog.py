@@ -5,6 +5,7 @@ all others of QMP.
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from enum import StrEnum
 from fnmatch import fnmatchcase
 
@@ -14,6 +15,28 @@ STORAGE_DAEMON = "storage-daemon"
 DISCONNECTED = "disconnected"
 CONNECTED = "REACTOR_GUEST_CONNECTED"
 """The engine's own event: a monitor is ready."""
+
+
+@dataclass(frozen=True, slots=True)
+class OtherName:
+    """Another name of an event; they are one where its data has ``member``."""
+
+    name: str
+    member: str
+
+
+RENAMED: Mapping[str, OtherName] = {
+    "MEM_UNPLUG_ERROR": OtherName("DEVICE_UNPLUG_GUEST_ERROR", "device"),
+    "DEVICE_UNPLUG_GUEST_ERROR": OtherName("MEM_UNPLUG_ERROR", "device"),
+}
+"""Events that QEMU sends under an old and a new name, one after the other.
+
+Source: QEMU docs/about/deprecated.rst, MEM_UNPLUG_ERROR (since 6.2); where both are sent
+they come within one call of the device's code.
+"""
+
+RENAMED_WITHIN = 2.0
+"""Seconds within which the same failure under both names counts once."""
 
 
 class EffectClass(StrEnum):

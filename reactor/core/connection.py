@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from reactor.core import trigger_life
 from reactor.core.catalog import CONNECTED, DISCONNECTED
 from reactor.core.effect import GuestChanged
 from reactor.core.event import Event
@@ -32,6 +33,7 @@ def known(world: World, input_: GuestKnown) -> None:
     world.selections[guest.name] = world.index.selection(guest.name, guest.labels)
     world.tell_guest(guest)
     arm_missing(world, guest)
+    trigger_life.selected_anew(world, guest)
 
 
 def forgotten(world: World, input_: GuestForgotten) -> None:
@@ -46,6 +48,7 @@ def forgotten(world: World, input_: GuestForgotten) -> None:
     world.timers.set(f"lost {guest.name}", None)
     world.timers.set(f"arm {guest.name}", None)
     world.timers.set(f"held {guest.name}", None)
+    trigger_life.forget_guest(world, guest.name)
     guest_gone(world, guest)
     drop_if_free(world, guest)
 
@@ -55,6 +58,8 @@ def drop_if_free(world: World, guest: Guest) -> None:
     if guest.forgotten and not any(run.guest == guest.name for run in world.runs.values()):
         # A run that ends last of all may have asked for another arm.
         world.timers.set(f"arm {guest.name}", None)
+        # An event of its last run may have opened what nobody will close.
+        trigger_life.forget_guest(world, guest.name)
         del world.guests[guest.name]
         del world.selections[guest.name]
 
@@ -100,6 +105,7 @@ def connected(world: World, input_: Connected) -> None:
         if life := before or run.epoch:
             _recover_wait(world, run, guest, gone_by, same=life == input_.epoch)
         world.wakeups.append(run.id)
+    trigger_life.connected(world, guest)
 
 
 def disconnected(world: World, input_: Disconnected) -> None:
@@ -116,6 +122,7 @@ def disconnected(world: World, input_: Disconnected) -> None:
     if not guest.end_known:
         guest.lost_reason = input_.reason
         world.timers.set(f"lost {guest.name}", world.now + LOST_AFTER)
+    trigger_life.disconnected(world, guest)
     world.wakeups.extend(guest.watchers)
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 
-from reactor.core import connection, gate, holds, readiness
+from reactor.core import connection, gate, holds, lasting, readiness, trigger_life
 from reactor.core.config import EngineConfig
 from reactor.core.effect import Effect, Keep, Trace
 from reactor.core.facts import FREE, take_fact, take_room
@@ -22,11 +22,13 @@ from reactor.core.inputs import (
 from reactor.core.machine import answered
 from reactor.core.matching import Index
 from reactor.core.memory import adopt_policies, fold, restore
+from reactor.core.messages import received
 from reactor.core.operator import operate
 from reactor.core.policy import Policy
 from reactor.core.reception import receive, refresh_status
 from reactor.core.run import Role
 from reactor.core.runs import closed, steps_given_up
+from reactor.core.schedules import fired
 from reactor.core.starting import wake
 from reactor.core.world import World
 
@@ -89,6 +91,7 @@ class Engine:
         adopt_policies(world, Index(policies))
         for guest in world.guests.values():
             readiness.arm_missing(world, guest)
+        trigger_life.loaded(world)
         return self._settle()
 
     def restore(
@@ -114,7 +117,8 @@ class Engine:
 
     def near_misses(self, policy: str) -> list[Trace]:
         """Why the latest refused matches of a policy did not become runs."""
-        return list(self._world.near.get(policy, ()))
+        found = self._world.near.get(policy, ())
+        return [record if isinstance(record, Trace) else record.trace() for record in found]
 
     def _take(self, input_: _Rare) -> None:  # noqa: C901 - one case for each kind
         world = self._world
@@ -134,8 +138,10 @@ class Engine:
                     self._due(name)
             case Operated():
                 operate(world, input_)
-            case Fired() | Received():
-                pass
+            case Fired():
+                fired(world, input_)
+            case Received(message):
+                received(world, message)
 
     def _answered(self, answer: Answered) -> None:
         world = self._world
@@ -157,7 +163,10 @@ class Engine:
     def _refreshed(self, name: str, answer: Answered) -> None:
         world = self._world
         guest = world.guests.get(name)
-        if guest is None or guest.refreshing != answer.id:
+        if guest is None:
+            return
+        if guest.refreshing != answer.id:
+            lasting.answered(world, guest, answer)
             return
         guest.refreshing = ""
         take_fact(world, guest, "status", answer)
@@ -184,7 +193,13 @@ class Engine:
             case "debounce":
                 gate.quiet(world, *key.split("|", 1))
             case _:
-                holds.over(world, kind, key)
+                self._others_due(kind, key)
+
+    def _others_due(self, kind: str, key: str) -> None:
+        if kind in trigger_life.KINDS:
+            trigger_life.due(self._world, kind, key)
+        else:
+            holds.over(self._world, kind, key)
 
     def _settle(self) -> list[Effect]:
         """Let everything that follows from the input happen, then hand out the effects."""
@@ -199,12 +214,23 @@ class Engine:
                     wake(world, waiting)
             elif world.derived:
                 receive(world, world.derived.popleft())
+            elif world.triggers.moved:
+                self._moved()
             else:
                 break
         world.derived_count = 0
         world.changed_keeps()
         effects, world.effects = world.effects, []
         return effects
+
+    def _moved(self) -> None:
+        """What the states of some guests read has changed: look at them."""
+        world = self._world
+        moved, world.triggers.moved = world.triggers.moved, {}
+        for name in moved:
+            guest = world.guests.get(name)
+            if guest is not None:
+                lasting.look(world, guest)
 
     def _turns(self) -> None:
         """A run ended, or its steps were given up: whoever waited for that goes on."""

@@ -69,6 +69,19 @@ def _ask(world: World, run: Run, of_guest: Iterable[str], of_host: Iterable[str]
     world.touch(run)
 
 
+def ask_fact(world: World, guest: Guest, fact: str) -> str:
+    """Ask for a fact on nobody's behalf but the guest's; its answer has the id that is given."""
+    world.questions += 1
+    question = f"q-{world.questions}"
+    world.asked[question] = guest.name
+    if fact.startswith(FREE):
+        world.emit(AskFree(question, fact.removeprefix(FREE)))
+    else:
+        deadline = world.now + QUERY_LIMIT
+        world.emit(Execute(question, guest.name, QUERIES[fact], {}, deadline, changes=False))
+    return question
+
+
 def _is_away(world: World, run: Run, guest: Guest) -> bool:
     """Whether it is time to go on without the monitor."""
     if guest.awaited_until is not None and world.now < guest.awaited_until:
@@ -78,10 +91,12 @@ def _is_away(world: World, run: Run, guest: Guest) -> bool:
 
 
 def take_room(world: World, fact: str, answer: Answered) -> None:
-    """Write down how much is free, or why the host could not say."""
-    why = answer.error.description if answer.error else answer.lost or answer.unsent
-    room = answer.result
-    world.free[fact.removeprefix(FREE)] = room if isinstance(room, int) else why
+    """Write down how much is free; nothing where the host could not say."""
+    path = fact.removeprefix(FREE)
+    if isinstance(answer.result, int):
+        world.free[path] = answer.result
+    else:
+        world.free.pop(path, None)
 
 
 def take_fact(world: World, guest: Guest, fact: str, answer: Answered) -> None:

@@ -1,105 +1,78 @@
 """Which policies an event could start: an index, so that cost follows candidates.
 
-Guests that the same policies select share one selection. Inside it an event
-name leads to a plan: triggers whose ``where`` holds an equality of event data
-are found by a hash look-up, the others are tried one by one.
+Guests that the same policies select share one selection, and what is the same in
+different selections is there once: the policies that name a guest stand apart from
+those that select by a pattern. An event name leads to a plan.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from functools import cached_property
+from typing import Generic, TypeVar
 
+from reactor.core.catalog import RENAMED
 from reactor.core.event import Event
 from reactor.core.expr import Expression
-from reactor.core.policy import EventTrigger, Policy
+from reactor.core.identity import policy_in, trigger_names
+from reactor.core.plans import Candidate, Check, Part, Plan, joined, make_plan
+from reactor.core.policy import (
+    EventMatch,
+    EventTrigger,
+    MessageTrigger,
+    Policy,
+    StateTrigger,
+    Trigger,
+)
 
-Literal = str | int | float | bool
 PLANS_KEPT = 1024
 """Event names remembered per selection: a hostile monitor must not fill memory."""
 
 _GLOB = frozenset("*?[")
-_ABSENT = object()
-_NOBODY: list["Candidate"] = []
+T_co = TypeVar("T_co", bound=Trigger, covariant=True)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Candidate:
-    """A trigger with its equalities taken out of its condition.
-
-    ``checks`` must all hold, then ``residue``, which is left for CEL.
-    """
+class Placed(Generic[T_co]):
+    """A trigger of a policy; ``index`` is its place, ``name`` that of what is kept about it."""
 
     policy: Policy
     index: int
-    trigger: EventTrigger
-    checks: tuple[tuple[tuple[str, ...], Literal], ...]
-    residue: Expression | None
+    trigger: T_co
+    name: str
 
 
-@dataclass(frozen=True, slots=True)
-class Table:
-    """The triggers of one event name that ask for one member first, by its value.
-
-    ``first`` is that member as QEMU most likely spells it; where it is not
-    there, lies deeper, or ``rival`` is there too, the whole ``path`` is looked up.
-    """
-
-    path: tuple[str, ...]
-    first: str
-    rival: str
-    rows: dict[object, list[Candidate]]
-
-    def find(self, data: Mapping[str, object]) -> list[Candidate]:
-        """Those whose value the event has, as far as Python's own equality tells."""
-        value = data.get(self.first, _ABSENT)
-        if value is _ABSENT or self.rival in data:
-            value = look_up(data, self.path)
-        try:
-            return self.rows.get(value, _NOBODY)
-        except TypeError:  # a list or a map equals no literal, and has no hash
-            return _NOBODY
+NamesOf = Callable[[Policy], tuple[str, ...]]
+"""Gives the names of a policy's triggers."""
 
 
-@dataclass(slots=True)
-class Plan:
-    """What to do with one event name for one selection of policies.
+class Group:
+    """Policies that stand together in selections; ``plans`` are those made so far, by name."""
 
-    ``rest`` are the triggers without an equality: they are always candidates.
-    """
+    __slots__ = ("_globs", "_names", "plans", "policies", "states")
 
-    tables: list[Table] = field(default_factory=list)
-    rest: list[Candidate] = field(default_factory=list)
-
-    def candidates(self, event: Event) -> list[Candidate]:
-        """The triggers whose equalities hold for this event, in no special order."""
-        found, data = self.rest, event.data
-        for table in self.tables:
-            if rows := table.find(data):
-                found = found + [row for row in rows if _all_hold(row, data)]
-        return found
-
-
-class Selection:
-    """The policies that select the same guests; ``plans`` are those made so far, by name."""
-
-    __slots__ = ("_candidates", "_globs", "_names", "plans", "policies")
-
-    def __init__(self, policies: Sequence[Policy]) -> None:
+    def __init__(self, policies: Sequence[Policy], names_of: NamesOf) -> None:
         self.policies = tuple(policies)
         self._names: dict[str, list[Candidate]] = {}
         self._globs: list[tuple[str, Candidate]] = []
         self.plans: dict[str, Plan | None] = {}
+        self.states: list[Placed[StateTrigger]] = []
         for policy in policies:
-            for index, trigger in enumerate(policy.triggers):
+            named = zip(policy.triggers, names_of(policy), strict=True)
+            for index, (trigger, name) in enumerate(named):
                 if isinstance(trigger, EventTrigger):
-                    self._add(_candidate(policy, index, trigger))
+                    self._add(policy, index, trigger, name)
+                elif isinstance(trigger, StateTrigger):
+                    self.states.append(Placed(policy, index, trigger, name))
 
-    def _add(self, candidate: Candidate) -> None:
-        for pattern in candidate.trigger.events:
-            if _GLOB.isdisjoint(pattern):
-                self._names.setdefault(pattern, []).append(candidate)
-            else:
-                self._globs.append((pattern, candidate))
+    def _add(self, policy: Policy, index: int, trigger: EventTrigger, name: str) -> None:
+        for candidate in _candidates(policy, index, trigger, name):
+            for pattern in candidate.events:
+                if _GLOB.isdisjoint(pattern):
+                    self._names.setdefault(pattern, []).append(candidate)
+                else:
+                    self._globs.append((pattern, candidate))
 
     def plan(self, name: str) -> Plan | None:
         """What to do with an event of this name; None when no trigger names it."""
@@ -111,20 +84,44 @@ class Selection:
         return plan
 
     def _make(self, name: str) -> Plan | None:
-        named = list(self._names.get(name, ()))
-        named += [c for pattern, c in self._globs if fnmatchcase(name, pattern)]
-        if not named:
-            return None
-        plan = Plan()
-        tables: dict[tuple[str, ...], dict[object, list[Candidate]]] = {}
-        # A trigger may name the event twice ("RESET" and "RES*"): it matches once.
-        for candidate in dict.fromkeys(named):
-            if candidate.checks:
-                path, literal = candidate.checks[0]
-                tables.setdefault(path, {}).setdefault(literal, []).append(candidate)
-            else:
-                plan.rest.append(candidate)
-        plan.tables = [Table(path, *_spelling(path), rows) for path, rows in tables.items()]
+        meant = list(self._meaning(name))
+        other = RENAMED.get(name)
+        if other is None:
+            return make_plan(meant)
+        known = set(meant)
+        aliased = [c for c in self._meaning(other.name) if c not in known]
+        return joined([make_plan(meant), make_plan(aliased, other.member)])
+
+    def _meaning(self, name: str) -> Iterator[Candidate]:
+        yield from self._names.get(name, ())
+        for pattern, candidate in self._globs:
+            if fnmatchcase(name, pattern):
+                yield candidate
+
+
+class Selection:
+    """The policies that select the same guests; ``plans`` are those made so far, by name."""
+
+    __slots__ = ("_groups", "plans", "states")
+
+    def __init__(self, *groups: Group) -> None:
+        self._groups = groups
+        self.plans: dict[str, Plan | None] = {}
+        self.states = [state for group in groups for state in group.states]
+
+    @property
+    def policies(self) -> tuple[Policy, ...]:
+        """Those that name the guest first, then the others, in the order loaded."""
+        # Made anew each time: kept, it would cost guests times policies in memory.
+        return tuple(policy for group in self._groups for policy in group.policies)
+
+    def plan(self, name: str) -> Plan | None:
+        """What to do with an event of this name; None when no trigger names it."""
+        if name in self.plans:
+            return self.plans[name]
+        plan = joined([group.plan(name) for group in self._groups])
+        if len(self.plans) < PLANS_KEPT:
+            self.plans[name] = plan
         return plan
 
 
@@ -135,7 +132,9 @@ class Index:
         self.policies = {policy.name: policy for policy in policies}
         self._exact: dict[str, list[Policy]] = {}
         self._others: list[Policy] = []
-        self._selections: dict[tuple[str, ...], Selection] = {}
+        self._groups: dict[tuple[str, ...], Group] = {}
+        self._selections: dict[tuple[tuple[str, ...], tuple[str, ...]], Selection] = {}
+        self._trigger_names: dict[str, tuple[str, ...]] = {}
         for policy in self.policies.values():
             names = policy.guests.names
             if names and all(_GLOB.isdisjoint(name) for name in names):
@@ -146,13 +145,56 @@ class Index:
 
     def selection(self, name: str, labels: Mapping[str, str]) -> Selection:
         """The policies that select this guest, shared among guests with the same ones."""
-        near = self._exact.get(name, []) + self._others
-        chosen = [policy for policy in near if policy.guests.selects(name, labels)]
-        signature = tuple(policy.name for policy in chosen)
-        selection = self._selections.get(signature)
+        groups = [
+            [policy for policy in near if policy.guests.selects(name, labels)]
+            for near in (self._exact.get(name, []), self._others)
+        ]
+        named, others = (tuple(policy.name for policy in group) for group in groups)
+        selection = self._selections.get((named, others))
         if selection is None:
-            selection = self._selections[signature] = Selection(chosen)
+            parts = [self._group(group) for group in groups if group]
+            selection = self._selections[named, others] = Selection(*parts)
         return selection
+
+    def _group(self, policies: Sequence[Policy]) -> Group:
+        names = tuple(policy.name for policy in policies)
+        group = self._groups.get(names)
+        if group is None:
+            group = self._groups[names] = Group(policies, self.names_of)
+        return group
+
+    def names_of(self, policy: Policy) -> tuple[str, ...]:
+        """The names of the triggers of a loaded policy."""
+        names = self._trigger_names.get(policy.name)
+        if names is None:
+            names = self._trigger_names[policy.name] = trigger_names(policy)
+        return names
+
+    def trigger(self, name: str) -> Placed[Trigger] | None:
+        """The loaded trigger of this name, or None: it is gone, or was changed."""
+        policy = self.policies.get(policy_in(name))
+        if policy is None:
+            return None
+        rows = enumerate(zip(policy.triggers, self.names_of(policy), strict=True))
+        return next((Placed(policy, i, t, name) for i, (t, n) in rows if n == name), None)
+
+    @cached_property
+    def messages(self) -> tuple[Placed[MessageTrigger], ...]:
+        """All triggers for MQTT messages, in the order loaded."""
+        return tuple(
+            Placed(policy, index, trigger, "")
+            for policy in self.policies.values()
+            for index, trigger in enumerate(policy.triggers)
+            if isinstance(trigger, MessageTrigger)
+        )
+
+
+def meant(event: Event, patterns: Iterable[str]) -> bool:
+    """Whether any of these names or globs means this event, by its name or by its other one."""
+    if named(event.name, patterns):
+        return True
+    other = RENAMED.get(event.name)
+    return other is not None and other.member in event.data and named(other.name, patterns)
 
 
 def named(name: str, patterns: Iterable[str]) -> bool:
@@ -160,53 +202,35 @@ def named(name: str, patterns: Iterable[str]) -> bool:
     return any(name == pattern or fnmatchcase(name, pattern) for pattern in patterns)
 
 
-_NO_NAME = "\0"
-"""A name that no QMP member has."""
+def _candidates(
+    policy: Policy, index: int, trigger: EventTrigger, name: str
+) -> Iterator[Candidate]:
+    """The trigger in each part that an event can have in it."""
+    parts = [(Part.OPENS, EventMatch(trigger.events, trigger.where, trigger.by))]
+    if trigger.sequel is not None:
+        second = trigger.sequel.match
+        by = trigger.by if second.by is None else second.by
+        parts.append((Part.FOLLOWS, EventMatch(second.events, second.where, by)))
+        parts += [(Part.CANCELS, match) for match in trigger.cancel_on]
+    for part, match in parts:
+        checks, residue = _taken_apart(match.where)
+        roots = _roots(residue) | _roots(match.by)
+        yield Candidate(
+            policy, index, trigger, name, match.events, checks, residue, match.by, part, roots
+        )
 
 
-def _spelling(path: tuple[str, ...]) -> tuple[str, str]:
-    """How QEMU most likely writes a member, and the spelling that would win over it.
-
-    QMP's own names have hyphens; what lies deeper has no name of its own.
-    """
-    if len(path) > 1:
-        return _NO_NAME, _NO_NAME
-    hyphens = path[0].replace("_", "-")
-    return hyphens, path[0] if path[0] != hyphens else _NO_NAME
-
-
-def look_up(data: Mapping[str, object], path: tuple[str, ...]) -> object:
-    """The member at a path of underscored names, or an object that equals nothing."""
-    value: object = data
-    for name in path:
-        # Of QEMU's data every map is a dict, and that is known at once.
-        if value.__class__ is not dict and not isinstance(value, Mapping):
-            return _ABSENT
-        value = value[name] if name in value else _member(value, name)
-    return value
-
-
-def _member(data: Mapping[str, object], name: str) -> object:
-    if "_" not in name:
-        return _ABSENT
-    hyphens = name.replace("_", "-")
-    if hyphens in data:
-        return data[hyphens]
-    return next((v for key, v in data.items() if key.replace("-", "_") == name), _ABSENT)
-
-
-def _all_hold(candidate: Candidate, data: Mapping[str, object]) -> bool:
-    return all(_same(look_up(data, path), literal) for path, literal in candidate.checks)
-
-
-def _same(value: object, literal: Literal) -> bool:
-    # In Python True equals 1; in CEL it does not.
-    return value == literal and isinstance(value, bool) == isinstance(literal, bool)
-
-
-def _candidate(policy: Policy, index: int, trigger: EventTrigger) -> Candidate:
-    where = trigger.where
+def _taken_apart(where: Expression | None) -> tuple[tuple[Check, ...], Expression | None]:
     if where is None:
-        return Candidate(policy, index, trigger, (), None)
+        return (), None
     checks = tuple((tuple(path.split(".")[1:]), value) for path, value in where.equalities)
-    return Candidate(policy, index, trigger, checks, where.residue)
+    return checks, where.residue
+
+
+def _roots(expression: Expression | None) -> frozenset[str]:
+    """The variables that an expression reads."""
+    reads = () if expression is None else expression.reads
+    return frozenset(_ROOT.split(path, maxsplit=1)[0] for path in reads)
+
+
+_ROOT = re.compile(r"[.\[]")

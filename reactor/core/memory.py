@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 
+from reactor.core import trigger_life
 from reactor.core.admission import LedgerRow, PolicyState, Verdict
 from reactor.core.effect import Keep, Log
 from reactor.core.facts import SETTLE_AFTER_RESTART
@@ -21,6 +22,7 @@ from reactor.core.refusals import forget_told
 from reactor.core.run import Outcome, Phase, Role, Run
 from reactor.core.runs import forget_rows
 from reactor.core.sending import at_commands
+from reactor.core.trigger_life import KeptRows
 from reactor.core.world import CommandRow, World
 
 _RESTARTED = "the daemon was restarted before the answer came"
@@ -94,6 +96,7 @@ def fold(world: World) -> list[Keep]:
         if kept := guest.kept():
             rows.append(("guest", guest.name, kept))
         rows += held_rows(guest)
+    rows += trigger_life.rows(world)
     return [Keep(kind, key, msgspec.json.encode(value)) for kind, key, value in rows]
 
 
@@ -115,6 +118,7 @@ def restore(world: World, rows: Iterable[Keep], revisions: Mapping[str, Policy])
         debounced_restored(world, debounced)
     for number, match in sorted(found.held, key=lambda item: item[0]):
         held_restored(world, number, match)
+    found.triggers.restore(world)
     for run in sorted(found.runs, key=lambda run: (run.admitted, len(run.id), run.id)):
         _restore_run(world, run, revisions)
     forget_old(world)
@@ -129,6 +133,7 @@ class _Rows:
     commands: list[tuple[str, CommandRow]] = field(default_factory=list)
     debounced: list[Debounced] = field(default_factory=list)
     held: list[tuple[int, Match]] = field(default_factory=list)
+    triggers: KeptRows = field(default_factory=KeptRows)
 
 
 def _restore_row(  # noqa: C901 - one case for each kind
@@ -155,6 +160,8 @@ def _restore_row(  # noqa: C901 - one case for each kind
             found.held.append((number, msgspec.json.decode(value, type=Match)))
         case "silence" | "hold" | "inhibition":
             restraint_restored(world, kind, value)
+        case _ if kind in trigger_life.KINDS:
+            found.triggers.add(kind, key, value)
         case "guest":
             _restore_guest(world, key, msgspec.json.decode(value, type=KeptGuest))
         case _:

@@ -15,7 +15,7 @@ from reactor.core.flow import BLOCK, NEXT, Failed, Flow, Jump, Skip
 from reactor.core.guards import AFTER_RESET, Answer, Rule, facts_needed, rule_on
 from reactor.core.guest import Guest
 from reactor.core.hand import take_hand
-from reactor.core.matching import named
+from reactor.core.matching import meant
 from reactor.core.ops import (
     Act,
     AwaitCondition,
@@ -215,7 +215,7 @@ def listen(world: World, run: Run, event: Event) -> bool:
     if cursor.armed is None or cursor.caught is not None:
         return False
     op = world.program_of(run).ops[cursor.armed]
-    if not isinstance(op, AwaitEvent) or not named(event.name, op.wait.events):
+    if not isinstance(op, AwaitEvent) or not meant(event, op.wait.events):
         return False
     if judge(world, run, op, event) is None:
         return False

@@ -84,11 +84,12 @@ def _key(world: World, policy: Policy, event: Event) -> str:
     trigger = policy.triggers[0]
     if not isinstance(trigger, EventTrigger) or trigger.by is None:
         return event.guest
-    value, problem = scopes.LazyEventScope(world, event).key_value(trigger.by)
+    scope = scopes.match_scope(world, Origin(event))
+    key, problem = scopes.key_of(event.guest, trigger.by, scope)
     if problem:
         source = trigger.by.source
         raise OrderRefused(f"`by: {source}` has no value in the data that you gave: {problem}")
-    return f"{event.guest}/{value}"
+    return key
 
 
 def _open_run(world: World, name: str) -> Run:

@@ -2,19 +2,22 @@
 
 import msgspec
 
-from reactor.core import scopes
-from reactor.core.admission import Decision, Verdict
-from reactor.core.effect import EventSeen, Execute
+from reactor.core import scopes, sequels
+from reactor.core.admission import Verdict
+from reactor.core.catalog import RENAMED
+from reactor.core.counting import count
+from reactor.core.effect import EventSeen
 from reactor.core.event import Event
-from reactor.core.facts import QUERY_LIMIT
+from reactor.core.facts import ask_fact
+from reactor.core.firing import fire, miss
 from reactor.core.guest import BY_COMMAND, MAYBE_OWN, Guest, is_own
-from reactor.core.match import Match
-from reactor.core.matching import Candidate
 from reactor.core.operations import listen
-from reactor.core.readiness import offer, rearm
-from reactor.core.refusals import refusal_trace
+from reactor.core.plans import Candidate, Plan
+from reactor.core.readiness import rearm
+from reactor.core.renames import seen_already
 from reactor.core.resync import STATE_EVENTS, was_made_up_for
 from reactor.core.run import Origin
+from reactor.core.text import render_duration
 from reactor.core.world import World
 
 _STATUS_EVENTS = frozenset(
@@ -48,10 +51,10 @@ def receive(world: World, event: Event) -> None:  # noqa: C901 - the hot path st
     selection = world.selections[event.guest]
     plans = selection.plans
     plan = plans[name] if name in plans else selection.plan(name)
-    if plan is not None and (candidates := plan.candidates(event)):
-        scope = scopes.LazyEventScope(world, event)
-        for candidate in candidates:
-            _offer(world, candidate, event, scope)
+    if plan is not None:
+        candidates = plan.candidates(event)
+        if candidates or plan.sequels is not None:
+            _match(world, plan, candidates, event)
 
 
 def _tell_listeners(world: World, guest: Guest, event: Event) -> None:
@@ -86,37 +89,56 @@ def refresh_status(world: World, guest: Guest) -> None:
     if guest.refreshing:
         guest.refresh_again = True
         return
-    world.questions += 1
-    query = f"q-{world.questions}"
-    guest.refreshing = query
-    deadline = world.now + QUERY_LIMIT
-    world.asked[query] = guest.name
-    world.emit(Execute(query, guest.name, "query-status", {}, deadline, changes=False))
+    guest.refreshing = ask_fact(world, guest, "status")
+
+
+def _match(world: World, plan: Plan, candidates: list[Candidate], event: Event) -> None:
+    """Offer an event to the triggers that it fits: first as a second event, then as a first."""
+    if event.name in RENAMED and (told := seen_already(world, event)):
+        for candidate in candidates:
+            miss(world, candidate, event, Verdict.RENAMED, told)
+        return
+    scope = scopes.LazyEventScope(world, event)
+    completed: list[str] = []
+    if plan.sequels is not None and world.triggers.sequels:
+        later = plan.sequels.candidates(event)
+        completed = sequels.hear(
+            world, [c for c in later if not _of_itself(event, c)], event, scope
+        )
+    for candidate in candidates:
+        if not _of_itself(event, candidate) and candidate.name not in completed:
+            _offer(world, candidate, event, scope)
+
+
+def _of_itself(event: Event, candidate: Candidate) -> bool:
+    """Whether the event tells of a run of the same policy: it never sees those."""
+    return event.name.startswith("REACTOR_RUN_") and (
+        event.data.get("policy") == candidate.policy.name
+    )
 
 
 def _offer(world: World, candidate: Candidate, event: Event, scope: scopes.LazyEventScope) -> None:
-    policy = candidate.policy
-    if event.name.startswith("REACTOR_RUN_") and event.data.get("policy") == policy.name:
+    trigger = candidate.trigger
+    if event.own and not trigger.own:
+        miss(world, candidate, event, Verdict.OWN, event.name)
         return
-    if event.own:
-        _miss(world, candidate, event, Decision(Verdict.OWN, event.name))
+    if event.synthetic and not trigger.synthetic:
+        miss(world, candidate, event, Verdict.SYNTHETIC, event.name)
         return
     if candidate.residue is not None:
-        answer = candidate.residue.holds(scope.get())
+        answer = candidate.residue.holds(scope.get(candidate.roots))
         if not answer.truth:
-            _miss(world, candidate, event, Decision(Verdict.WHERE_FALSE, answer.reason))
+            miss(world, candidate, event, Verdict.WHERE_FALSE, answer)
             return
-    key = event.guest
-    if candidate.trigger.by is not None:
-        value, problem = scope.key_value(candidate.trigger.by)
-        if problem:
-            _miss(world, candidate, event, Decision(Verdict.KEY_FAILED, problem))
-            return
-        key = f"{event.guest}/{value}"
-    origin = Origin(event, candidate.index)
-    offer(world, policy, Match(policy.name, key, origin, candidate.trigger.path))
-
-
-def _miss(world: World, candidate: Candidate, event: Event, decision: Decision) -> None:
-    path = candidate.trigger.path
-    world.near_miss(refusal_trace(world, candidate.policy.name, path, event, decision))
+    key, problem = scope.key(candidate)
+    if problem:
+        miss(world, candidate, event, Verdict.KEY_FAILED, problem)
+        return
+    if trigger.within is not None and (number := count(world, candidate, event, key)):
+        told = f"{number} of {trigger.count} within {render_duration(trigger.within)}"
+        miss(world, candidate, event, Verdict.COUNTED, told)
+        return
+    if trigger.sequel is not None:
+        sequels.open_(world, candidate, event, key)
+        return
+    fire(world, candidate, Origin(event, candidate.index, trigger.count), key)

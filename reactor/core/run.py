@@ -5,7 +5,7 @@ from enum import StrEnum
 import msgspec
 
 from reactor.core.event import Event
-from reactor.core.inputs import Answered
+from reactor.core.inputs import Answered, Message
 from reactor.core.ops import Section
 
 
@@ -60,12 +60,18 @@ class Saved(msgspec.Struct):
     error: str = ""
 
 
-class Origin(msgspec.Struct, frozen=True):
-    """What started the run: ``trigger`` in expressions."""
+class Origin(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What started the run: ``trigger`` in expressions.
+
+    ``event`` is the completing event of a count, the first one of a sequence or absence;
+    ``next`` is a sequence's second one, ``message`` the MQTT message that it was.
+    """
 
     event: Event
     index: int = 0
     count: int = 1
+    next: Event | None = None
+    message: Message | None = None
 
 
 class Frame(msgspec.Struct, omit_defaults=True):

@@ -1,14 +1,16 @@
 """What expressions see: the variables of an event and of a run, built when they are needed."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import fields
 
 from reactor.core import template
 from reactor.core.event import Event
 from reactor.core.expr import Answer, EvaluationFailed, Expression, Scope
 from reactor.core.guest import Guest
+from reactor.core.inputs import Message
 from reactor.core.marks import SELF, MarkKind
 from reactor.core.ops import Section
+from reactor.core.plans import Candidate
 from reactor.core.run import Origin, Role, Run
 from reactor.core.steps import EventWait, Step, StepOptions
 from reactor.core.template import Tree, render_tree
@@ -66,7 +68,7 @@ def render_slugged(world: World, run: Run, tree: Tree) -> str:
 
 
 class LazyEventScope:
-    """The scope of a trigger's ``where`` and ``by``: built once per event, if at all."""
+    """The scope of a trigger's ``where`` and ``by``: made of what they read, when they do."""
 
     __slots__ = ("_event", "_scope", "_world")
 
@@ -75,31 +77,63 @@ class LazyEventScope:
         self._event = event
         self._scope: Scope | None = None
 
-    def get(self) -> Scope:
-        """The scope; every candidate of the event shares it."""
-        if self._scope is None:
-            world, event = self._world, self._event
-            guest = world.guests[event.guest]
-            values: dict[str, object] = {
-                "event": event_view(event),
-                "data": event.data,
-                "guest": guest_view(world, guest),
-                "host": host_view(world),
-            }
-            self._scope = Scope(values, now=world.now, marked=_marked(world, event.guest))
-        return self._scope
+    def get(self, roots: Iterable[str]) -> Scope:
+        """The scope with at least these variables; every candidate of the event shares it."""
+        world, event, scope = self._world, self._event, self._scope
+        if scope is None:
+            marked = _marked(world, event.guest)
+            scope = self._scope = Scope({"data": event.data}, now=world.now, marked=marked)
+        for root in roots:
+            if root not in scope.env and root in _VIEWS:
+                scope.env[root] = _VIEWS[root](world, event)
+        return scope
 
-    def key_value(self, by: Expression) -> tuple[str, str]:
-        """The value of ``by`` as part of a key, or the reason why there is none."""
-        try:
-            value = by.value(self.get())
-        except EvaluationFailed as failure:
-            return "", failure.reason
-        if isinstance(value, bool):
-            return str(value).lower(), ""
-        if isinstance(value, str | int | float):
-            return str(value), ""
-        return "", f"`{by.source}` is not a text, a number or a boolean"
+    def key(self, candidate: Candidate) -> tuple[str, str]:
+        """The key of the event for a trigger, or the reason why there is none."""
+        guest, by = self._event.guest, candidate.by
+        return (guest, "") if by is None else key_of(guest, by, self.get(candidate.roots))
+
+
+_VIEWS: dict[str, Callable[[World, Event], object]] = {
+    "event": lambda _, event: event_view(event),
+    "guest": lambda world, event: guest_view(world, world.guests[event.guest]),
+    "host": lambda world, _: host_view(world),
+}
+
+
+def key_of(guest: str, by: Expression, scope: Scope) -> tuple[str, str]:
+    """The key with the value of ``by`` in this scope, or the reason why there is none."""
+    try:
+        value = by.value(scope)
+    except EvaluationFailed as failure:
+        return "", failure.reason
+    if isinstance(value, bool):
+        return f"{guest}/{str(value).lower()}", ""
+    if isinstance(value, str | int | float):
+        return f"{guest}/{value}", ""
+    return "", f"`{by.source}` is not a text, a number or a boolean"
+
+
+def sequel_scope(world: World, event: Event, first: Origin) -> Scope:
+    """What ``where`` and ``by`` of a second event may name: ``event`` is the candidate."""
+    return Scope(
+        _origin_views(world, first, event), now=world.now, marked=_marked(world, event.guest)
+    )
+
+
+def state_scope(world: World, guest: Guest) -> Scope:
+    """What the condition of a ``state`` trigger may name."""
+    values = {"guest": guest_view(world, guest), "host": host_view(world)}
+    return Scope(values, now=world.now, marked=_marked(world, guest.name), free=world.free)
+
+
+def message_scope(world: World, message: Message, guest: Guest | None) -> Scope:
+    """What an MQTT trigger may name; its ``guest`` does not know the guest yet."""
+    values = message_views(message) | {"host": host_view(world)}
+    if guest is None:
+        return Scope(values, now=world.now)
+    values["guest"] = guest_view(world, guest)
+    return Scope(values, now=world.now, marked=_marked(world, guest.name))
 
 
 def run_scope(world: World, run: Run, event: Event | None = None) -> Scope:
@@ -124,18 +158,41 @@ def match_scope(world: World, origin: Origin) -> Scope:
 
 
 def _origin_views(world: World, origin: Origin, at_hand: Event) -> dict[str, object]:
-    return {
+    views: dict[str, object] = {
         "event": event_view(at_hand),
         "data": at_hand.data,
-        "trigger": {
-            "event": event_view(origin.event),
-            "data": origin.event.data,
-            "count": origin.count,
-            "index": origin.index,
-        },
+        "trigger": trigger_view(origin),
         "guest": guest_view(world, world.guests[origin.event.guest]),
         "host": host_view(world),
     }
+    return views if origin.message is None else views | message_views(origin.message)
+
+
+def trigger_view(origin: Origin) -> dict[str, object]:
+    """``trigger`` in expressions; ``next`` is absent where no second event completed it."""
+    view: dict[str, object] = {
+        "event": event_view(origin.event),
+        "data": origin.event.data,
+        "count": origin.count,
+        "index": origin.index,
+    }
+    if origin.next is not None:
+        view["next"] = {"event": event_view(origin.next), "data": origin.next.data}
+    return view
+
+
+def message_views(message: Message) -> dict[str, object]:
+    """``message`` and ``topic`` in expressions; ``json`` is absent where it is none."""
+    view: dict[str, object] = {
+        "topic": message.topic,
+        "payload": message.payload,
+        "retain": message.retain,
+        "qos": message.qos,
+        "properties": message.properties,
+    }
+    if message.is_json:
+        view["json"] = message.json
+    return {"message": view, "topic": message.topic.split("/")}
 
 
 def _params(run: Run) -> dict[str, object]:

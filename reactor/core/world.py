@@ -30,12 +30,14 @@ from reactor.core.event import Event
 from reactor.core.guest import Guest
 from reactor.core.marks import Mark, MarkBook
 from reactor.core.matching import Index, Selection
+from reactor.core.misses import Miss
 from reactor.core.policy import LimitScope, Policy
 from reactor.core.program import Program, compile_program
 from reactor.core.restraints import Restraints
 from reactor.core.run import Role, Run
 from reactor.core.steps import StepOptions
 from reactor.core.timers import Timers
+from reactor.core.trigger_memory import TriggerMemory
 from reactor.core.windows import WindowCounts
 
 NEAR_MISSES_KEPT = 50
@@ -88,13 +90,14 @@ class World:
     programs: dict[str, Program] = dataclasses.field(default_factory=dict)
     index: Index = dataclasses.field(default_factory=Index)
     states: dict[str, PolicyState] = dataclasses.field(default_factory=dict)
-    free: dict[str, int | str] = dataclasses.field(default_factory=dict)
+    free: dict[str, int] = dataclasses.field(default_factory=dict)
     marks: MarkBook = dataclasses.field(default_factory=MarkBook)
     restraints: Restraints = dataclasses.field(default_factory=Restraints)
     timers: Timers = dataclasses.field(default_factory=Timers)
     commands: dict[str, WindowCounts] = dataclasses.field(default_factory=dict)
     command_rows: OrderedDict[str, CommandRow] = dataclasses.field(default_factory=OrderedDict)
-    near: dict[str, deque[Trace]] = dataclasses.field(default_factory=dict)
+    triggers: TriggerMemory = dataclasses.field(default_factory=TriggerMemory)
+    near: dict[str, deque[Trace | Miss]] = dataclasses.field(default_factory=dict)
     effects: list[Effect] = dataclasses.field(default_factory=list)
     derived: deque[Event] = dataclasses.field(default_factory=deque)
     derived_count: int = 0
@@ -128,10 +131,20 @@ class World:
         )
         self.effects.append(record)
 
-    def near_miss(self, trace: Trace) -> None:
+    def near_miss(self, record: Trace | Miss) -> None:
         """Remember why a match did not become a run."""
-        ring = self.near.setdefault(trace.policy, deque(maxlen=NEAR_MISSES_KEPT))
-        ring.append(trace)
+        ring = self.near.get(record.policy)
+        if ring is None:
+            ring = self.near[record.policy] = deque(maxlen=NEAR_MISSES_KEPT)
+        ring.append(record)
+
+    def count_dropped(self, what: str, policy: str, why: str) -> None:
+        """Count something that a trigger had to let go; the first of a kind is told."""
+        dropped = self.triggers.dropped
+        dropped[what] += 1
+        if dropped[what] == 1:
+            text = f"{why}: the oldest is let go, and so it will be with others, which are counted"
+            self.emit(Log("warning", text, policy))
 
     def happen(self, name: str, guest: str, data: Mapping[str, object]) -> None:
         """Let an event of the engine's own happen, after what is being handled."""
@@ -275,6 +288,7 @@ class World:
     def set_status(self, guest: Guest, status: str) -> None:
         """What ``query-status`` answered, or that it has no answer."""
         if guest.status != status:
+            self.triggers.moved[guest.name] = None
             guest.status = status
             guest.since = self.now
             if status != DISCONNECTED:
@@ -290,12 +304,14 @@ class World:
     def set_migrating(self, guest: Guest, *, migrating: bool) -> None:
         """What ``query-migrate`` answered."""
         if guest.facts.migrating != migrating:
+            self.triggers.moved[guest.name] = None
             guest.facts = msgspec.structs.replace(guest.facts, migrating=migrating)
             self.keep_guest(guest)
 
     def set_mark(self, mark: Mark) -> None:
         """Set or renew a mark; only a new one is an event."""
         mark, new = self.marks.set(mark)
+        self.triggers.moved[mark.guest] = None
         self.keep("mark", mark.key, mark)
         self.emit(MarkSet(mark))
         self.timers.set("marks", self.marks.next_expiry())
@@ -305,6 +321,7 @@ class World:
     def clear_mark(self, mark: Mark, reason: str) -> None:
         """Take a mark away."""
         self.marks.remove(mark)
+        self.triggers.moved[mark.guest] = None
         self.keep("mark", mark.key, None)
         self.emit(MarkCleared(mark))
         self.timers.set("marks", self.marks.next_expiry())

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reactor.core.expr import Scope
-from reactor.core.matching import look_up
+from reactor.core.plans import look_up
 from tests.core.expression_help import DATA, compiled, scope
 
 

@@ -5,13 +5,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reactor.core.event import Event
-from reactor.core.matching import PLANS_KEPT, Index, Selection, look_up, named
+from reactor.core.matching import PLANS_KEPT, Index, Selection, named
+from reactor.core.plans import look_up
 from reactor.core.policy import EventTrigger, Policy
 from tests.core.simulation import policy
 
 
 def _policy(name: str, trigger: str, more: str = "") -> Policy:
     return policy(f"policy: {name}\ndescription: d\n{more}trigger: {trigger}\nsteps:\n  - log: x\n")
+
+
+def _selection(*policies: Policy) -> Selection:
+    return Index(policies).selection("web-1", {})
 
 
 def _found(policies: list[Policy], event: str, **data: object) -> list[str]:
@@ -69,7 +74,7 @@ def test_candidates(trigger: str, event: str, data: dict[str, object], found: bo
 
 def test_what_the_index_cannot_decide_is_left_as_residue() -> None:
     """Equalities are taken out of the condition, the rest is for CEL."""
-    selection = Selection([_policy("p", '{event: A, where: data.x == "y" && data.n > 3}')])
+    selection = _selection(_policy("p", '{event: A, where: data.x == "y" && data.n > 3}'))
     plan = selection.plan("A")
     assert plan is not None
     (candidate,) = plan.candidates(Event("A", "g", {"x": "y"}))
@@ -116,7 +121,7 @@ def test_guests_with_the_same_policies_share_one_selection() -> None:
 
 def test_a_hostile_monitor_cannot_fill_the_memory_with_names() -> None:
     """Only so many names are remembered; the others are still answered."""
-    selection = Selection([_policy("p", "{event: 'A*'}")])
+    selection = _selection(_policy("p", "{event: 'A*'}"))
     for number in range(PLANS_KEPT + 10):
         assert selection.plan(f"A{number}") is not None
     assert len(selection.plans) == PLANS_KEPT
@@ -172,6 +177,6 @@ def test_named() -> None:
 
 def test_a_plan_is_made_once() -> None:
     """The second look-up of a name costs a look-up."""
-    selection = Selection([_policy("p", "{event: A}")])
+    selection = _selection(_policy("p", "{event: A}"))
     assert selection.plan("A") is selection.plan("A")
     assert selection.plan("B") is None

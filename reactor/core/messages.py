@@ -1,0 +1,135 @@
+"""``mqtt`` triggers: a message is a match of the guest that it is about."""
+
+from reactor.core import scopes
+from reactor.core.admission import Verdict
+from reactor.core.effect import Publish
+from reactor.core.event import Event
+from reactor.core.expr import EvaluationFailed
+from reactor.core.firing import fire, miss
+from reactor.core.guest import Guest
+from reactor.core.inputs import Message
+from reactor.core.matching import Placed
+from reactor.core.policy import MessageTrigger
+from reactor.core.run import Origin
+from reactor.core.template import render_tree
+from reactor.core.text import render_duration, render_text, slug
+from reactor.core.topic_filters import fits
+from reactor.core.topics import topic_problem
+from reactor.core.world import World
+
+MESSAGE_EVENT = "REACTOR_MESSAGE"
+"""The name of the event of an MQTT trigger; its data is empty."""
+
+RETAINED = "retained messages"
+STALE = "old messages"
+NO_GUEST = "messages for no guest"
+"""What is counted of the messages that were refused."""
+
+REPLIES = "reply/"
+"""Where replies may go, below ``<prefix>/<host>/``: nowhere else may a sender point to."""
+
+
+class _Refused(Exception):  # noqa: N818 - why a message is no match, not an error of ours
+    """The message is no match of a trigger; ``counted`` is under what it counts."""
+
+    def __init__(self, verdict: Verdict, reason: str, counted: str, guest: str = "") -> None:
+        super().__init__(reason)
+        self.verdict, self.reason, self.counted, self.guest = verdict, reason, counted, guest
+
+
+def received(world: World, message: Message) -> None:
+    """Let a message match; its sender hears when it is about no guest that a policy has."""
+    problems: list[str] = []
+    taken = False
+    for placed in world.index.messages:
+        trigger = placed.trigger
+        topic = message.topic if trigger.absolute else message.below
+        if not topic or not fits(trigger.topic, topic):
+            continue
+        try:
+            taken |= _match(world, placed, message)
+        except _Refused as refused:
+            verdict, reason = refused.verdict, refused.reason
+            problems.append(f"{verdict.value}: {reason}")
+            world.triggers.dropped[refused.counted] += 1
+            miss(world, placed, _event(world, message, refused.guest), verdict, reason)
+    if problems and not taken and not message.retain:
+        _reply(world, message, problems[0])
+
+
+def _match(world: World, placed: Placed[MessageTrigger], message: Message) -> bool:
+    """Whether the message is about a guest of the policy; a match of it where `where` holds.
+
+    Raises:
+        _Refused: it is not, or nobody may act on it.
+    """
+    trigger = placed.trigger
+    if message.retain:
+        raise _Refused(Verdict.RETAINED, message.topic, RETAINED)
+    if trigger.max_age is not None:
+        _check_age(message, trigger.max_age, world.now)
+    guest = _guest(world, placed, message)
+    event = _event(world, message, guest.name)
+    if trigger.where is not None:
+        answer = trigger.where.holds(scopes.message_scope(world, message, guest))
+        if not answer.truth:
+            miss(world, placed, event, Verdict.WHERE_FALSE, answer)
+            return True
+    fire(world, placed, Origin(event, placed.index, message=message), guest.name)
+    return True
+
+
+def _check_age(message: Message, max_age: float, now: float) -> None:
+    most = render_duration(max_age)
+    if message.sent_at is None and message.expires is None:
+        reason = f"it has neither `sent_at` nor an expiry, and may be {most} old at most"
+        raise _Refused(Verdict.TOO_OLD, reason, STALE)
+    if message.expires is not None and message.expires <= 0:
+        raise _Refused(Verdict.TOO_OLD, "it has expired", STALE)
+    if message.sent_at is None:
+        return
+    age = now - message.sent_at
+    if age > max_age:
+        reason = f"it is {render_duration(age)} old, and may be {most} old at most"
+        raise _Refused(Verdict.TOO_OLD, reason, STALE)
+    if age < -max_age:
+        reason = f"it was sent {render_duration(-age)} from now: a clock is wrong"
+        raise _Refused(Verdict.TOO_OLD, reason, STALE)
+
+
+def _guest(world: World, placed: Placed[MessageTrigger], message: Message) -> Guest:
+    """The guest that the message is about: by its name, or by the slug of its name."""
+    try:
+        value = render_tree(placed.trigger.guest, scopes.message_scope(world, message, None))
+        name = render_text(value)
+    except (EvaluationFailed, ValueError) as problem:
+        raise _Refused(Verdict.NO_GUEST, f"`guest`: {problem}", NO_GUEST) from None
+    known = world.guests.get(name)
+    found = [known] if known else [g for g in world.guests.values() if slug(g.name) == name]
+    found = [guest for guest in found if not guest.forgotten]
+    if len(found) != 1:
+        how_many = f"{len(found)} guests are" if found else "no guest is"
+        raise _Refused(Verdict.NO_GUEST, f"{how_many} called {name!r}", NO_GUEST, name)
+    (guest,) = found
+    if not placed.policy.guests.selects(guest.name, guest.labels):
+        reason = f"{placed.policy.name} does not select {guest.name}"
+        raise _Refused(Verdict.NOT_SELECTED, reason, NO_GUEST, guest.name)
+    return guest
+
+
+def _event(world: World, message: Message, guest: str) -> Event:
+    sent = world.now if message.sent_at is None else message.sent_at
+    return Event(MESSAGE_EVENT, guest, {}, sent, world.now)
+
+
+def _reply(world: World, message: Message, problem: str) -> None:
+    """Tell the sender why nothing happens, if it may be told there where it listens."""
+    base = message.topic.removesuffix(message.below)
+    topic = message.response_topic.removeprefix(base)
+    here = message.below and message.response_topic.startswith(f"{base}{REPLIES}")
+    if not here or topic_problem(topic) or not world.config.has_broker:
+        return
+    payload = {"ok": False, "error": problem, "topic": message.topic}
+    if message.correlation:
+        payload["correlation"] = message.correlation
+    world.emit(Publish(topic, payload))
