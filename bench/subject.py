@@ -55,12 +55,13 @@ class Subject:
         self._clock = Clock()
         self._engine = Engine(EngineConfig(), "bench0")
         port: JournalPort = NoJournal() if journal is None else journal
+        agents = Agents()
         self._dispatcher = Dispatcher(
             engine=self._engine,
             journal=port,
             outside=Outside(
                 monitors=self,
-                agents=Agents(),
+                agents=agents,
                 http=HttpClient(),
                 programs=Programs(frozenset()),
                 space=FreeSpace(),
@@ -70,7 +71,7 @@ class Subject:
             clock=self._clock,
             nudge=None,
         )
-        self._guests = Guests(self._dispatcher.submit, self._clock.now, {})
+        self._guests = Guests(self._dispatcher.submit, self._clock.now, (), agents)
         self.send = self._guests.monitors.send
 
     async def live(self, documents: Sequence[str]) -> None:

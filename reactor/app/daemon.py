@@ -147,9 +147,9 @@ class Daemon:
         log.info("stopped")
 
     async def _serve(self) -> None:
-        labels = {found.discover: found.labels for found in self._settings.discoveries}
-        self.guests = Guests(self.dispatcher.submit, self.clock.now, labels)
-        patterns = [found.discover for found in self._settings.discoveries]
+        found = self._settings.discoveries
+        self.guests = Guests(self.dispatcher.submit, self.clock.now, found, self.agents)
+        patterns = [each.discover for each in found]
         discovery = Discovery(patterns, self.guests)
         self._install_signals()
         effects, policies = await self._take_up()
@@ -165,7 +165,7 @@ class Daemon:
             if self.publisher is not None:
                 tasks.create_task(self.publisher.run(), name="publisher")
             for guest in self._settings.guests:
-                self.guests.name(guest.name, guest.qmp, guest.labels)
+                self.guests.name(guest)
             self.ready.set()
             log.info("ready", host=self._settings.host.name, journal=str(self.journal.path))
             await self._stop.wait()

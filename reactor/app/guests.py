@@ -2,13 +2,15 @@
 
 import asyncio
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import structlog
 
+from reactor.adapters.agent import Agents
 from reactor.adapters.qmp import Monitors
 from reactor.adapters.qmp.survey import Found
 from reactor.app.depth import cut, is_too_deep
+from reactor.app.settings import Discovery, NamedGuest
 from reactor.core.event import Event
 from reactor.core.inputs import (
     Connected,
@@ -33,34 +35,39 @@ class Guests:
     Args:
         submit: takes the engine's inputs.
         now: the engine's clock.
-        labels: labels by discovery pattern.
+        discoveries: what the settings say of the guests that a pattern finds.
+        agents: learns where the agents of guests are reached.
     """
 
     def __init__(
         self,
         submit: Callable[[Input], None],
         now: Callable[[], float],
-        labels: Mapping[str, Mapping[str, str]],
+        discoveries: Sequence[Discovery],
+        agents: Agents,
     ) -> None:
         self._submit = submit
         self._now = now
-        self._labels = labels
+        self._discoveries = {found.discover: found for found in discoveries}
+        self._agents = agents
         self._named: dict[str, str] = {}
         self._found: set[str] = set()
         self._forgetting: dict[str, asyncio.TimerHandle] = {}
         self.monitors = Monitors(self)
 
-    def name(self, guest: str, address: str, labels: Mapping[str, str]) -> None:
+    def name(self, guest: NamedGuest) -> None:
         """Watch a guest of the settings: what the discovery says of its name or socket is moot."""
-        self._named[guest] = os.path.realpath(address.removeprefix("unix:"))
-        self.add(guest, address, labels)
+        self._named[guest.name] = os.path.realpath(guest.qmp.removeprefix("unix:"))
+        self.add(guest.name, guest.qmp, guest.labels, guest.agent)
 
     def expect(self, guest: str) -> None:
         """Forget a guest of an earlier life after a while, unless it is named or found again."""
         loop = asyncio.get_running_loop()
         self._forgetting[guest] = loop.call_later(FORGET_AFTER_S, self._forget, guest)
 
-    def add(self, guest: str, address: str, labels: Mapping[str, str]) -> None:
+    def add(
+        self, guest: str, address: str, labels: Mapping[str, str], agent: str | None = None
+    ) -> None:
         """Watch a guest; what is wrong with it is told, and the others go on."""
         timer = self._forgetting.pop(guest, None)
         if timer is not None:
@@ -70,7 +77,9 @@ class Guests:
         except SettingsError as error:
             self._tell(guest, error)
             return
-        self._submit(GuestKnown(guest, labels))
+        if agent is not None:
+            self._agents.add(guest, agent)
+        self._submit(GuestKnown(guest, labels, agent is not None))
 
     # ------------------------------------------------ what discovery tells
 
@@ -83,7 +92,8 @@ class Guests:
             return
         log.info("guest found", guest=found.guest, monitor=found.path)
         self._found.add(found.guest)
-        self.add(found.guest, found.path, self._labels.get(found.pattern, {}))
+        told = self._discoveries.get(found.pattern, Discovery(found.pattern))
+        self.add(found.guest, found.path, told.labels, told.agent_of(found.guest))
 
     def on_vanished(self, guest: str) -> None:
         """A socket is gone: its monitor is watched no more, the guest is remembered a while."""
@@ -92,6 +102,7 @@ class Guests:
         self._found.remove(guest)
         log.info("guest's socket vanished", guest=guest)
         self.monitors.remove(guest)
+        self._agents.remove(guest)
         self.expect(guest)
 
     def on_problem(self, error: SettingsError) -> None:

@@ -43,6 +43,9 @@ def set_up_logs(
     root.setLevel(number)
     # It tells of every change in a watched folder; what follows from it is told by us.
     logging.getLogger("watchfiles").setLevel(logging.WARNING)
+    # They write headers and queries, in which secrets stand.
+    for name in ("httpx", "httpcore"):
+        logging.getLogger(name).setLevel(logging.WARNING)
 
 
 def _before(*, is_json: bool) -> Sequence[Processor]:

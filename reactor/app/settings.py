@@ -27,19 +27,29 @@ class SettingsFileError(SettingsError):
 
 @dataclass(frozen=True, slots=True)
 class Discovery:
-    """Guests that are found by their sockets; ``discover`` is an absolute pattern."""
+    """Guests that are found by their sockets; ``discover`` is an absolute pattern.
+
+    ``agent`` is the absolute path of the guest agent's socket, with ``{name}`` for the
+    guest's name; None where none is named.
+    """
 
     discover: str
     labels: Mapping[str, str] = field(default_factory=dict)
+    agent: str | None = None
+
+    def agent_of(self, guest: str) -> str | None:
+        """Where this guest's agent is reached."""
+        return self.agent and self.agent.replace("{name}", guest)
 
 
 @dataclass(frozen=True, slots=True)
 class NamedGuest:
-    """One guest; ``qmp`` is ``unix:/absolute/path`` or ``host:port``."""
+    """One guest; ``qmp`` is ``unix:/absolute/path`` or ``host:port``, ``agent`` a path."""
 
     name: str
     qmp: str
     labels: Mapping[str, str] = field(default_factory=dict)
+    agent: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +100,13 @@ class QmpSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class ExecSettings:
+    """Programs that policies may start, by their absolute paths."""
+
+    allow: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
 class DumpsSettings:
     """Where memory dumps may be written; ``allow`` are single paths beside the folder."""
 
@@ -122,6 +139,7 @@ class Settings:
     mqtt: MqttSettings | None = None
     control: ControlSettings = ControlSettings()
     qmp: QmpSettings = QmpSettings()
+    exec: ExecSettings = ExecSettings()
     dumps: DumpsSettings = DumpsSettings()
     limits: LimitsSettings = LimitsSettings()
     enforcement: Enforcement | None = None
@@ -152,6 +170,7 @@ class Settings:
             allow=self.qmp.allow,
             dumps_folder=str(self.dumps.folder),
             dumps_allow=self.dumps.allow,
+            exec_allow=self.exec.allow,
             limits={kind: found for kind, found in limits.items() if found},
             enforcement=self.enforcement,
             has_broker=self.mqtt is not None,

@@ -9,12 +9,14 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from reactor.adapters.agent import parse_socket
 from reactor.adapters.qmp.address import UnixAddress, parse_address
 from reactor.app import settings_schema as written
 from reactor.app.settings import (
     ControlSettings,
     Discovery,
     DumpsSettings,
+    ExecSettings,
     HostSettings,
     JournalSettings,
     LimitsSettings,
@@ -107,19 +109,28 @@ def _without_unbuilt(root: Dictionary) -> tuple[Dictionary, list[Problem]]:
     return without(root, ""), problems
 
 
+_ONCE = {
+    "name": ("guest", "give it another name"),
+    "discover": ("pattern", "keep one of them"),
+    "agent": ("agent", "name each guest's own: a command must not reach another one"),
+}
+"""What may stand once only in all of ``guests``, how it is called, and how to mend it."""
+
+
 def _twins(root: Dictionary) -> Iterator[Problem]:
     """Guests and patterns that stand twice: which of the two would count?"""
     first: dict[tuple[str, str], Place] = {}
     guests = root.get("guests")
     for number, guest in enumerate(guests.items if isinstance(guests, Sequence) else ()):
-        for key, what in (("name", "guest"), ("discover", "pattern")):
+        for key, (what, fix) in _ONCE.items():
             node = guest.get(key) if isinstance(guest, Dictionary) else None
             if not isinstance(node, Scalar) or not isinstance(node.value, str):
                 continue
+            if key == "agent" and "{name}" in node.value:
+                continue  # another one for each guest
             before = first.setdefault((key, node.value), node.place)
             if before is not node.place:
                 problem = f"the {what} `{node.value}` stands twice, first at {before}"
-                fix = "give it another name" if key == "name" else "keep one of them"
                 path = f"guests/{number}/{key}"
                 yield Problem(node.place, Code.DUPLICATE_NAME, problem, fix, path=path)
 
@@ -141,12 +152,21 @@ class _Builder:
             host=HostSettings(host.name or socket.gethostname() or "localhost", host.labels or {}),
             journal=JournalSettings(self._path(given, "journal", "path") if given else journal),
             discoveries=tuple(
-                Discovery(self._pattern(guest.discover, index), guest.labels or {})
+                Discovery(
+                    self._pattern(guest.discover, index),
+                    guest.labels or {},
+                    self._agent(guest.agent, index),
+                )
                 for index, guest in entries
                 if guest.discover is not None
             ),
             guests=tuple(
-                NamedGuest(guest.name, self._address(guest.qmp, index), guest.labels or {})
+                NamedGuest(
+                    guest.name,
+                    self._address(guest.qmp, index),
+                    guest.labels or {},
+                    self._agent(guest.agent, index),
+                )
                 for index, guest in entries
                 if guest.name is not None and guest.qmp is not None
             ),
@@ -154,6 +174,7 @@ class _Builder:
             mqtt=self._mqtt(file.mqtt) if file.mqtt else None,
             control=self._control(file.control) if file.control else ControlSettings(),
             qmp=QmpSettings(frozenset(file.qmp.allow if file.qmp else ())),
+            exec=ExecSettings(frozenset(file.exec.allow if file.exec else ())),
             dumps=self._dumps(file.dumps) if file.dumps else DumpsSettings(),
             limits=_limits(file.limits) if file.limits else LimitsSettings(),
             enforcement=Enforcement(file.enforcement) if file.enforcement else None,
@@ -178,6 +199,11 @@ class _Builder:
         if isinstance(address, UnixAddress):
             return f"unix:{self._path(address.path, 'guests', index, 'qmp')}"
         return str(address)
+
+    def _agent(self, text: str | None, index: int) -> str | None:
+        if text is None:
+            return None
+        return str(self._path(parse_socket(text), "guests", index, "agent"))
 
     def _mqtt(self, mqtt: written.Mqtt) -> MqttSettings:
         def path(key: str, text: str | None) -> Path | None:

@@ -6,6 +6,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator
 
+from reactor.adapters.agent import parse_socket
 from reactor.adapters.mqtt.options import MqttOptions
 from reactor.adapters.qmp.address import parse_address
 from reactor.adapters.qmp.pattern import parse_pattern
@@ -50,7 +51,16 @@ def _over_all(limit: Limit) -> Limit:
     return limit
 
 
+def _whole(text: str) -> str:
+    if not text.startswith("/"):
+        problem = f"`{text}` is no absolute path"
+        raise wrong(problem, "write the whole path, as the policies that start it do")
+    return text
+
+
 Address = Annotated[PathText, _parses(parse_address)]
+Socket = Annotated[PathText, _parses(parse_socket)]
+Program = Annotated[PathText, AfterValidator(_whole)]
 Pattern = Annotated[PathText, _parses(parse_pattern)]
 AnyLimit = Annotated[LimitText, AfterValidator(_over_all)]
 Limits = Annotated[tuple[AnyLimit, ...], OneOrMany(1)]
@@ -62,6 +72,7 @@ class Guest(Model):
     discover: Annotated[Pattern | None, Maybe()] = None
     name: Annotated[Name | None, Maybe()] = None
     qmp: Annotated[Address | None, Maybe()] = None
+    agent: Annotated[Socket | None, Maybe()] = None
     labels: Annotated[Labels | None, Maybe()] = None
 
     @classmethod
@@ -76,9 +87,13 @@ class Guest(Model):
         elif len(named) == 1 and "discover" not in data:
             missing = "qmp" if "name" in named else "name"
             yield Complaint(None, f"the key `{missing}` is missing", f"add `{missing}:`")
-        elif not named and "discover" not in data and data.keys() <= {"labels"}:
+        elif not named and "discover" not in data and data.keys() <= {"labels", "agent"}:
             problem = "the entry names no guest"
             yield Complaint(None, problem, "write `discover:`, or `name:` and `qmp:`")
+        agent = data.get("agent")
+        if "discover" in data and isinstance(agent, str) and "{name}" not in agent:
+            problem = "one agent cannot be that of every guest that is found"
+            yield Complaint("agent", problem, "write {name} where the guest's name stands")
 
 
 class Mqtt(Model):
@@ -160,6 +175,12 @@ class Qmp(Model):
     allow: Annotated[tuple[CommandName, ...], Many()] = ()
 
 
+class Exec(Model):
+    """Permissions of programs."""
+
+    allow: Annotated[tuple[Program, ...], Many()] = ()
+
+
 class Dumps(Model):
     """Where memory dumps go."""
 
@@ -185,16 +206,15 @@ class File(Model):
     control: Annotated[Control | None, Maybe()] = None
     host: Annotated[Host | None, Maybe()] = None
     qmp: Annotated[Qmp | None, Maybe()] = None
+    exec: Annotated[Exec | None, Maybe()] = None
     dumps: Annotated[Dumps | None, Maybe()] = None
     limits: Annotated[LimitsOf | None, Maybe()] = None
     enforcement: Annotated[Annotated[str, Choice(("audit", "enforce"))] | None, Maybe()] = None
 
 
 LATER: Mapping[str, str] = {
-    "guests.agent": "take it out",
     "libvirt": "take it out; name the guests' QMP sockets under `guests`",
     "web": "take it out",
-    "exec": "take it out; policies can `publish`",
     "journal.keep": "take it out; nothing is removed from the journal yet",
     "dumps.quota": "take it out, and watch the folder from outside",
     "dumps.keep": "take it out, and remove old dumps from outside",

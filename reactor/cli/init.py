@@ -23,6 +23,7 @@ SETTINGS = """\
 # pattern (a guest is called like its file), or guests named one by one.
 guests:
   - discover: /run/qemu/*.sock
+    #agent: /run/qemu/{name}.agent
     #labels: {tier: web}
   #- {name: db-1, qmp: /run/qemu/db-1.qmp, labels: {tier: db}}
   #- {name: lab-1, qmp: '127.0.0.1:4444'}
@@ -58,6 +59,10 @@ journal:
 # Commands that destroy or reach the host go out only when they stand here.
 #qmp:
   #allow: [quit]
+
+# Programs that policies may start; whoever may write policies may start these.
+#exec:
+  #allow: [/usr/local/bin/page]
 
 # This machine's name in topics and policies; else its hostname.
 #host:

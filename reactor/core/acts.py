@@ -45,8 +45,9 @@ def _act(  # noqa: C901 - one case for each kind
             return _mark(world, run, step)
         case ClearStep():
             return _clear(world, run, step)
-        case LogStep(_, text):
-            world.emit(Log("info", _text(world, run, text), run.policy, run.guest, run.story))
+        case LogStep(options, tree):
+            text = _text(world, run, tree)
+            world.emit(Log("info", text, run.policy, run.guest, run.story, options.path))
             return NEXT
         case InhibitStep(_, policies, seconds):
             problem = inhibit(world, run, policies, seconds)
@@ -89,6 +90,7 @@ def _publish(world: World, run: Run, step: PublishStep) -> Flow:
             absolute=step.absolute,
             properties={str(name): str(value) for name, value in pairs.items()},
             run=run.story,
+            step=step.options.path,
         )
     )
     return NEXT

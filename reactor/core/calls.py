@@ -78,13 +78,21 @@ def _effect(world: World, run: Run, step: AgentStep | HttpStep | ExecStep) -> _E
                 deadline,
                 replies=catalog.agent_replies(command),
                 run=run.story,
+                step=step.options.path,
             )
         case ExecStep(_, program, arguments):
             rendered = scopes.render(world, run, arguments)
             texts = rendered if isinstance(rendered, list) else []
             words = tuple(map(render_text, texts))
             return StartProgram(
-                run.new_id(), run.guest, program, words, deadline, run.story, run.policy
+                run.new_id(),
+                run.guest,
+                program,
+                words,
+                deadline,
+                run.story,
+                run.policy,
+                step.options.path,
             )
         case HttpStep():
             return _request(world, run, step, deadline)
@@ -105,6 +113,7 @@ def _request(world: World, run: Run, step: HttpStep, deadline: float) -> CallHtt
         has_body=step.json is not None,
         expect=step.expect,
         run=run.story,
+        step=step.options.path,
     )
 
 
@@ -124,9 +133,13 @@ def _called(world: World, run: Run, op: Call, answer: Answered) -> Flow:
     if answer.error is not None:
         disarm(world, run)
         return Failed(f"{what}: {answer.error.error_class}: {answer.error.description}")
-    if answer.lost and cursor.caught is None and not _may_repeat(op.step):
+    if answer.lost and op.await_pc is not None:
+        # The event that is waited for will prove it done, or its time will pass.
+        world.trace(run, world.options_of(run).path, "lost", answer.lost)
+        return NEXT
+    if answer.lost and not _may_repeat(op.step):
         return Failed(f"{what}: outcome unknown, it was sent and {answer.lost}", unknown=True)
-    if answer.unsent or (answer.lost and cursor.caught is None):
+    if answer.unsent or answer.lost:
         disarm(world, run)
         cursor.pause = world.now + BUSY_PAUSE
         cursor.wake = cursor.pause

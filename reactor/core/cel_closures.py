@@ -326,6 +326,7 @@ def _marked(env: Env, kind: object, mark_id: object, word: object = "") -> objec
 
 def _free(env: Env, path: str) -> object:
     known = env.get(FREE_BYTES) or {}
-    if path not in known:
-        raise EvaluationFailed("host.free() was not asked")
-    return known[path]
+    found = known.get(path, "host.free() was not asked")
+    if isinstance(found, str):
+        raise EvaluationFailed(found)
+    return found

@@ -13,6 +13,8 @@ class Execute(msgspec.Struct, frozen=True, tag="execute"):
 
     ``deadline`` is on the engine's clock: a reply that is later counts as lost.
     ``changes`` is false for queries, which need no intent in the journal.
+    ``step`` is the path of the step that sends it; empty for what is only asked
+    because a guard or condition wants to know.
     """
 
     id: str
@@ -22,6 +24,7 @@ class Execute(msgspec.Struct, frozen=True, tag="execute"):
     deadline: float
     changes: bool = True
     run: str = ""
+    step: str = ""
 
 
 class AskPath(msgspec.Struct, frozen=True, tag="ask-path"):
@@ -55,6 +58,7 @@ class CallAgent(msgspec.Struct, frozen=True, tag="call-agent"):
     deadline: float
     replies: bool = True
     run: str = ""
+    step: str = ""
 
 
 class CallHttp(msgspec.Struct, frozen=True, tag="call-http"):
@@ -73,6 +77,7 @@ class CallHttp(msgspec.Struct, frozen=True, tag="call-http"):
     has_body: bool = False
     expect: tuple[int, ...] = (200,)
     run: str = ""
+    step: str = ""
 
 
 class StartProgram(msgspec.Struct, frozen=True, tag="start-program"):
@@ -88,6 +93,7 @@ class StartProgram(msgspec.Struct, frozen=True, tag="start-program"):
     deadline: float
     run: str = ""
     policy: str = ""
+    step: str = ""
 
 
 class Reply(msgspec.Struct, frozen=True, tag="reply"):
@@ -121,6 +127,7 @@ class Publish(msgspec.Struct, frozen=True, tag="publish"):
     absolute: bool = False
     properties: Mapping[str, str] = {}
     run: str = ""
+    step: str = ""
 
 
 class MarkSet(msgspec.Struct, frozen=True, tag="mark-set"):
@@ -209,6 +216,7 @@ class Log(msgspec.Struct, frozen=True, tag="log"):
     policy: str = ""
     guest: str = ""
     run: str = ""
+    step: str = ""
 
 
 class Keep(msgspec.Struct, frozen=True, tag="keep"):

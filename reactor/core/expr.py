@@ -78,7 +78,8 @@ class Scope:
             since the epoch. They are not copied and must not change meanwhile.
         now: the time of the input at hand, seconds since the epoch.
         marked: answers ``marked(kind, id, as)``.
-        free: the bytes that are free at each path that `host.free()` was asked about.
+        free: the bytes that are free at each path that `host.free()` was asked about, or
+            why they cannot be told.
     """
 
     __slots__ = ("env",)
@@ -89,7 +90,7 @@ class Scope:
         *,
         now: float | None = None,
         marked: Marked | None = None,
-        free: Mapping[str, int] | None = None,
+        free: Mapping[str, int | str] | None = None,
     ) -> None:
         self.env: Env = {**values, NOW: now, MARKED: marked, FREE_BYTES: free}
 

@@ -91,12 +91,10 @@ def _is_away(world: World, run: Run, guest: Guest) -> bool:
 
 
 def take_room(world: World, fact: str, answer: Answered) -> None:
-    """Write down how much is free; nothing where the host could not say."""
-    path = fact.removeprefix(FREE)
-    if isinstance(answer.result, int):
-        world.free[path] = answer.result
-    else:
-        world.free.pop(path, None)
+    """Write down how much is free, or why the host could not say."""
+    why = answer.error.description if answer.error else answer.lost or answer.unsent
+    room = answer.result
+    world.free[fact.removeprefix(FREE)] = room if isinstance(room, int) else why
 
 
 def take_fact(world: World, guest: Guest, fact: str, answer: Answered) -> None:

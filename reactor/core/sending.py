@@ -113,7 +113,14 @@ def _send_now(world: World, run: Run, op: Send) -> Flow:
         _note_own(world, run, command, arguments)
     deadline = _deadline(world, run, command, arguments)
     execute = Execute(
-        run.new_id(), run.guest, command, arguments, deadline, catalog.changes(command), run.story
+        run.new_id(),
+        run.guest,
+        command,
+        arguments,
+        deadline,
+        catalog.changes(command),
+        run.story,
+        world.options_of(run).path,
     )
     cursor.sent = execute.id
     if op.await_pc is not None:

@@ -90,7 +90,7 @@ class World:
     programs: dict[str, Program] = dataclasses.field(default_factory=dict)
     index: Index = dataclasses.field(default_factory=Index)
     states: dict[str, PolicyState] = dataclasses.field(default_factory=dict)
-    free: dict[str, int] = dataclasses.field(default_factory=dict)
+    free: dict[str, int | str] = dataclasses.field(default_factory=dict)
     marks: MarkBook = dataclasses.field(default_factory=MarkBook)
     restraints: Restraints = dataclasses.field(default_factory=Restraints)
     timers: Timers = dataclasses.field(default_factory=Timers)

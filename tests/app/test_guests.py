@@ -8,10 +8,12 @@ import pytest
 import pytest_asyncio
 from structlog.testing import capture_logs
 
+from reactor.adapters.agent import Agents
 from reactor.adapters.qmp.survey import Found
 from reactor.app import guests as module
 from reactor.app.depth import DEPTH_MAX, is_too_deep
 from reactor.app.guests import Guests
+from reactor.app.settings import Discovery, NamedGuest
 from reactor.core.event import Event
 from reactor.core.inputs import (
     Connected,
@@ -23,12 +25,14 @@ from reactor.core.inputs import (
 )
 from reactor.demo.waiting import until
 from reactor.errors import MonitorError, SettingsError
+from tests.fakes.agent import FakeAgent
 from tests.fakes.qmp_server import FakeMonitor
 
 pytestmark = pytest.mark.asyncio
 
 NOW = 1_800_000_000.0
 PATTERN = "/run/qemu/*.sock"
+DISCOVERIES = [Discovery(PATTERN, {"tier": "web"})]
 
 
 class Told:
@@ -80,7 +84,7 @@ async def listen(run: Path) -> AsyncIterator[Listen]:
 @pytest_asyncio.fixture
 async def guests(told: Told) -> AsyncIterator[Guests]:
     """The guests of a daemon."""
-    made = Guests(told, lambda: NOW, {PATTERN: {"tier": "web"}})
+    made = Guests(told, lambda: NOW, DISCOVERIES, Agents())
     yield made
     made.close()
     await made.monitors.close()
@@ -103,7 +107,7 @@ async def test_a_guest_of_the_settings_is_watched(
     """Known at once, connected when its monitor is, its events in their order."""
     monitor = await listen("a.sock")
     with capture_logs() as lines:
-        guests.name("web-1", f"unix:{run}/a.sock", {"tier": "db"})
+        guests.name(NamedGuest("web-1", f"unix:{run}/a.sock", {"tier": "db"}))
         assert told.inputs == [GuestKnown("web-1", {"tier": "db"})]
         await until("it is connected", lambda: bool(told.of(Connected)))
         monitor.event("STOP", {"a": 1}, time=7.25)
@@ -140,7 +144,7 @@ async def test_a_monitor_that_is_not_there_is_told_once(
 ) -> None:
     """With place, problem and fix; the guest is known all the same."""
     with capture_logs() as lines:
-        guests.name("web-1", f"unix:{run}/none.sock", {})
+        guests.name(NamedGuest("web-1", f"unix:{run}/none.sock"))
         await until("it is told", lambda: bool(lines))
     assert lines == [
         {
@@ -158,7 +162,7 @@ async def test_a_monitor_that_is_not_there_is_told_once(
 async def test_an_address_that_is_none_is_told(guests: Guests, told: Told) -> None:
     """The engine never hears of that guest."""
     with capture_logs() as lines:
-        guests.name("web-1", "127.0.0.1:99999", {})
+        guests.name(NamedGuest("web-1", "127.0.0.1:99999"))
     (line,) = lines
     assert (line["event"], line["guest"]) == ("monitor cannot be used", "web-1")
     assert line["fix"]
@@ -265,7 +269,7 @@ async def test_a_guest_of_an_earlier_life_is_forgotten_unless_it_is_there(
     for name in ("found", "named", "gone"):
         guests.expect(name)
     guests.on_found(found("found", "/nowhere/found.sock"))
-    guests.name("named", "unix:/nowhere/named.sock", {})
+    guests.name(NamedGuest("named", "unix:/nowhere/named.sock"))
     await until("one is forgotten", lambda: bool(told.of(GuestForgotten)))
     assert told.of(GuestForgotten) == [GuestForgotten("gone")]
 
@@ -277,7 +281,7 @@ async def test_nothing_is_forgotten_while_the_daemon_stops(guests: Guests, told:
     guests.on_found(found("web-1", "/nowhere/web-1.sock"))
     guests.on_vanished("web-1")
     guests.close()
-    other = Guests(told, lambda: NOW, {})
+    other = Guests(told, lambda: NOW, (), Agents())
     other.expect("later")
     await until("time has passed", lambda: GuestForgotten("later") in told.inputs)
     assert told.of(GuestForgotten) == [GuestForgotten("later")]
@@ -291,7 +295,7 @@ async def test_a_socket_that_the_settings_name_belongs_to_that_guest(
     await listen("db-1.sock")
     (run / "link.sock").symlink_to(run / "db-1.sock")
     with capture_logs() as lines:
-        guests.name("db", f"unix:{run}/db-1.sock", {"tier": "db"})
+        guests.name(NamedGuest("db", f"unix:{run}/db-1.sock", {"tier": "db"}))
         guests.on_found(found("db-1", run / "db-1.sock"))
         guests.on_found(found("link", run / "link.sock"))
         await until("it is connected", lambda: bool(told.of(Connected)))
@@ -311,7 +315,7 @@ async def test_a_name_of_the_settings_is_not_given_to_another_socket(
     """It is said; when that socket vanishes the guest of the settings stays."""
     await listen("real.sock")
     with capture_logs() as lines:
-        guests.name("db", f"unix:{run}/real.sock", {})
+        guests.name(NamedGuest("db", f"unix:{run}/real.sock"))
         guests.on_found(found("db", run / "db.sock"))
         await until("it is connected", lambda: bool(told.of(Connected)))
         guests.on_vanished("db")
@@ -329,3 +333,36 @@ async def test_a_name_of_the_settings_is_not_given_to_another_socket(
     ]
     assert guests.monitors.connected() == ["db"]
     assert told.of(Disconnected) == []
+
+
+async def test_the_agent_of_a_guest_of_the_settings(told: Told, run: Path) -> None:
+    """The engine learns that there is one; commands find its socket."""
+    agent = FakeAgent()
+    await agent.listen(f"{run}/a.agent")
+    agents = Agents()
+    guests = Guests(told, lambda: NOW, (), agents)
+    guests.name(NamedGuest("web-1", f"unix:{run}/a.sock", {}, f"{run}/a.agent"))
+    assert told.inputs == [GuestKnown("web-1", {}, agent=True)]
+    assert await agents.send("web-1", "guest-ping", {}, timeout=5) == {}
+    await guests.monitors.close()
+    await agents.close()
+    await agent.close()
+
+
+async def test_the_agent_of_a_guest_that_was_found(told: Told, run: Path) -> None:
+    """Its name says where; with its socket its agent is gone, too."""
+    agent = FakeAgent()
+    await agent.listen(f"{run}/web-1.agent")
+    agents = Agents()
+    discoveries = [Discovery(PATTERN, {}, f"{run}/{{name}}.agent")]
+    guests = Guests(told, lambda: NOW, discoveries, agents)
+    guests.on_found(found("web-1", "/nowhere/web-1.sock"))
+    assert told.inputs == [GuestKnown("web-1", {}, agent=True)]
+    assert await agents.send("web-1", "guest-ping", {}, timeout=5) == {}
+    guests.on_vanished("web-1")
+    with pytest.raises(MonitorError, match="the settings name no agent of this guest"):
+        agents.send("web-1", "guest-ping", {}, timeout=5)
+    guests.close()
+    await guests.monitors.close()
+    await agents.close()
+    await agent.close()

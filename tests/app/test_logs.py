@@ -179,3 +179,14 @@ def test_the_log_of_a_loop_goes_there_too() -> None:
     loop.call_exception_handler({"message": "nobody asked for this"})
     loop.close()
     assert json.loads(stream.getvalue())["event"] == "nobody asked for this"
+
+
+@pytest.mark.parametrize("library", ["httpx", "httpcore", "httpcore.http11"])
+def test_libraries_that_write_secrets_are_quiet(library: str) -> None:
+    """Headers and queries of requests do not reach the log at any level; warnings do."""
+    stream = Stream()
+    set_up_logs("json", "debug", stream)
+    logging.getLogger(library).info("HTTP Request: POST https://h/?token=s3cret")
+    logging.getLogger(library).debug("send_request_headers Authorization s3cret")
+    logging.getLogger(library).warning("careful")
+    assert [json.loads(line)["event"] for line in stream.getvalue().splitlines()] == ["careful"]

@@ -33,7 +33,7 @@ LIMIT_FORM = "  fix: write it as `3 per 1h per guest` or `1 at once per host`"
         pytest.param(
             "zzz: 1\n",
             "try.yaml:1:1: R003 `zzz` is no key here\n  fix: write one of: guests, rules, mqtt, "
-            "journal, control, host, qmp, dumps, limits, enforcement",
+            "journal, control, host, qmp, exec, dumps, limits, enforcement",
             id="an unknown key",
         ),
         pytest.param(
@@ -161,6 +161,46 @@ LIMIT_FORM = "  fix: write it as `3 per 1h per guest` or `1 at once per host`"
             id="a pattern twice",
         ),
         pytest.param(
+            "guests: [{agent: /a}]\n",
+            f"try.yaml:1:10: R005 the entry names no guest\n{NAMES_NO_GUEST}",
+            id="only an agent",
+        ),
+        pytest.param(
+            "guests: [{discover: /a/*, agent: /a/agent}]\n",
+            "try.yaml:1:34: R005 one agent cannot be that of every guest that is found\n"
+            "  fix: write {name} where the guest's name stands",
+            id="one agent for all",
+        ),
+        pytest.param(
+            "guests: [{name: a, qmp: a.sock, agent: 'h:1'}]\n",
+            "try.yaml:1:40: R005 this is not a unix socket\n"
+            "  fix: write unix:/path/to/socket, or a plain path",
+            id="an agent on TCP",
+        ),
+        pytest.param(
+            "guests: [{name: a, qmp: a.sock, agent: 'unix:'}]\n",
+            "try.yaml:1:40: R005 this is not a unix socket\n"
+            "  fix: write unix:/path/to/socket, or a plain path",
+            id="an agent nowhere",
+        ),
+        pytest.param(
+            "guests: [{name: a, qmp: a.sock, agent: '/a,server=on,wait=off'}]\n",
+            "try.yaml:1:40: R005 QEMU's own options stand behind the path\n  fix: write unix:/a",
+            id="QEMU's options behind an agent",
+        ),
+        pytest.param(
+            "guests: [{name: a, qmp: a.sock, agent: x}, {name: b, qmp: b.sock, agent: x}]\n",
+            "try.yaml:1:74: R009 the agent `x` stands twice, first at try.yaml:1:40\n"
+            "  fix: name each guest's own: a command must not reach another one",
+            id="an agent twice",
+        ),
+        pytest.param(
+            "exec: {allow: [page]}\n",
+            "try.yaml:1:16: R005 `page` is no absolute path\n"
+            "  fix: write the whole path, as the policies that start it do",
+            id="a program without its path",
+        ),
+        pytest.param(
             "mqtt: {prefix: a}\n",
             "try.yaml:1:7: R006 the key `url` is missing\n  fix: add `url:`",
             id="a broker without its address",
@@ -247,18 +287,6 @@ def test_wrong_settings_are_told_with_place_problem_and_fix(
             "try.yaml:1:1: R007 `web` is part of the settings but not built yet\n"
             "  fix: take it out",
             id="web",
-        ),
-        pytest.param(
-            "exec: {allow: [/bin/page]}\n",
-            "try.yaml:1:1: R007 `exec` is part of the settings but not built yet\n"
-            "  fix: take it out; policies can `publish`",
-            id="exec",
-        ),
-        pytest.param(
-            "guests: [{name: a, qmp: a.sock, agent: a.agent}]\n",
-            "try.yaml:1:33: R007 `guests.agent` is part of the settings but not built yet\n"
-            "  fix: take it out",
-            id="agent",
         ),
         pytest.param(
             "journal: {keep: 90d}\n",

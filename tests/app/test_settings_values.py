@@ -16,8 +16,9 @@ from tests.app.settings_files import Machine
 EVERYTHING = """\
 guests:
   - discover: /run/qemu/*.sock
+    agent: unix:/run/qemu/{name}.agent
     labels: {tier: web}
-  - {name: db-1, qmp: /run/db.sock, labels: {tier: db}}
+  - {name: db-1, qmp: /run/db.sock, agent: /run/db.agent, labels: {tier: db}}
   - {name: lab, qmp: '[::1]:4444'}
 rules: [/rules]
 mqtt:
@@ -32,6 +33,7 @@ mqtt:
 journal: {path: /journal.db}
 host: {name: host-1, labels: {rack: '12'}}
 qmp: {allow: [quit, memsave]}
+exec: {allow: [/usr/local/bin/page, /bin/true]}
 dumps: {folder: /crash, allow: [/other/a.kdump]}
 limits:
   reset: [3 per 1h per guest, 10 per 10m per host]
@@ -44,9 +46,12 @@ enforcement: audit
 def test_guests_are_patterns_and_names(machine: Machine) -> None:
     """In their order, each with its labels."""
     settings = machine.of(EVERYTHING)
-    assert settings.discoveries == (Discovery("/run/qemu/*.sock", {"tier": "web"}),)
+    assert settings.discoveries == (
+        Discovery("/run/qemu/*.sock", {"tier": "web"}, "/run/qemu/{name}.agent"),
+    )
+    assert settings.discoveries[0].agent_of("web-1") == "/run/qemu/web-1.agent"
     assert settings.guests == (
-        NamedGuest("db-1", "unix:/run/db.sock", {"tier": "db"}),
+        NamedGuest("db-1", "unix:/run/db.sock", {"tier": "db"}, "/run/db.agent"),
         NamedGuest("lab", "[::1]:4444"),
     )
 
@@ -59,6 +64,7 @@ def test_the_engine_gets_what_it_decides_by(machine: Machine) -> None:
         allow=frozenset({"quit", "memsave"}),
         dumps_folder="/crash",
         dumps_allow=frozenset({"/other/a.kdump"}),
+        exec_allow=frozenset({"/usr/local/bin/page", "/bin/true"}),
         limits={
             "reset": (
                 Limit(3, 3600.0, LimitScope.GUEST, "3 per 1h per guest"),
@@ -129,7 +135,8 @@ def test_relative_paths_begin_at_their_file(machine: Machine) -> None:
     """Wherever the daemon is started."""
     machine.write(
         "etc/reactor.yaml",
-        "guests: [{discover: run/*.sock}, {name: a, qmp: a.sock}, {name: b, qmp: 'unix:b.sock'}]\n"
+        "guests: [{discover: run/*.sock, agent: 'run/{name}.agent'}, "
+        "{name: a, qmp: a.sock, agent: 'unix:a.agent'}, {name: b, qmp: 'unix:b.sock'}]\n"
         "rules: [rules, ../more]\njournal: {path: ./journal.db}\n"
         "dumps: {folder: dumps, allow: [one.kdump]}\n"
         "mqtt: {url: 'mqtt://b', username: me, password_file: password}\n",
@@ -137,6 +144,8 @@ def test_relative_paths_begin_at_their_file(machine: Machine) -> None:
     settings = machine.settings()
     etc = machine.etc
     assert settings.discoveries[0].discover == f"{etc}/run/*.sock"
+    assert settings.discoveries[0].agent == f"{etc}/run/{{name}}.agent"
+    assert [guest.agent for guest in settings.guests] == [f"{etc}/a.agent", None]
     assert [guest.qmp for guest in settings.guests] == [f"unix:{etc}/a.sock", f"unix:{etc}/b.sock"]
     assert settings.rules == (etc / "rules", etc.parent / "more")
     assert settings.journal.path == etc / "journal.db"
@@ -166,6 +175,13 @@ def test_paths_of_flags_and_variables_begin_at_the_current_folder(machine: Machi
     settings = machine.settings(flags, {"REACTOR_JOURNAL__PATH": "b.db"})
     assert settings.rules == (machine.here / "rules",)
     assert settings.journal.path == machine.here / "b.db"
+
+
+def test_patterns_of_agents_may_be_the_same(machine: Machine) -> None:
+    """They lead to another socket for each guest, unlike those of guests that are named."""
+    entry = "{discover: '%s', agent: '/run/{name}.agent'}"
+    settings = machine.of(f"guests: [{entry % '/a/*'}, {entry % '/b/*'}]\n")
+    assert {found.agent for found in settings.discoveries} == {"/run/{name}.agent"}
 
 
 def test_a_tilde_is_the_users_home(machine: Machine) -> None:

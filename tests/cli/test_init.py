@@ -68,6 +68,8 @@ def test_what_is_commented_out_is_right_too(here: Path) -> None:
     settings = load_settings(Flags(config=here / "all.yaml"), {})
     assert [guest.name for guest in settings.guests] == ["db-1", "lab-1"]
     assert settings.discoveries[0].labels == {"tier": "web"}
+    assert settings.discoveries[0].agent == "/run/qemu/{name}.agent"
+    assert settings.exec.allow == {"/usr/local/bin/page"}
     assert settings.mqtt is not None
     assert settings.mqtt.password_file == here / "mqtt-password"
     assert settings.dumps.folder == Path("/var/crash")

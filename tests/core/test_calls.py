@@ -5,12 +5,12 @@ import itertools
 import pytest
 
 from reactor.core.config import EngineConfig
-from reactor.core.effect import CallAgent, CallHttp, StartProgram
+from reactor.core.effect import CallAgent, CallHttp, Execute, Log, Publish, StartProgram
 from reactor.core.inputs import Answered, Refusal
 from reactor.core.steps import AgentStep, DelayStep, ExecStep, HttpStep, Step
 from reactor.core.template import compile_tree
 from tests.core.built import ANY, CONTINUE, log, options, parallel, with_steps
-from tests.core.simulation import Host
+from tests.core.simulation import Host, document
 from tests.core.test_nested_steps import said
 
 PAGE = "/usr/local/bin/page"
@@ -226,3 +226,27 @@ def test_an_agent_of_another_qemu_is_not_told_what_to_do() -> None:
     assert host.ended()[-1].error == (
         "refused: QEMU was restarted since this run began, what it is about is over"
     )
+
+
+def test_effects_name_the_step_that_they_are_of() -> None:
+    """Commands, calls, messages and lines do; what a guard asks is of no step."""
+    host = play(
+        agent("steps/0", "guest-ping"),
+        http("steps/1"),
+        program("steps/2"),
+        parallel("steps/3", [log("steps/3/0/0", "x")], [agent("steps/3/1/0", "guest-ping")]),
+    )
+    told = [
+        effect.step
+        for effect in host.seen(CallAgent | CallHttp | StartProgram | Log)  # type: ignore[arg-type]
+        if isinstance(effect, CallAgent | CallHttp | StartProgram | Log)
+    ]
+    assert told == ["steps/0", "steps/1", "steps/2", "steps/3/0/0", "steps/3/1/0"]
+    written = document("p", "[{guest: dump}, {publish: t}]")
+    host = Host([written]).connect()
+    host.event("web-1", "GO", {})
+    host.run(10)
+    sent = [e for e in host.seen(Execute) if isinstance(e, Execute)]
+    assert {e.step for e in sent if e.command.startswith("query-")} == {""}
+    assert [e.step for e in sent if e.command == "dump-guest-memory"] == ["steps/0"]
+    assert [e.step for e in host.seen(Publish) if isinstance(e, Publish)] == ["steps/1"]

@@ -100,6 +100,23 @@ def test_a_reboot_is_asked_of_the_agent() -> None:
     assert host.outcomes() == ["succeeded"]
 
 
+@pytest.mark.parametrize(
+    ("mute", "outcome"),
+    [pytest.param(set(), "succeeded", id="RESET"), pytest.param({"RESET"}, "failed", id="nothing")],
+)
+def test_a_reboot_whose_answer_was_lost_is_proved_by_its_reset(
+    mute: set[str], outcome: str
+) -> None:
+    """Or it fails when none comes in its time; it is asked for once."""
+    host = Host([verb(GuestAction.REBOOT)], config=CONFIG)
+    host.answers = {"guest-shutdown": "the line was cut"}
+    host.guests["web-1"].mute = mute
+    host.connect()
+    host.event("web-1", "GO", {"n": 1})
+    host.run(400.0)
+    assert (len(host.calls), host.outcomes()) == (1, [outcome])
+
+
 def test_a_reboot_without_an_agent_fails() -> None:
     """There is no other way to ask for it."""
     host = play(verb(GuestAction.REBOOT), has_agent=False)

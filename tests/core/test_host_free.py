@@ -2,7 +2,7 @@
 
 import pytest
 
-from reactor.core.effect import AskFree
+from reactor.core.effect import AskFree, RunChanged
 from tests.core.simulation import Host
 from tests.core.test_nested_steps import said
 
@@ -46,6 +46,16 @@ def test_it_is_asked_anew_each_time() -> None:
     host.event("web-1", "GO", {})
     host.run(1)
     assert said(host) == ["room", "no room"]
+
+
+def test_a_check_says_why_it_cannot_be_told() -> None:
+    """The operator reads the host's own words."""
+    check = POLICY.partition("  - choose")[0] + '  - check: host.free("/dumps") > 1000\n'
+    host = Host([check]).connect()
+    host.event("web-1", "GO", {})
+    host.run(1)
+    told = [e.error for e in host.seen(RunChanged) if isinstance(e, RunChanged) and e.error]
+    assert set(told) == {"check failed: no such folder"}
 
 
 def test_it_is_asked_although_the_monitor_is_away() -> None:

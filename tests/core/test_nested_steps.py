@@ -2,9 +2,10 @@
 
 import pytest
 
-from reactor.core.effect import Log
-from reactor.core.policy import Policy
-from reactor.core.steps import DelayStep, Step, StopStep
+from reactor.core.config import EngineConfig
+from reactor.core.effect import Log, RunChanged
+from reactor.core.policy import Limit, LimitScope, Policy
+from reactor.core.steps import DelayStep, GuestDump, Step, StopStep
 from tests.core.built import (
     CONTINUE,
     check,
@@ -135,6 +136,18 @@ def test_repeat(times: int, until: str, inner: str, lines: int, outcome: str) ->
     assert host.outcomes() == [outcome]
 
 
+def test_a_round_that_goes_well_ends_the_repeat_whatever_went_before() -> None:
+    """The failure of an earlier round is forgotten."""
+    policy = with_steps(repeat("steps/0", 3, [log("i/0", "round"), sends("i/1", "balloon")]))
+    host = Host([policy]).connect()
+    failing = host.guests["web-1"].failing
+    failing["balloon"] = "not now"
+    host.at(5.0, failing.clear)
+    host.event("web-1", "GO", {"n": 1})
+    host.run(60.0)
+    assert (said(host), host.outcomes()) == (["round", "round"], ["succeeded"])
+
+
 def test_repeat_pauses_between_rounds_and_says_the_last_error() -> None:
     """Two pauses of 10 s between three rounds."""
     host = play(with_steps(repeat("steps/0", 3, [log("i/0", "r"), fails("i/1")])))
@@ -198,6 +211,27 @@ def test_branches_take_turns_at_the_guest() -> None:
     """One hand at a time also inside one run."""
     host = play(with_steps(parallel("steps/0", [sends("a/0")], [sends("b/0", "cont")])))
     assert host.commands() == ["stop", "cont"]
+    assert host.outcomes() == ["succeeded"]
+
+
+def test_the_world_is_told_of_one_run() -> None:
+    """Branches have no name of their own outside: steps, roles and ids are the run's."""
+    host = play(with_steps(parallel("steps/0", [sends("a/0")], [log("b/0")])))
+    told = [e for e in host.seen(RunChanged) if isinstance(e, RunChanged)]
+    assert {(e.run, e.role) for e in told} == {(host.ended()[-1].run, "run")}
+    assert {e.step for e in told} >= {"a/0", "b/0"}
+    assert {t.run for t in host.traces("begun")} == {host.ended()[-1].run}
+
+
+def test_branches_take_turns_at_what_the_settings_limit() -> None:
+    """A run that waits for its branches takes no place itself."""
+    limit = Limit(1, None, LimitScope.HOST, "1 at once per host")
+    dump = GuestDump(options("a/0"), "a", "elf"), GuestDump(options("b/0"), "b", "elf")
+    policy = with_steps(parallel("steps/0", [dump[0]], [dump[1]]))
+    host = Host([policy], config=EngineConfig(host="h1", limits={"dump": (limit,)})).connect()
+    host.event("web-1", "GO", {"n": 1})
+    host.run(60.0)
+    assert host.commands() == ["dump-guest-memory"] * 2
     assert host.outcomes() == ["succeeded"]
 
 

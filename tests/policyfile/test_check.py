@@ -96,21 +96,21 @@ def test_two_policies_of_one_name_are_both_left_out() -> None:
             id="misspelt",
         ),
         pytest.param(
-            "guests: []\n",
-            "f:1:1: R003 a document cannot begin with `guests`\n"
-            "  fix: begin it with `runbook:` or `policy:`",
+            "zoo: []\n",
+            "f:1:1: R003 a document cannot begin with `zoo`\n"
+            "  fix: begin it with `runbook:` or `policy:` or `test:`",
             id="something else",
         ),
         pytest.param(
             "- policy: x\n",
             "f:1:1: R005 the document is no mapping with keys\n"
-            "  fix: begin it with `runbook:` or `policy:`",
+            "  fix: begin it with `runbook:` or `policy:` or `test:`",
             id="a list",
         ),
         pytest.param(
             "{}\n",
             "f:1:1: R005 the document is no mapping with keys\n"
-            "  fix: begin it with `runbook:` or `policy:`",
+            "  fix: begin it with `runbook:` or `policy:` or `test:`",
             id="an empty mapping",
         ),
         pytest.param(

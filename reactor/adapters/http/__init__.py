@@ -1,4 +1,4 @@
-"""HTTP requests of policies: a webhook, an API of the house."""
+"""HTTP requests of policies: web services that are told or asked."""
 
 from reactor.adapters.http.client import HttpClient, Limits
 from reactor.adapters.http.request import HIDDEN, shown_url

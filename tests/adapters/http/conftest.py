@@ -8,7 +8,7 @@ import pytest_asyncio
 import uvloop
 
 from reactor.adapters.http import HttpClient
-from tests.adapters.http.server import Server
+from tests.fakes.web import Server
 
 
 def pytest_asyncio_loop_factories() -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:

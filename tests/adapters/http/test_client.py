@@ -13,7 +13,7 @@ import pytest
 from reactor.adapters.http import HttpClient, Limits, shown_url
 from reactor.core.effect import CallHttp
 from reactor.core.inputs import Answered, Refusal
-from tests.adapters.http.server import Server, make_certificate
+from tests.fakes.web import Server, make_certificate
 
 pytestmark = pytest.mark.asyncio
 
