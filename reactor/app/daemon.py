@@ -5,7 +5,7 @@ import contextlib
 import random
 import signal
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 import structlog
@@ -14,10 +14,10 @@ from reactor import __version__
 from reactor.adapters.agent import Agents
 from reactor.adapters.http import HttpClient
 from reactor.adapters.journal import Journal
-from reactor.adapters.mqtt import OutMessage, Publisher
 from reactor.adapters.process import Programs
 from reactor.adapters.qmp.discovery import Discovery
 from reactor.adapters.space import FreeSpace
+from reactor.app.broker import Broker
 from reactor.app.clock import Clock
 from reactor.app.dispatcher import Dispatcher
 from reactor.app.dumps import Dumps
@@ -31,10 +31,11 @@ from reactor.app.scheduling import Scheduling, earlier_life
 from reactor.app.settings import Settings
 from reactor.core.effect import Effect, Keep
 from reactor.core.engine import Engine
+from reactor.core.inputs import Received
 from reactor.core.marks import Mark
 from reactor.core.policy import Policy
 from reactor.core.run import Run
-from reactor.errors import BrokerError, Place, PolicyError
+from reactor.errors import Place, PolicyError
 from reactor.policyfile.check import build_policy
 
 STOP_S = 5.0
@@ -70,15 +71,15 @@ class Daemon:
         self.clock = Clock(_last_time(self.journal))
         self.engine = Engine(config, self.journal.identity)
         self.projection = Projection(prefix, config.host, __version__)
-        self.publisher = None
+        self.broker = None
         if options is not None:
-            self.publisher = Publisher(
+            self.broker = Broker(
                 options,
                 OutboxPort(self.journal.outbox),
-                announce=self._announce,
-                listener=_BrokerLog(self._stop.is_set),
+                announce=self.projection.retained,
+                offer=self._offer,
                 now=self.clock.now,
-                rng=random.Random(),  # noqa: S311 - jitter
+                is_stopping=self._stop.is_set,
             )
         self.agents = Agents()
         self.http = HttpClient(f"qemu-reactor/{__version__}")
@@ -95,7 +96,7 @@ class Daemon:
             ),
             projection=self.projection,
             clock=self.clock,
-            nudge=self.publisher.nudge if self.publisher else None,
+            nudge=self.broker.publisher.nudge if self.broker else None,
         )
         self.scheduling = Scheduling(
             self.dispatcher.submit,
@@ -117,6 +118,11 @@ class Daemon:
         # First: what was due before the change is for the policies before it.
         self.scheduling.adopt(policies)
         self.dispatcher.adopt(policies)
+        if self.broker is not None:
+            self.broker.adopt(policies)
+
+    def _offer(self, message: Received) -> bool:
+        return self.dispatcher.offer(message)
 
     def _is_settled(self) -> bool:
         return all(guest.connected for guest in self.engine.world.guests.values())
@@ -162,8 +168,8 @@ class Daemon:
             ]
             if patterns:
                 others.append(tasks.create_task(discovery.run(), name="discovery"))
-            if self.publisher is not None:
-                tasks.create_task(self.publisher.run(), name="publisher")
+            if self.broker is not None:
+                tasks.create_task(self.broker.publisher.run(), name="broker")
             for guest in self._settings.guests:
                 self.guests.name(guest)
             self.ready.set()
@@ -179,6 +185,8 @@ class Daemon:
         names = [policy.name for policy in policies]
         before = await asyncio.to_thread(earlier_life, self.journal.reader, names)
         self.scheduling.take_up(policies, before)
+        if self.broker is not None:
+            self.broker.adopt(policies)
         now = self.clock.now()
         effects = self.engine.load(policies, now)
         rows = [Keep(*row) for row in await asyncio.to_thread(self.journal.reader.state)]
@@ -216,12 +224,6 @@ class Daemon:
                 log.error("a policy of an open run is gone", problem=str(error))  # noqa: TRY400
         return known
 
-    def _announce(self) -> list[OutMessage]:
-        return [
-            OutMessage(m.topic, m.payload, m.qos, content_type=m.content_type)
-            for m in self.projection.retained()
-        ]
-
     def _install_signals(self) -> None:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -254,27 +256,8 @@ class Daemon:
         loop_task.cancel()
         await self.dispatcher.abandon()
         await self.guests.monitors.close()
-        if self.publisher is not None:
-            await self.publisher.close()
-
-
-class _BrokerLog:
-    """Tells the operator how the link to the broker is."""
-
-    def __init__(self, is_stopping: Callable[[], bool]) -> None:
-        self._is_stopping = is_stopping
-
-    def on_connected(self) -> None:
-        log.info("broker connected")
-
-    def on_disconnected(self) -> None:
-        if self._is_stopping():
-            log.info("broker disconnected")
-        else:
-            log.warning("broker disconnected: messages wait in the outbox")
-
-    def on_trouble(self, error: BrokerError) -> None:
-        log.warning("broker trouble", place=str(error.place), problem=error.problem, fix=error.fix)
+        if self.broker is not None:
+            await self.broker.publisher.close()
 
 
 def _last_time(journal: Journal) -> float:

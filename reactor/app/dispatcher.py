@@ -46,12 +46,15 @@ from reactor.core.effect import (
     Trace,
 )
 from reactor.core.engine import Engine
-from reactor.core.inputs import Answered, Happened, Input, Ticked
+from reactor.core.inputs import Answered, Fired, Happened, Input, Received, Ticked
 from reactor.core.policy import Policy
 from reactor.errors import JournalError
 
 INPUTS_MAX = 200_000
-"""Inputs that may wait; beyond it events are dropped and counted, answers never."""
+"""Inputs that may wait; beyond it events and firings are dropped and counted, answers never."""
+
+MESSAGES_MAX_BYTES = 8 << 20
+"""Bytes of messages that may wait, each reckoned as one KiB and its payload."""
 
 BATCH_MAX = 1000
 RETRY_JOURNAL_S = 1.0
@@ -95,12 +98,13 @@ class Dispatcher:
         self._alarm_at: float | None = None
         self.dropped = 0
         self._dropping = 0
+        self._message_bytes = 0
         self.journal_trouble = ""
         self.stopping = False
 
     def submit(self, input_: Input) -> None:
         """Let an input in; it is handled in the order of arrival."""
-        if len(self._inputs) >= INPUTS_MAX and isinstance(input_, Happened):
+        if len(self._inputs) >= INPUTS_MAX and isinstance(input_, Happened | Fired):
             if not self._dropping:
                 log.error("events dropped", reason="too many inputs wait", bound=INPUTS_MAX)
             self.dropped += 1
@@ -108,6 +112,15 @@ class Dispatcher:
             return
         self._inputs.append((self._clock.now(), input_))
         self._wake.set()
+
+    def offer(self, message: Received) -> bool:
+        """Let a message in, if there is room for it: False when there is none."""
+        size = _room(message)
+        if self._message_bytes + size > MESSAGES_MAX_BYTES:
+            return False
+        self._message_bytes += size
+        self.submit(message)
+        return True
 
     def adopt(self, policies: Sequence[Policy]) -> None:
         """Let the engine load these policies, after the inputs that came before."""
@@ -126,6 +139,8 @@ class Dispatcher:
             batch, effects = Batch(), list[Effect]()
             for _ in range(min(BATCH_MAX, len(self._inputs))):
                 at, input_ = self._inputs.popleft()
+                if isinstance(input_, Received):
+                    self._message_bytes -= _room(input_)
                 # An answer that came before a deadline counts, however late it is looked at.
                 self._tick(at, batch, effects)
                 self._take(at, input_, batch, effects)
@@ -307,6 +322,10 @@ class Dispatcher:
                 pass  # begun already
             case Keep() | Publish() | EventSeen() | GuestChanged():
                 pass  # durable already
+
+
+def _room(received: Received) -> int:
+    return 1024 + len(received.message.payload)
 
 
 def _as_seen(input_: Input, follow: Sequence[Effect]) -> Input:

@@ -27,11 +27,9 @@ def fits(topic_filter: str, topic: str) -> bool:
 
 
 def overlap(one: str, other: str) -> bool:
-    """Whether there is a topic that both filters match.
-
-    A first level that begins with ``$`` counts as any other: at worst two filters
-    are joined that need not be.
-    """
+    """Whether there is a topic that both filters match."""
+    if one.startswith("$") != other.startswith("$") and {one[:1], other[:1]} & {"+", "#"}:
+        return False
     ours, theirs = one.split("/"), other.split("/")
     for mine, its in zip(ours, theirs, strict=False):
         if "#" in {mine, its}:

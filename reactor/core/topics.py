@@ -2,6 +2,9 @@
 
 TOPIC_BYTES_MAX = 65_535
 
+CORRELATION = "correlation-data"
+"""The property of a message that leaves as MQTT 5's correlation data; its value is base64."""
+
 
 def topic_problem(topic: str) -> str | None:
     """Why MQTT would refuse to publish to this topic, or None.

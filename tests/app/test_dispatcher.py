@@ -21,7 +21,18 @@ from reactor.core.config import EngineConfig
 from reactor.core.effect import Keep
 from reactor.core.engine import Engine
 from reactor.core.event import Event
-from reactor.core.inputs import Answered, Connected, Facts, GuestKnown, Happened, Input, Ticked
+from reactor.core.inputs import (
+    Answered,
+    Connected,
+    Facts,
+    Fired,
+    GuestKnown,
+    Happened,
+    Input,
+    Message,
+    Received,
+    Ticked,
+)
 from reactor.core.policy import Policy
 from reactor.demo.waiting import until
 from reactor.errors import GuestError, JournalError, LostReply, MonitorError, Place, ReactorError
@@ -532,6 +543,32 @@ async def test_the_bound_itself_is_allowed(desk: Open, monkeypatch: pytest.Monke
     assert (host.dispatcher.waiting, host.dispatcher.dropped) == (5, 0)
     host.event("STOP")
     assert (host.dispatcher.waiting, host.dispatcher.dropped) == (5, 1)
+
+
+async def test_firings_are_dropped_like_events(desk: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A disk that refuses everything for a day must not fill the memory with them."""
+    host = await desk(MARK).start()
+    monkeypatch.setattr(module, "INPUTS_MAX", 5)
+    for number in range(7):
+        host.give(Fired("p", 0, float(number)))
+    assert (host.dispatcher.waiting, host.dispatcher.dropped) == (5, 2)
+
+
+async def test_messages_have_a_room_of_their_own(
+    desk: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What does not fit is refused, what comes after the room was emptied is not."""
+    host = await desk(MARK).start()
+    monkeypatch.setattr(module, "MESSAGES_MAX_BYTES", 3000)
+    large, small = (Received(Message("a", "x" * size)) for size in (476, 1))
+    for _ in range(3):
+        assert host.dispatcher.offer(large)
+        assert host.dispatcher.offer(large)
+        assert not host.dispatcher.offer(small)
+        host.event("STOP")
+        assert host.dispatcher.waiting == 3
+        await host.until("they are handled", lambda: not host.dispatcher.waiting)
+    assert host.dispatcher.dropped == 0
 
 
 async def test_a_flood_of_one_guest_does_not_starve_the_run_of_another(desk: Open) -> None:

@@ -10,11 +10,16 @@ from reactor.core.topic_filters import disjoint, fits, joined, overlap
 
 LEVEL = st.sampled_from(["a", "b", "", "+"])
 FILTER = st.builds(
-    lambda levels, rest: "/".join([*levels, *rest]),
-    st.lists(LEVEL, min_size=1, max_size=3),
+    lambda first, levels, rest: "/".join([first, *levels, *rest]),
+    st.sampled_from(["a", "b", "", "+", "$x"]),
+    st.lists(LEVEL, max_size=2),
     st.sampled_from([[], ["#"]]),
 )
-TOPIC = st.lists(st.sampled_from(["a", "b", ""]), min_size=1, max_size=5).map("/".join)
+TOPIC = st.builds(
+    lambda first, levels: "/".join([first, *levels]),
+    st.sampled_from(["a", "b", "", "$x"]),
+    st.lists(st.sampled_from(["a", "b", ""]), max_size=4),
+)
 
 
 @pytest.mark.parametrize(
@@ -61,6 +66,8 @@ def test_a_filter_matches_as_the_standard_says(
         pytest.param(["a/b/#", "a/+"], ("a/+/#",), id="they share the level above the hash"),
         pytest.param(["+/x", "a/+", "b/y"], ("+/+",), id="wider meets another"),
         pytest.param(["#", "a/b", "x"], ("#",), id="everything"),
+        pytest.param(["#", "$SYS/a"], ("#", "$SYS/a"), id="the broker's own is not in everything"),
+        pytest.param(["$SYS/+", "$SYS/a"], ("$SYS/+",), id="the broker's own"),
     ],
 )
 def test_overlapping_filters_become_one(filters: list[str], expected: tuple[str, ...]) -> None:
@@ -94,8 +101,9 @@ def test_what_two_filters_match_their_join_matches(one: str, other: str, topic: 
 def test_filters_that_overlap_have_a_topic_in_common(one: str, other: str) -> None:
     """The first of all short topics that both match is found."""
     topics = (
-        "/".join(levels)
-        for size in range(1, 5)
+        "/".join([first, *levels])
+        for size in range(4)
+        for first in ("a", "b", "", "$x")
         for levels in itertools.product(["a", "b", ""], repeat=size)
     )
     assert overlap(one, other) is any(fits(one, t) and fits(other, t) for t in topics)

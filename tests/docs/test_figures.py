@@ -4,9 +4,11 @@ import re
 
 import pytest
 
+from reactor.adapters import schedule
 from reactor.adapters.journal.intake import Limits as JournalLimits
+from reactor.adapters.mqtt import InLimits
 from reactor.adapters.qmp.shared import Limits as MonitorLimits
-from reactor.app import daemon, dispatcher
+from reactor.app import daemon, dispatcher, inbound
 from reactor.core import (
     admission,
     cel_values,
@@ -29,6 +31,7 @@ from tests.docs.pages import page
 POLICIES = "docs/reference/policies.md"
 DURABILITY = "docs/explanation/durability.md"
 MQTT = "docs/reference/mqtt.md"
+IN = InLimits()
 
 
 def said(seconds: float) -> str:
@@ -59,6 +62,16 @@ def said(seconds: float) -> str:
         pytest.param(DURABILITY, f"up to {daemon.STOP_S:g} seconds", id="stop"),
         pytest.param(DURABILITY, f"more than {sending.COMMAND_LIMIT:g} seconds", id="in doubt"),
         pytest.param(DURABILITY, f"| {dispatcher.INPUTS_MAX:,} |", id="inputs"),
+        pytest.param(
+            DURABILITY, f"| {dispatcher.MESSAGES_MAX_BYTES >> 20} MiB |", id="messages that wait"
+        ),
+        pytest.param(
+            DURABILITY,
+            f"| {IN.rate:g} a second, {IN.burst} at once, {IN.payload >> 10} KiB each |",
+            id="messages that come in",
+        ),
+        pytest.param(DURABILITY, f"| schedules | {schedule.SCHEDULES_MAX:,} |", id="schedules"),
+        pytest.param(DURABILITY, f"triggers | {inbound.FILTERS_MAX:,} |", id="topics"),
         pytest.param(DURABILITY, f"| {readiness.HELD_MAX:,} for each", id="held back"),
         pytest.param(DURABILITY, f"| {windows.KEYS_KEPT:,} for each", id="keys"),
         pytest.param(DURABILITY, f"| {world.DERIVED_MAX:,} |", id="derived events"),

@@ -14,10 +14,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Self, TypedDict, Unpack
 
 from paho.mqtt.client import Client, MQTTMessage
-from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
+from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
 
 _LIMIT_S = 10.0
 
@@ -325,3 +327,61 @@ class Subscriber:
         traceback: TracebackType | None,
     ) -> None:
         self.stop()
+
+
+class Extras(TypedDict, total=False):
+    """What a message may have beside topic and payload; all but the first two are MQTT 5's."""
+
+    qos: int
+    retain: bool
+    expiry_s: int
+    response_topic: str
+    correlation: bytes
+    properties: Sequence[tuple[str, str]]
+
+
+class Speaker:
+    """Publishes; every call blocks until the broker has acknowledged it."""
+
+    def __init__(
+        self, port: int, *, username: str | None = None, password: str | None = None
+    ) -> None:
+        self._client = Client(CallbackAPIVersion.VERSION2, protocol=MQTTProtocolVersion.MQTTv5)
+        if username is not None:
+            self._client.username_pw_set(username, password)
+        self._client.connect("127.0.0.1", port)
+
+    def say(self, topic: str, payload: bytes | str, **extras: Unpack[Extras]) -> None:
+        """One message.
+
+        Raises:
+            AssertionError: the broker did not acknowledge it in time.
+        """
+        packed = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
+        if "expiry_s" in extras:
+            packed.MessageExpiryInterval = extras["expiry_s"]
+        if "response_topic" in extras:
+            packed.ResponseTopic = extras["response_topic"]
+        if "correlation" in extras:
+            packed.CorrelationData = extras["correlation"]
+        if "properties" in extras:
+            packed.UserProperty = list(extras["properties"])
+        qos, retain = extras.get("qos", 1), extras.get("retain", False)
+        info = self._client.publish(topic, payload, qos, retain, packed)
+        deadline = time.monotonic() + _LIMIT_S
+        while not info.is_published():
+            rc = self._client.loop(timeout=0.05)
+            if rc is not MQTTErrorCode.MQTT_ERR_SUCCESS or time.monotonic() > deadline:
+                raise AssertionError(f"the broker did not take a message on {topic!r}: {rc}")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._client.disconnect()
+        self._client.loop(timeout=0.05)

@@ -1,5 +1,7 @@
-"""MQTT: the link to the broker, and the outbox published over it."""
+"""MQTT: the link to the broker, the outbox published over it, what comes in over it."""
 
+from reactor.adapters.mqtt.gate import Drop, InCounters, InLimits
+from reactor.adapters.mqtt.inbox import Inbox, Incoming, Receiver
 from reactor.adapters.mqtt.messages import (
     Counters,
     Limits,
@@ -15,6 +17,11 @@ from reactor.adapters.mqtt.publisher import Publisher
 __all__ = [
     "BrokerAddress",
     "Counters",
+    "Drop",
+    "InCounters",
+    "InLimits",
+    "Inbox",
+    "Incoming",
     "Limits",
     "Listener",
     "Message",
@@ -23,4 +30,5 @@ __all__ = [
     "Outbox",
     "OutboxRow",
     "Publisher",
+    "Receiver",
 ]

@@ -5,15 +5,20 @@ import contextlib
 import logging
 import ssl
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import aiomqtt
+from paho.mqtt.client import MQTTMessage
+from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
 
 from reactor.adapters.mqtt import faults, packet
 from reactor.adapters.mqtt.backlog import Job
 from reactor.adapters.mqtt.faults import Lost
+from reactor.adapters.mqtt.gate import Head
+from reactor.adapters.mqtt.inbox import Inbox
 from reactor.adapters.mqtt.messages import Limits
 from reactor.adapters.mqtt.options import MqttOptions
 from reactor.adapters.mqtt.wire import Wire
@@ -54,8 +59,16 @@ class OldBrokerError(BrokerError):
 
 
 def _make_wire(
-    options: MqttOptions, secrets: Secrets, version: aiomqtt.ProtocolVersion, limits: Limits
+    options: MqttOptions,
+    secrets: Secrets,
+    version: aiomqtt.ProtocolVersion,
+    limits: Limits,
+    most_bytes: int,
 ) -> Wire:
+    wishes = None
+    if version is V5:
+        wishes = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call] # paho has none
+        wishes.MaximumPacketSize = most_bytes
     return Wire(
         options.address.host,
         options.address.port,
@@ -69,8 +82,7 @@ def _make_wire(
         clean_session=None if version is V5 else True,
         keepalive=options.keepalive,
         timeout=limits.connect_s,
-        # Nothing is subscribed; a broker that sends all the same cannot fill us.
-        max_queued_incoming_messages=100,
+        properties=wishes,
         # The window is ours, see Publisher.
         max_inflight_messages=0,
         tls_context=secrets.tls,
@@ -83,18 +95,24 @@ class Link:
 
     Answers gather in ``answers``, what has none yet is ``in_flight`` with the
     time when it was sent, and the end of the connection shows in ``ended``.
-    ``changed`` is called whenever ``answers`` or ``ended`` did change.
+    Subscriptions that have no answer yet are ``asked``, answers to them gather in
+    ``grants``: filter, reason code of MQTT 5, its name. ``changed`` is called
+    whenever one of these did change. What comes in goes to ``inbox``.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - its ports, each of them once
         self,
         options: MqttOptions,
         secrets: Secrets,
         version: aiomqtt.ProtocolVersion,
         limits: Limits,
+        *,
         changed: Callable[[], None],
+        inbox: Inbox,
     ) -> None:
         self.version = version
+        self.asked: dict[int, tuple[list[str], float]] = {}
+        self.grants: deque[list[tuple[str, int, str]]] = deque()
         self.answers: deque[Answer] = deque()
         self.in_flight: dict[int, tuple[Job, float]] = {}
         self.ended: Lost | None = None
@@ -104,11 +122,12 @@ class Link:
         self._options = options
         self._limits = limits
         self._changed = changed
+        self._inbox = inbox
         self._loop = asyncio.get_running_loop()
         self._refused: tuple[int, str] | None = None
         self._over = asyncio.Event()
         self._stack = contextlib.AsyncExitStack()
-        self._wire = _make_wire(options, secrets, version, limits)
+        self._wire = _make_wire(options, secrets, version, limits, inbox.limits.packet)
         self._wire.prepare(self)
 
     # ------------------------------------------------------------ life
@@ -197,12 +216,21 @@ class Link:
         # flight, and is taken back when the end of the connection is noticed.
         self.in_flight[info.mid] = (job, self._loop.time())
 
+    def subscribe(self, filters: list[str]) -> None:
+        """Ask for the topics of these filters; a grant for each will come."""
+        packet_id = self._wire.subscribe_to(filters, has_options=self.version is V5)
+        if packet_id is not None:
+            self.asked[packet_id] = (filters, self._loop.time())
+
+    def unsubscribe(self, filters: list[str]) -> None:
+        """Ask for these no more; nobody waits for the answer."""
+        self._wire.unsubscribe_from(filters)
+
     @property
     def waits_since(self) -> float | None:
-        """When the oldest message in flight was sent, on the loop's clock."""
-        for _, sent in self.in_flight.values():
-            return sent
-        return None
+        """When the oldest message or question without an answer was sent, on the loop's clock."""
+        oldest = (next(iter(waiting.values()), None) for waiting in (self.in_flight, self.asked))
+        return min((entry[1] for entry in oldest if entry is not None), default=None)
 
     # ------------------------------------------------ from the wire
 
@@ -229,6 +257,21 @@ class Link:
         job, _ = self.in_flight.pop(packet_id)
         self.answers.append(Answer(job, code, name))
         self._changed()
+
+    def on_granted(self, packet_id: int, codes: Sequence[ReasonCode]) -> None:
+        """The filters of one question are subscribed, or refused."""
+        filters, _ = self.asked.pop(packet_id, ([], 0.0))
+        grant = [(one, code.value, str(code)) for one, code in zip(filters, codes, strict=False)]
+        self.grants.append(grant)
+        self._changed()
+
+    def lets_in(self, head: Head) -> bool:
+        """Whether a message that comes in is to be decoded."""
+        return self._inbox.lets_in(head)
+
+    def on_message(self, message: MQTTMessage) -> None:
+        """It came in."""
+        self._inbox.take(message)
 
 
 def read_secrets(options: MqttOptions) -> Secrets:
@@ -275,6 +318,7 @@ async def connect(
     options: MqttOptions,
     limits: Limits,
     changed: Callable[[], None],
+    inbox: Inbox,
     version: aiomqtt.ProtocolVersion = V5,
 ) -> Link:
     """A link that the broker has accepted; 3.1.1 where it refuses MQTT 5.
@@ -288,10 +332,10 @@ async def connect(
             secrets = await asyncio.to_thread(read_secrets, options)
     except TimeoutError:
         raise faults.slow_files(options) from None
-    link = Link(options, secrets, version, limits, changed)
+    link = Link(options, secrets, version, limits, changed=changed, inbox=inbox)
     try:
         await link.open()
     except OldBrokerError:
-        link = Link(options, secrets, V311, limits, changed)
+        link = Link(options, secrets, V311, limits, changed=changed, inbox=inbox)
         await link.open()
     return link

@@ -1,5 +1,7 @@
 """From a message to what paho publishes, or why that cannot be."""
 
+import base64
+import binascii
 import math
 import re
 
@@ -8,6 +10,7 @@ from paho.mqtt.properties import Properties
 
 from reactor.adapters.mqtt.faults import Unsendable
 from reactor.adapters.mqtt.messages import Message
+from reactor.core.topics import CORRELATION
 
 # What the four bytes of a packet's "remaining length" can say, and its first byte.
 _MOST_BYTES = 268_435_455 + 5
@@ -44,15 +47,29 @@ def properties(message: Message, remaining_s: float | None) -> Properties | None
     Args:
         remaining_s: what is left of its expiry; None means that it never
             expires. Rounded up: 0 would be "at once".
+
+    Raises:
+        Unsendable: its correlation data cannot be read.
     """
     result = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call] # paho has none
     if remaining_s is not None:
         result.MessageExpiryInterval = min(max(1, math.ceil(remaining_s)), 0xFFFFFFFF)
     if message.content_type:
         result.ContentType = message.content_type
-    if message.properties:
-        result.UserProperty = list(message.properties.items())
+    users = {name: text for name, text in message.properties.items() if name != CORRELATION}
+    if users:
+        result.UserProperty = list(users.items())
+    if CORRELATION in message.properties:
+        result.CorrelationData = _bytes_of(message.properties[CORRELATION])
     return None if result.isEmpty() else result  # type: ignore[no-untyped-call]
+
+
+def _bytes_of(text: str) -> bytes:
+    try:
+        return base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        fix = "pass `message.correlation` on as it is"
+        raise Unsendable(f"its property {CORRELATION!r} is not base64", fix) from None
 
 
 def check_size(message: Message, packed: Properties | None, most_bytes: int | None) -> None:

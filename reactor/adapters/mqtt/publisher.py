@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from reactor.adapters.mqtt import faults
 from reactor.adapters.mqtt.backlog import Backlog, Job
 from reactor.adapters.mqtt.faults import Lost, NoAnswerError, Unsendable
+from reactor.adapters.mqtt.inbox import Inbox
 from reactor.adapters.mqtt.link import V5, V311, Answer, Link, connect
 from reactor.adapters.mqtt.messages import (
     Counters,
@@ -18,6 +19,7 @@ from reactor.adapters.mqtt.messages import (
     OutMessage,
 )
 from reactor.adapters.mqtt.options import MqttOptions
+from reactor.adapters.mqtt.subscriber import Subscriber
 from reactor.errors import BrokerError
 
 log = logging.getLogger(__name__)
@@ -47,6 +49,7 @@ class Publisher:
     Args:
         announce: the retained state to publish after every connect, before
             the outbox: the broker may have lost all it knew.
+        inbox: what is subscribed, and who gets what comes in.
         now: the engine's clock, on which rows expire.
         rng: the jitter of the reconnects.
     """
@@ -57,6 +60,7 @@ class Publisher:
         outbox: Outbox,
         *,
         announce: Callable[[], Iterable[OutMessage]],
+        inbox: Inbox,
         listener: Listener,
         now: Callable[[], float],
         rng: random.Random,
@@ -70,6 +74,8 @@ class Publisher:
         self._rng = rng
         self._limits = limits
         self._rows = Backlog(outbox, limits, self.counters)
+        self._inbox = inbox
+        self._subscriber = Subscriber(options, limits, inbox, listener.on_trouble)
         self._link: Link | None = None
         self._wake = asyncio.Event()
         self._closing = asyncio.Event()
@@ -105,6 +111,11 @@ class Publisher:
     def nudge(self) -> None:
         """There are new rows in the outbox."""
         self._rows.nudge()
+        self._wake.set()
+
+    def ask_for(self, filters: Iterable[str]) -> None:
+        """Subscribe to these filters, now and after every connect, and to no others."""
+        self._inbox.ask_for(filters)
         self._wake.set()
 
     async def run(self) -> None:
@@ -153,7 +164,7 @@ class Publisher:
         try:
             async with asyncio.timeout(None) as self._connecting:
                 link = await connect(
-                    self._options, self._limits, self._wake.set, V311 if old else V5
+                    self._options, self._limits, self._wake.set, self._inbox, V311 if old else V5
                 )
         except TimeoutError:
             return None
@@ -205,11 +216,14 @@ class Publisher:
             self._rows.settle()
             self._listener.on_disconnected()
         if how is not None:
+            self._subscriber.on_lost(link, how)
             self._judge_loss(how, asyncio.get_running_loop().time() - started)
 
     async def _talk(self, link: Link) -> None:
         """``online``, the state, the outbox until ``close``, then ``offline``."""
         availability = self._options.availability
+        # Before `online`: who waits for that word may speak at once.
+        self._subscriber.renew(link)
         try:
             await self._say(link, [OutMessage(availability, b"online")])
             await self._say(link, self._announce())
@@ -278,6 +292,7 @@ class Publisher:
             pass  # whose alarm it was shows below
         self._wake.clear()
         self._take_answers(link)
+        self._subscriber.renew(link)
         if link.ended is not None:
             raise _LinkLostError(link.ended)
         now = asyncio.get_running_loop().time()

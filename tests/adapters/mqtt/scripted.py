@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from enum import Enum
 
-CONNECT, PUBLISH, PINGREQ, DISCONNECT = 1, 3, 12, 14
+CONNECT, PUBLISH, SUBSCRIBE, UNSUBSCRIBE, PINGREQ, DISCONNECT = 1, 3, 8, 10, 12, 14
 ACCEPT_V5 = b"\x20\x03\x00\x00\x00"
 ACCEPT_V311 = b"\x20\x02\x00\x00"
 BAD_VERSION = b"\x20\x02\x00\x01"
@@ -61,16 +61,25 @@ class ScriptedBroker:
 
     ``connack`` is asked with the version of a CONNECT (5 or 4 for 3.1.1),
     ``puback`` with a PUBLISH: a number is the reason code, bytes are sent as
-    they are. ``farewells`` counts the connections that ended in order.
+    they are. ``suback`` is asked with the filters of a SUBSCRIBE for the reason
+    code of each. ``farewells`` counts the connections that ended in order.
     """
 
     connack: Callable[[int], bytes | Do] = accept_all
     puback: Callable[[Published], int | bytes | Do] = lambda _message: 0
+    suback: Callable[[list[str]], list[int] | Do] = lambda filters: [1] * len(filters)
+    subscribed: list[list[str]] = field(default_factory=list)
     versions: list[int] = field(default_factory=list)
     published: list[Published] = field(default_factory=list)
     open_connections: int = 0
     farewells: int = 0
     url: str = ""
+    _writer: asyncio.StreamWriter | None = None
+
+    def send(self, packet: bytes) -> None:
+        """Send these bytes on the newest connection."""
+        assert self._writer is not None
+        self._writer.write(packet)
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator["ScriptedBroker"]:
@@ -103,6 +112,7 @@ class ScriptedBroker:
     async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         version = 0
         number = 0
+        self._writer = writer
         while True:
             kind, flags, body = await _packet(reader)
             answer: bytes | Do
@@ -113,8 +123,8 @@ class ScriptedBroker:
                 answer = self.connack(version)
             elif kind == PUBLISH:
                 answer = self._answer(body, flags, version, number)
-            elif kind == PINGREQ:
-                answer = b"\xd0\x00"
+            elif kind in {SUBSCRIBE, UNSUBSCRIBE, PINGREQ}:
+                answer = self._reply(kind, body, version)
             else:
                 self.farewells += kind == DISCONNECT
                 return
@@ -123,6 +133,25 @@ class ScriptedBroker:
             if isinstance(answer, bytes):
                 writer.write(answer)
                 await writer.drain()
+
+    def _reply(self, kind: int, body: bytes, version: int) -> bytes | Do:
+        if kind == PINGREQ:
+            return b"\xd0\x00"
+        return self._grant(body, version) if kind == SUBSCRIBE else Do.NOTHING
+
+    def _grant(self, body: bytes, version: int) -> bytes | Do:
+        end = 3 if version == 5 else 2  # no properties
+        filters: list[str] = []
+        while end < len(body):
+            size = struct.unpack_from("!H", body, end)[0]
+            filters.append(body[end + 2 : end + 2 + size].decode())
+            end += 3 + size
+        self.subscribed.append(filters)
+        codes = self.suback(filters)
+        if isinstance(codes, Do):
+            return codes
+        rest = body[:2] + (b"\0" if version == 5 else b"") + bytes(codes)
+        return b"\x90" + bytes([len(rest)]) + rest
 
     def _answer(self, body: bytes, flags: int, version: int, connection: int) -> bytes | Do:
         qos = flags >> 1 & 3

@@ -9,13 +9,23 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypedDict, Unpack
 
-from reactor.adapters.mqtt import Limits, MqttOptions, OutMessage, Publisher
+from reactor.adapters.mqtt import (
+    Drop,
+    Inbox,
+    Incoming,
+    InLimits,
+    Limits,
+    MqttOptions,
+    OutMessage,
+    Publisher,
+)
 from reactor.errors import BrokerError
 
 HOST = "h1"
 BASE = f"reactor/{HOST}"
 AVAILABILITY = f"{BASE}/availability"
 QUICK = Limits(first_delay_s=0.05, max_delay_s=0.2)
+IN_LIMITS = InLimits()
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,12 +110,36 @@ class Recorder:
         self.troubles.append(str(error))
 
 
+class Ear:
+    """A receiver that keeps what it is given."""
+
+    def __init__(self) -> None:
+        self.heard: list[Incoming] = []
+        self.dropped: list[tuple[Drop, str]] = []
+
+    def on_message(self, message: Incoming) -> None:
+        """Kept."""
+        self.heard.append(message)
+
+    def on_dropped(self, reason: Drop, topic: str) -> None:
+        """Kept."""
+        self.dropped.append((reason, topic))
+
+    @property
+    def payloads(self) -> list[bytes]:
+        """Those of what was heard, in order."""
+        return [message.payload for message in self.heard]
+
+
 @dataclass
 class Rig:
-    """A publisher with its fakes."""
+    """A publisher with its fakes; it subscribes to ``filters``."""
 
     options: MqttOptions
     limits: Limits = QUICK
+    in_limits: InLimits = IN_LIMITS
+    filters: Sequence[str] = ()
+    ear: Ear = field(default_factory=Ear)
     state: list[OutMessage] = field(default_factory=list)
     clock: float = 1_000_000.0
     outbox: MemoryOutbox = field(default_factory=MemoryOutbox)
@@ -113,10 +147,13 @@ class Rig:
 
     def publisher(self) -> Publisher:
         """The publisher; to be made inside the loop."""
+        inbox = Inbox(self.ear, time.monotonic, self.in_limits)
+        inbox.ask_for(self.filters)
         return Publisher(
             self.options,
             self.outbox,
             announce=self.announce,
+            inbox=inbox,
             listener=self.listener,
             now=lambda: self.clock,
             rng=random.Random(1),  # noqa: S311 - jitter

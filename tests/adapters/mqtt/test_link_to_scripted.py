@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import socket
 import struct
+import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
@@ -11,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from reactor.adapters.mqtt import OutMessage
+from reactor.adapters.mqtt import Inbox, OutMessage
 from reactor.adapters.mqtt.backlog import Job
 from reactor.adapters.mqtt.link import connect
 from tests.adapters.mqtt.scripted import (
@@ -25,7 +26,7 @@ from tests.adapters.mqtt.scripted import (
     disconnect,
     refuse_v5,
 )
-from tests.adapters.mqtt.support import AVAILABILITY, BASE, QUICK, rig, stays, text, until
+from tests.adapters.mqtt.support import AVAILABILITY, BASE, QUICK, Ear, rig, stays, text, until
 
 pytestmark = pytest.mark.asyncio
 
@@ -394,7 +395,8 @@ async def test_a_socket_closed_right_after_a_publish_is_not_watched() -> None:
     complaints: list[str] = []
     loop.set_exception_handler(lambda _loop, context: complaints.append(str(context)))
     async with ScriptedBroker().running() as broker:
-        link = await connect(rig(broker.url).options, QUICK, lambda: None)
+        inbox = Inbox(Ear(), time.monotonic)
+        link = await connect(rig(broker.url).options, QUICK, lambda: None, inbox)
         link.publish(Job(OutMessage("a", b"x")), None)
         link.abort()
         await until(lambda: not broker.open_connections)

@@ -82,3 +82,34 @@ def test_the_size_is_that_of_the_packet(payload_bytes: int, qos: int, spare: int
     with pytest.raises(Unsendable) as caught:
         packet.check_size(message, None, size - 1)
     assert caught.value.problem == f"it needs {size} bytes, and the broker takes {size - 1}"
+
+
+@pytest.mark.parametrize(
+    ("properties", "users", "correlation"),
+    [
+        pytest.param({"correlation-data": "AAH/"}, None, b"\x00\x01\xff", id="alone"),
+        pytest.param({"correlation-data": ""}, None, b"", id="empty"),
+        pytest.param({"a": "b"}, [("a", "b")], None, id="none"),
+        pytest.param({"correlation-data": "eA==", "a": "b"}, [("a", "b")], b"x", id="both"),
+    ],
+)
+def test_correlation_data_leaves_as_bytes(
+    properties: Mapping[str, str],
+    users: list[tuple[str, str]] | None,
+    correlation: bytes | None,
+) -> None:
+    """Who asked finds its own bytes again, and no user property of that name."""
+    packed = vars(packet.properties(OutMessage("a", b"", properties=properties), None))
+    assert packed.get("UserProperty") == users
+    assert packed.get("CorrelationData") == correlation
+
+
+@pytest.mark.parametrize("text", ["x", "ä", "AAH_", "eA"])
+def test_correlation_data_that_is_not_base64_cannot_be_sent(text: str) -> None:
+    """It is refused, not sent as something else."""
+    with pytest.raises(Unsendable) as caught:
+        packet.properties(OutMessage("a", b"", properties={"correlation-data": text}), None)
+    assert (caught.value.problem, caught.value.fix) == (
+        "its property 'correlation-data' is not base64",
+        "pass `message.correlation` on as it is",
+    )

@@ -1,0 +1,141 @@
+"""What of the messages that come in is looked at: decided before anything is decoded.
+
+Whoever may publish on a topic of ours decides how much we get. paho decodes the
+properties of a message in quadratic time: 64 KiB of them take half a second in
+which nothing else happens. So a message is judged by its head.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import NamedTuple
+
+
+class Drop(StrEnum):
+    """Why a message that came in is not looked at; the value is what operators read."""
+
+    UNWANTED = "no policy asks for this topic"
+    TOPIC = "its topic is not UTF-8"
+    TOO_LARGE = "its payload is too large"
+    PROPERTIES = "its properties are too large"
+    RETAINED = "too many retained messages: they start nothing"
+    TOO_MANY = "too many messages in a short time"
+
+
+@dataclass(frozen=True, slots=True)
+class InLimits:
+    """The bounds of what comes in; sizes in bytes, rates in messages a second.
+
+    ``packet`` is announced to a broker that speaks MQTT 5: it keeps back what is
+    larger. ``burst`` is how many may come at once after a silence. Retained
+    messages have a small count of their own: a reconnect must not spend the
+    others'.
+    """
+
+    payload: int = 65_536
+    properties: int = 4096
+    packet: int = 131_072
+    rate: float = 100.0
+    burst: int = 200
+    retained_rate: float = 1.0
+    retained_burst: int = 20
+
+
+class Head(NamedTuple):
+    """What a PUBLISH packet says before its properties; sizes in bytes."""
+
+    topic: bytes
+    qos: int
+    retain: bool
+    packet_id: int
+    properties: int
+    payload: int
+
+
+def read_head(command: int, packet: bytes | bytearray, *, has_properties: bool) -> Head | None:
+    """The head of a PUBLISH packet; None when it is cut off.
+
+    Source: MQTT 5.0, 3.3 (``command`` is the first byte) and 1.5.5 (the length of
+    the properties: seven bits a byte, at most four bytes).
+    """
+    qos = command >> 1 & 3
+    start = 2 + int.from_bytes(packet[:2])
+    topic = bytes(packet[2:start])
+    identity = packet[start : start + 2] if qos else b""
+    position = start + len(identity)
+    if len(packet) < start or (qos and len(identity) < 2):
+        return None
+    properties = 0
+    if has_properties:
+        for index, byte in enumerate(packet[position : position + 4]):
+            properties |= (byte & 127) << 7 * index
+            if byte < 128:
+                position += index + 1
+                break
+        else:
+            return None
+    payload = len(packet) - position - properties
+    if payload < 0:
+        return None
+    return Head(topic, qos, bool(command & 1), int.from_bytes(identity), properties, payload)
+
+
+class _Bucket:
+    """So many tokens a second, at most so many saved."""
+
+    def __init__(self, rate: float, burst: int) -> None:
+        self._rate = rate
+        self._burst = burst
+        self._tokens = float(burst)
+        self._at = 0.0
+
+    def take(self, now: float) -> bool:
+        """Whether there was a token."""
+        self._tokens = min(self._burst, self._tokens + (now - self._at) * self._rate)
+        self._at = now
+        if self._tokens < 1:
+            return False
+        self._tokens -= 1
+        return True
+
+
+@dataclass(slots=True)
+class InCounters:
+    """What became of the messages that came in since the start."""
+
+    received: int = 0
+    dropped: dict[Drop, int] = field(default_factory=dict)
+
+
+class Gate:
+    """Judges heads.
+
+    Args:
+        wanted: whether a policy asks for a topic.
+        clock: seconds that never go back.
+    """
+
+    def __init__(
+        self, limits: InLimits, wanted: Callable[[str], bool], clock: Callable[[], float]
+    ) -> None:
+        self._limits = limits
+        self._wanted = wanted
+        self._clock = clock
+        self._all = _Bucket(limits.rate, limits.burst)
+        self._retained = _Bucket(limits.retained_rate, limits.retained_burst)
+
+    def judge(self, head: Head) -> Drop | None:
+        """Why the message is dropped; None when it is let in."""
+        try:
+            topic = head.topic.decode()
+        except UnicodeDecodeError:
+            return Drop.TOPIC
+        if not self._wanted(topic):
+            return Drop.UNWANTED
+        if head.payload > self._limits.payload:
+            return Drop.TOO_LARGE
+        if head.properties > self._limits.properties:
+            return Drop.PROPERTIES
+        if head.retain:
+            return None if self._retained.take(self._clock()) else Drop.RETAINED
+        return None if self._all.take(self._clock()) else Drop.TOO_MANY

@@ -1,0 +1,126 @@
+"""Messages from the broker on their way to the engine, and what is lost on that way."""
+
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterable
+from enum import StrEnum
+
+import structlog
+
+from reactor.adapters.mqtt import Drop, Inbox, Incoming
+from reactor.app.messages import identity, message_of
+from reactor.core.inputs import Received
+from reactor.core.policy import MessageTrigger, Policy
+
+FILTERS_MAX = 1000
+"""Different topic filters of all policies together; beyond it they are refused and told."""
+
+IDS_MAX = 10_000
+ID_KEPT_S = 600.0
+"""Seconds for which an id is remembered: a sender that lost its link repeats itself by then."""
+
+TELL_S = 60.0
+"""Seconds between two log lines about messages that are dropped for the same reason."""
+
+log = structlog.get_logger("reactor")
+
+
+class Loss(StrEnum):
+    """Why a message that was let in did not reach the engine."""
+
+    NOT_TEXT = "its payload is not UTF-8"
+    REPEATED = "a message of that id was here before"
+    NO_ROOM = "too many messages wait"
+
+
+def filters_of(policies: Iterable[Policy], base: str) -> list[str]:
+    """The topic filters that the policies' triggers ask for, sorted.
+
+    With them always ``<base>/trigger/<policy>/<guest>``, where any policy has such a
+    trigger: it starts that policy by name.
+    """
+    found = {
+        trigger.topic if trigger.absolute else f"{base}/{trigger.topic}"
+        for policy in policies
+        for trigger in policy.triggers
+        if isinstance(trigger, MessageTrigger)
+    }
+    return sorted(found | {f"{base}/trigger/+/+"} if found else found)
+
+
+class Inbound:
+    """Takes what the adapter lets in, and hands it to the engine as an input.
+
+    Args:
+        submit: takes the input; False when there is no room for it.
+        base: ``<prefix>/<host>``.
+        clock: seconds that never go back.
+    """
+
+    def __init__(
+        self,
+        submit: Callable[[Received], bool],
+        base: str,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.inbox = Inbox(self, clock)
+        self.lost: dict[Loss, int] = {}
+        self._submit = submit
+        self._base = base
+        self._clock = clock
+        self._ids: OrderedDict[str, float] = OrderedDict()
+        self._told: dict[str, tuple[float, int]] = {}
+
+    def filters(self, policies: Iterable[Policy]) -> list[str]:
+        """What is to be subscribed for these policies; too many are told."""
+        found = filters_of(policies, self._base)
+        if len(found) > FILTERS_MAX:
+            log.error(
+                "topics refused",
+                refused=len(found) - FILTERS_MAX,
+                bound=FILTERS_MAX,
+                fix="use fewer `mqtt` triggers with wildcards in their topics",
+            )
+        return found[:FILTERS_MAX]
+
+    def on_message(self, message: Incoming) -> None:
+        """A message that a policy asks for."""
+        found = message_of(message, self._base)
+        if found is None:
+            self._lose(Loss.NOT_TEXT, message.topic)
+            return
+        name = identity(found)
+        if name is not None and self._is_known(name):
+            self._lose(Loss.REPEATED, message.topic)
+        elif not self._submit(Received(found)):
+            self._lose(Loss.NO_ROOM, message.topic)
+        elif name is not None:
+            self._remember(name)
+
+    def on_dropped(self, reason: Drop, topic: str) -> None:
+        """A message was not let in."""
+        self._tell(reason, topic)
+
+    def _is_known(self, name: str) -> bool:
+        at = self._ids.get(name)
+        return at is not None and self._clock() < at + ID_KEPT_S
+
+    def _remember(self, name: str) -> None:
+        self._ids.pop(name, None)
+        if len(self._ids) >= IDS_MAX:
+            self._ids.popitem(last=False)
+        self._ids[name] = self._clock()
+
+    def _lose(self, reason: Loss, topic: str) -> None:
+        self.lost[reason] = self.lost.get(reason, 0) + 1
+        self._tell(reason, topic)
+
+    def _tell(self, reason: Drop | Loss, topic: str) -> None:
+        """Say it at once the first time, then not more than once a minute."""
+        at, untold = self._told.get(reason, (-TELL_S, 0))
+        now = self._clock()
+        if now - at < TELL_S:
+            self._told[reason] = (at, untold + 1)
+            return
+        self._told[reason] = (now, 0)
+        log.warning("message dropped", topic=topic, reason=reason.value, more=untold)
