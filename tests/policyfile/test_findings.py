@@ -273,6 +273,45 @@ def policy(**keys: str) -> str:
             id="names of vars",
         ),
         # not built yet
+        # admission
+        pytest.param(
+            {"debounce": "{quiet: 10s, at_most: 9s}"},
+            "f:1:11: R005 `at_most` is shorter than `quiet`: it would always be what decides\n"
+            "  fix: write a longer `at_most`, or a shorter `quiet` [debounce]",
+            id="debounce that never waits",
+        ),
+        pytest.param({"debounce": "{quiet: 10s, at_most: 10s}"}, "", id="debounce at its bound"),
+        pytest.param({"debounce": "10s"}, "", id="debounce"),
+        pytest.param(
+            {"debounce": "0s", "approval": "{ask: 5, expires: 1}", "inhibit_if": "[5]"},
+            "f:1:11: R005 this duration cannot be zero\n"
+            "  fix: write a longer one, or take the key out [debounce]\n"
+            "f:2:17: R005 a string is expected here, not the number 5\n"
+            "  fix: put it in single quotes [approval/ask]\n"
+            "f:2:29: R005 '1' has no unit\n  fix: write 1s, 1m or 1h [approval/expires]\n"
+            "f:3:14: R005 a string is expected here, not the number 5\n"
+            "  fix: put it in single quotes [inhibit_if/0]",
+            id="admission",
+        ),
+        pytest.param(
+            {"debounce": "{at_most: 10s, quite: 5s}", "approval": "please", "inhibit_if": ""},
+            "f:1:26: R003 `quite` is no key here\n"
+            "  fix: did you mean `quiet`? [debounce/quite]\n"
+            "f:2:11: R005 a mapping is expected here, not the string 'please'\n"
+            "  fix: write it as `key: value` [approval]\n"
+            "f:3:12: R005 the value is missing\n"
+            "  fix: write it, or take the key out [inhibit_if]",
+            id="admission, written otherwise",
+        ),
+        pytest.param(
+            {"approval": "{}", "mode": "parallel", "enforcement": "approve"}, "", id="sound"
+        ),
+        pytest.param(
+            {"limits": "[1 per 1h per fleet]"},
+            "f:1:10: R007 `per fleet` is part of the language but not built yet\n"
+            "  fix: use `per host` [limits/0]",
+            id="a limit over all hosts, later",
+        ),
     ],
 )
 def test_keys_of_a_policy(keys: dict[str, str], message: str) -> None:
@@ -474,6 +513,158 @@ def test_keys_of_a_policy(keys: dict[str, str], message: str) -> None:
         ),
         pytest.param(
             "- mark: {host: self, as: a, expires: 1h}\n- clear: {disk: x}", "", id="sound marks"
+        ),
+        # guest agent, programs, webhooks
+        pytest.param(
+            "- {agent: '${vars.x}', args: [1]}\n- {agent: guest-ping, args: {a: 1}}",
+            "f:2:11: R005 `${vars.x}` is no command of the guest agent\n"
+            "  fix: write the command's own name, such as guest-ping; it is never a template"
+            " [steps/0/agent]\n"
+            "f:2:30: R005 a mapping is expected here, not a list\n"
+            "  fix: write it as `key: value` [steps/0/args]",
+            id="agent",
+        ),
+        pytest.param(
+            "- exec: []\n- exec: logger x\n- exec: ['${vars.x}', a]\n- exec: [logger, a]\n"
+            "- exec: [/usr/bin/logger, 5]\n- exec: [/usr/bin/logger, '${run.id}']",
+            "f:2:9: R005 the list is empty\n  fix: write at least one entry [steps/0/exec]\n"
+            "f:3:9: R005 a list is expected here, not the string 'logger x'\n"
+            "  fix: begin each entry with `- ` [steps/1/exec]\n"
+            "f:4:10: R005 the program is never a template: the settings permit it by its path\n"
+            "  fix: write its path; templates may follow it [steps/2/exec/0]\n"
+            "f:5:10: R005 `logger` is no absolute path of a program\n"
+            "  fix: write the whole path, such as /usr/bin/logger [steps/3/exec/0]\n"
+            "f:6:27: R005 a string is expected here, not the number 5\n"
+            "  fix: put it in single quotes [steps/4/exec/1]",
+            id="exec",
+        ),
+        pytest.param(
+            "- http: {method: PUSH, headers: {a b: c}, expect: [99, 600], timeout: 5s}\n"
+            "- http: {url: 'http://x', body: {}, expect: [], status: 200}\n"
+            "- http: https://x\n"
+            "- http: {url: 'http://x', expect: 204, json: null, method: HEAD}\n"
+            "- http: {url: 'http://x', expect: [100, 599], headers: {X-Token: '${run.id}'}}",
+            "f:2:9: R006 the key `url` is missing\n  fix: add `url:` [steps/0/http]\n"
+            "f:2:18: R005 `PUSH` is not known here\n"
+            "  fix: write one of: GET, HEAD, POST, PUT, PATCH, DELETE [steps/0/http/method]\n"
+            "f:2:34: R005 `a b` is no name of an HTTP header\n"
+            "  fix: use letters, digits and hyphens only [steps/0/http/headers/a b]\n"
+            "f:2:52: R005 `99` is out of range\n"
+            "  fix: write a whole number from 100 to 599 [steps/0/http/expect/0]\n"
+            "f:2:56: R005 `600` is out of range\n"
+            "  fix: write a whole number from 100 to 599 [steps/0/http/expect/1]\n"
+            "f:2:62: R003 `timeout` is no key here\n"
+            "  fix: write it on the step, beside `http` [steps/0/http/timeout]\n"
+            "f:3:27: R003 `body` is no key here\n  fix: write `json` [steps/1/http/body]\n"
+            "f:3:45: R005 the list is empty\n"
+            "  fix: write at least one entry [steps/1/http/expect]\n"
+            "f:3:49: R003 `status` is no key here\n  fix: write `expect` [steps/1/http/status]\n"
+            "f:4:9: R005 a mapping is expected here, not the string 'https://x'\n"
+            "  fix: write it as `key: value` [steps/2/http]",
+            id="http",
+        ),
+        pytest.param(
+            "- inhibit: {policies: [], for: 0s}\n- inhibit: {policies: 'p-*', for: 1h}\n"
+            "- inhibit: x",
+            "f:2:23: R005 the list is empty\n"
+            "  fix: write at least one entry [steps/0/inhibit/policies]\n"
+            "f:2:32: R005 this duration cannot be zero\n"
+            "  fix: write a longer one, or take the key out [steps/0/inhibit/for]\n"
+            "f:4:12: R005 a mapping is expected here, not the string 'x'\n"
+            "  fix: write it as `key: value` [steps/2/inhibit]",
+            id="inhibit",
+        ),
+        pytest.param(
+            "- {run: A, with: [x]}\n- {run: b, with: {C: 1}}",
+            "f:2:9: R005 `A` is no runbook name\n"
+            "  fix: use small letters, digits and hyphens only, at most 100 of them [steps/0/run]\n"
+            "f:2:18: R005 a mapping is expected here, not a list\n"
+            "  fix: write it as `key: value` [steps/0/with]\n"
+            "f:3:19: R005 `C` is no name for expressions\n"
+            "  fix: use small letters, digits and underscores only [steps/1/with/C]",
+            id="run",
+        ),
+        pytest.param(
+            "- wait: {stays: x, for: 1m, timeout: 59s}\n- wait: {stays: x, for: 1m, timeout: 1m}\n"
+            "- wait: {stays: x}\n- wait: {until: x, for: 1m}\n- wait: {event: A, for: 1m}",
+            "f:2:9: R005 `timeout` is shorter than `for`: this wait can only fail\n"
+            "  fix: write a longer `timeout`, or a shorter `for` [steps/0/wait]\n"
+            "f:4:9: R006 the key `for` is missing\n  fix: add `for:` [steps/2/wait]\n"
+            "f:5:20: R003 `for` is no key here\n"
+            "  fix: write `stays` in the place of `until` if it must hold for a while"
+            " [steps/3/wait/for]\n"
+            "f:6:20: R003 `for` is no key here\n"
+            "  fix: write `timeout` for the longest time to wait; `for` belongs to `stays`"
+            " [steps/4/wait/for]",
+            id="stays",
+        ),
+        # steps inside of steps
+        pytest.param(
+            "- choose: []\n- choose: x\n"
+            "- choose:\n  - x\n  - {when: 'true'}\n  - {default: [], steps: [{log: x}]}\n"
+            "  - {wen: x}\n  - {}\n  - {when: x, default: y}\n",
+            "f:2:11: R005 the list is empty\n  fix: write at least one entry [steps/0/choose]\n"
+            "f:3:11: R005 a list is expected here, not the string 'x'\n"
+            "  fix: begin each entry with `- ` [steps/1/choose]\n"
+            "f:5:5: R005 a way of `choose` is a mapping\n"
+            "  fix: write it as `- when: CONDITION` with `steps:` [steps/2/choose/0]\n"
+            "f:6:5: R006 the key `steps` is missing\n  fix: add `steps:` [steps/2/choose/1]\n"
+            "f:7:15: R005 the list is empty\n"
+            "  fix: write at least one entry [steps/2/choose/2/default]\n"
+            "f:7:15: R005 no way behind `default` is ever taken\n"
+            "  fix: write `default` last [steps/2/choose/2/default]\n"
+            "f:7:19: R003 `steps` is no key here\n"
+            "  fix: write one of: default [steps/2/choose/2/steps]\n"
+            "f:8:6: R003 `wen` is no key here\n  fix: did you mean `when`? [steps/2/choose/3]\n"
+            "f:9:5: R005 a way of `choose` has exactly one of `when` and `default`, this one has"
+            " none of them\n  fix: write one of them [steps/2/choose/4]\n"
+            "f:10:5: R005 a way of `choose` has exactly one of `when` and `default`, this one has"
+            " `when` and `default`\n  fix: make them two ways [steps/2/choose/5]",
+            id="choose",
+        ),
+        pytest.param(
+            "- choose:\n  - {when: 'true', steps: [{lgo: x}, {log: x, save: A}]}\n"
+            "  - {default: [{choose: [{when: 'true', steps: [{delay: 5}]}]}]}",
+            "f:3:29: R003 unknown step `lgo`\n  fix: write `log`"
+            " [steps/0/choose/0/steps/0]\n"
+            "f:3:53: R005 `A` is no name for expressions\n"
+            "  fix: use small letters, digits and underscores only"
+            " [steps/0/choose/0/steps/1/save]\n"
+            "f:4:57: R005 '5' has no unit\n  fix: write 5s, 5m or 5h"
+            " [steps/0/choose/1/default/0/choose/0/steps/0/delay]",
+            id="steps inside of choose",
+        ),
+        pytest.param(
+            "- repeat: {times: 0, backoff: [1s, 2]}\n- {repeat: {times: 1000}, steps: []}\n"
+            "- {repeat: {}, steps: [{log: 5}]}\n- {repeat: {times: 1001}, steps: {log: x}}\n"
+            "- {log: x, steps: [{log: y}]}",
+            "f:2:3: R006 the key `steps` is missing\n  fix: add `steps:` [steps/0]\n"
+            "f:2:19: R005 `0` is out of range\n"
+            "  fix: write a whole number from 1 to 1000 [steps/0/repeat/times]\n"
+            "f:2:36: R005 '2' has no unit\n"
+            "  fix: write 2s, 2m or 2h [steps/0/repeat/backoff/1]\n"
+            "f:3:34: R005 the list is empty\n  fix: write at least one entry [steps/1/steps]\n"
+            "f:4:12: R006 the key `times` is missing\n  fix: add `times:` [steps/2/repeat]\n"
+            "f:4:30: R005 a string is expected here, not the number 5\n"
+            "  fix: put it in single quotes [steps/2/steps/0/log]\n"
+            "f:5:20: R005 `1001` is out of range\n"
+            "  fix: write a whole number from 1 to 1000 [steps/3/repeat/times]\n"
+            "f:5:34: R005 a list is expected here, not a mapping\n"
+            "  fix: begin each entry with `- ` [steps/3/steps]\n"
+            "f:6:12: R003 `steps` is no key here\n"
+            "  fix: write one of: name, if, timeout, retry, on_error, save, log [steps/4/steps]",
+            id="repeat",
+        ),
+        pytest.param(
+            "- parallel: []\n- parallel: [{log: x}]\n- parallel: [[], [{lg: x}]]\n"
+            "- parallel: [[{log: x}], [{log: y}]]",
+            "f:2:13: R005 the list is empty\n  fix: write at least one entry [steps/0/parallel]\n"
+            "f:3:14: R005 a list is expected here, not a mapping\n"
+            "  fix: begin each entry with `- ` [steps/1/parallel/0]\n"
+            "f:4:14: R005 the list is empty\n"
+            "  fix: write at least one entry [steps/2/parallel/0]\n"
+            "f:4:20: R003 unknown step `lg`\n  fix: write `log` [steps/2/parallel/1/0]",
+            id="parallel",
         ),
     ],
 )
