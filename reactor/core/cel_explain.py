@@ -178,8 +178,6 @@ def _hyphen(case: _Case, text: str, at: int) -> Misuse:
 
 def _unknown_function(case: _Case, name: str) -> Misuse:
     start = max(case.source.rfind(name, 0, case.at), 0)
-    if case.source.startswith("host.free", max(start - 5, 0)):
-        return case.misuse("host.free() is not built yet", "do without it for now", start)
     if name in SIGNATURES:
         return case.misuse(f"{name}() is not written like this", f"write {SIGNATURES[name]}", start)
     near = closest(name, [*SIGNATURES, *_OTHER_NAMES])

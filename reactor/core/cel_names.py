@@ -146,6 +146,13 @@ RUNBOOK = Names(
 )
 """Everything in a runbook: what its policy has beside the event comes in as ``params``."""
 
+PARAM_DEFAULT = Names(
+    "the default of a param",
+    (*CONDITION.allowed, "run"),
+    {"trigger": _TRIGGER, "run": _RUN},
+)
+"""The value of a param that is not given; it is rendered where the runbook is run."""
+
 ARM = Names("`arm`", ("guest", "host"), hints=_HINTS)
 """``arm``: there is no event."""
 

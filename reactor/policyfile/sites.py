@@ -13,6 +13,7 @@ from reactor.core.expr import (
     HANDLERS,
     MESSAGE,
     MESSAGE_GUEST,
+    PARAM_DEFAULT,
     RUNBOOK,
     SEQUEL,
     STATE,
@@ -30,12 +31,10 @@ def compile_runbook(root: Dictionary, shelf: Shelf) -> Compiler:
     """Everything in a runbook that is an expression or a template, compiled."""
     params = root.inner("params")
     compiler = Compiler()
-    outside = RUNBOOK.without("params", "steps")
     for name, entry in params.entries.items():
         node = entry.value
         if isinstance(node, Dictionary) and (default := node.get("default")):
-            at = f"params/{name}/default"
-            compiler.tree(default, outside.at("the default of a param"), at)
+            compiler.tree(default, PARAM_DEFAULT, f"params/{name}/default")
     names = RUNBOOK.knowing(params=params.entries)
     StepWalk(compiler, shelf).steps(root.get("steps"), names, "steps")
     return compiler

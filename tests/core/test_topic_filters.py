@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reactor.core.topic_filters import disjoint, fits, joined, overlap
+from reactor.core.topic_filters import disjoint, filter_problem, fits, joined, overlap
 
 LEVEL = st.sampled_from(["a", "b", "", "+"])
 FILTER = st.builds(
@@ -107,3 +107,37 @@ def test_filters_that_overlap_have_a_topic_in_common(one: str, other: str) -> No
         for levels in itertools.product(["a", "b", ""], repeat=size)
     )
     assert overlap(one, other) is any(fits(one, t) and fits(other, t) for t in topics)
+
+
+@pytest.mark.parametrize(
+    ("topic_filter", "problem"),
+    [
+        pytest.param("request/+/dump", None, id="sound"),
+        pytest.param("#", None, id="everything"),
+        pytest.param("+", None, id="one level"),
+        pytest.param("/a//b/#", None, id="empty levels"),
+        pytest.param("$SYS/#", None, id="the broker's own"),
+        pytest.param("", "the topic filter is empty", id="empty"),
+        pytest.param("a/${x}", "a topic filter is never a template", id="template"),
+        pytest.param("a\0", "the topic filter holds a NUL character", id="nul"),
+        pytest.param(
+            "a/#/b", "in the topic filter 'a/#/b' `#` is not the last level", id="hash inside"
+        ),
+        pytest.param("a/b#", "in the topic filter 'a/b#' `#` is not the last level", id="b hash"),
+        pytest.param("a/b+", "in the topic filter 'a/b+' `+` is not a whole level", id="b plus"),
+        pytest.param("+a/b", "in the topic filter '+a/b' `+` is not a whole level", id="plus a"),
+        pytest.param(
+            "$share/g/a",
+            "a shared subscription would hide messages from the other hosts",
+            id="shared",
+        ),
+        pytest.param("$share", None, id="no subscription that is shared"),
+        pytest.param("a" * 65_535, None, id="the longest"),
+        pytest.param(
+            "a" * 65_534 + "\u00e9", "the topic filter is longer than 65,535 bytes", id="too long"
+        ),
+    ],
+)
+def test_what_mqtt_would_refuse(topic_filter: str, problem: str | None) -> None:
+    """Said when it is loaded, not when the broker closes the connection."""
+    assert filter_problem(topic_filter) == problem

@@ -29,6 +29,9 @@ trigger:
   - {event: [STOP, 'BLOCK_*']}
 if: ['true', guest.status == "running"]
 cooldown: 1h30m
+debounce: {quiet: 10s, at_most: 2m}
+inhibit_if: ['marked("guest", "self")', 'false']
+approval: {ask: "${guest.name}?", expires: 10m}
 mode: queued
 max: 3
 limits: [3 per 1h per guest, 1 at once per key]
@@ -119,6 +122,13 @@ def test_a_policy_with_every_key() -> None:
         },
     )
     assert shown(policy.conditions) == ("cel: true", 'cel: guest.status == "running"')
+    assert policy.debounce == core.Debounce(10.0, 120.0)
+    assert shown(policy.inhibit_if) == ('cel: marked("guest", "self")', "cel: false")
+    assert shown(policy.approval) == {
+        "": "Approval",
+        "ask": "template: ${guest.name}?",
+        "expires": 600.0,
+    }
     assert (policy.cooldown, policy.timeout) == (5400.0, 7200.0)
     assert (policy.mode, policy.max) == (core.Mode.QUEUED, 3)
     assert policy.limits == (
@@ -126,10 +136,10 @@ def test_a_policy_with_every_key() -> None:
         core.Limit(1, None, core.LimitScope.KEY, "1 at once per key"),
     )
     assert shown(policy.vars) == (("a", 1), ("b", "template: ${data.x}"))
-    assert policy.steps == (steps.LogStep(options("steps", 0, 22), "x"),)
-    assert policy.on_limit == (steps.LogStep(options("on_limit", 0, 23, 12), "limit"),)
-    assert policy.on_failure == (steps.LogStep(options("on_failure", 0, 24, 14), "failure"),)
-    assert policy.finally_ == (steps.LogStep(options("finally", 0, 25, 11), "end"),)
+    assert policy.steps == (steps.LogStep(options("steps", 0, 25), "x"),)
+    assert policy.on_limit == (steps.LogStep(options("on_limit", 0, 26, 12), "limit"),)
+    assert policy.on_failure == (steps.LogStep(options("on_failure", 0, 27, 14), "failure"),)
+    assert policy.finally_ == (steps.LogStep(options("finally", 0, 28, 11), "end"),)
     assert policy.arm == (
         steps.GuestStep(options("arm", 0, 9), steps.GuestAction.PRESERVE_ON_PANIC),
         steps.QmpStep(
@@ -305,6 +315,94 @@ def test_a_policy_with_no_more_than_it_needs() -> None:
             {"": "ClearStep", "kind": MarkKind.MIGRATION, "id": "m", "word": "slow"},
             id="clear one word",
         ),
+        *(
+            pytest.param(
+                f"guest: {action}",
+                {"": "GuestStep", "action": steps.GuestAction(action)},
+                id=action,
+            )
+            for action in ("shutdown", "reboot", "start", "destroy", "inject-nmi")
+        ),
+        pytest.param(
+            "wait: {stays: guest.migrating, for: 1m, timeout: 5m}",
+            {
+                "": "WaitStaysStep",
+                "stays": "cel: guest.migrating",
+                "seconds": 60.0,
+                "limit": 300.0,
+            },
+            id="wait for a condition that lasts",
+        ),
+        pytest.param(
+            "{agent: guest-exec, args: {path: '${guest.name}'}}",
+            {
+                "": "AgentStep",
+                "command": "guest-exec",
+                "arguments": {"path": "template: ${guest.name}"},
+            },
+            id="agent",
+        ),
+        pytest.param(
+            "agent: guest-ping",
+            {"": "AgentStep", "command": "guest-ping", "arguments": {}},
+            id="agent without arguments",
+        ),
+        pytest.param(
+            "http: {url: 'http://x/${run.id}', json: {a: ['${data.x}', 1]}, expect: [200, 204],"
+            " headers: {X-Who: '${run.policy}'}}",
+            {
+                "": "HttpStep",
+                "method": "POST",
+                "url": "template: http://x/${run.id}",
+                "json": {"a": ("template: ${data.x}", 1)},
+                "headers": {"X-Who": "template: ${run.policy}"},
+                "expect": (200, 204),
+            },
+            id="http with a body",
+        ),
+        pytest.param(
+            "http: {url: 'https://x', expect: 204}",
+            {
+                "": "HttpStep",
+                "method": "GET",
+                "url": "https://x",
+                "json": None,
+                "headers": None,
+                "expect": (204,),
+            },
+            id="http without a body",
+        ),
+        pytest.param(
+            "http: {url: 'https://x', method: PUT, json: x}",
+            {
+                "": "HttpStep",
+                "method": "PUT",
+                "url": "https://x",
+                "json": "x",
+                "headers": None,
+                "expect": (200,),
+            },
+            id="http with a method",
+        ),
+        pytest.param(
+            "exec: [/usr/bin/logger, -t, '${guest.name}: ${run.id}', '']",
+            {
+                "": "ExecStep",
+                "program": "/usr/bin/logger",
+                "arguments": ("-t", "template: ${guest.name}: ${run.id}", ""),
+            },
+            id="exec",
+        ),
+        pytest.param(
+            "exec: [/bin/true]",
+            {"": "ExecStep", "program": "/bin/true", "arguments": ()},
+            id="exec without arguments",
+        ),
+        pytest.param(
+            "inhibit: {policies: [a, 'b-*'], for: 1h}",
+            {"": "InhibitStep", "policies": ("a", "b-*"), "seconds": 3600.0},
+            id="inhibit",
+        ),
         pytest.param("log: $${x}", {"": "LogStep", "text": "${x}"}, id="log"),
         pytest.param("fail: no", {"": "FailStep", "text": "no"}, id="fail"),
         pytest.param("stop: '5'", {"": "StopStep", "text": "5"}, id="stop"),
@@ -315,6 +413,78 @@ def test_a_step(step: str, value: dict[str, object]) -> None:
     policy = built(f"policy: p\ndescription: d\ntrigger: {{event: RESET}}\nsteps:\n  - {step}\n")
     assert shown(policy.steps) == (value,)
     assert policy.steps[0].options == options("steps", 0, 5)
+
+
+NESTED = """\
+policy: p
+description: d
+trigger: {event: RESET}
+steps:
+  - choose:
+      - when: guest.migrating
+        steps:
+          - log: one
+          - {log: two, if: 'true'}
+      - default:
+          - parallel:
+              - [{log: three}]
+              - - repeat: {times: 3, backoff: [1s, 5s], until: steps.x.ok}
+                  steps:
+                    - {log: four, save: x}
+  - {repeat: {times: 2}, steps: [{log: five}]}
+"""
+
+
+def test_steps_inside_of_steps() -> None:
+    """Each has its own path and place, whatever it stands in."""
+    choose, again = built(NESTED).steps
+    assert isinstance(choose, steps.ChooseStep)
+    first, otherwise = choose.branches
+    assert shown(first.when) == "cel: guest.migrating"
+    assert otherwise.when is None
+    assert [branch.path for branch in choose.branches] == ["steps/0/choose/0", "steps/0/choose/1"]
+    (side_by_side,) = otherwise.steps
+    assert isinstance(side_by_side, steps.ParallelStep)
+    (three,), (rounds,) = side_by_side.branches
+    assert isinstance(rounds, steps.RepeatStep)
+    assert (rounds.times, rounds.backoff, shown(rounds.until)) == (3, (1.0, 5.0), "cel: steps.x.ok")
+    assert isinstance(again, steps.RepeatStep)
+    assert (again.times, again.backoff, again.until) == (2, (), None)
+    everything = (*first.steps, *otherwise.steps, three, rounds, *rounds.steps, *again.steps)
+    assert [(step.options.path, step.options.place) for step in everything] == [
+        ("steps/0/choose/0/steps/0", Place("f", 8, 13)),
+        ("steps/0/choose/0/steps/1", Place("f", 9, 13)),
+        ("steps/0/choose/1/default/0", Place("f", 11, 13)),
+        ("steps/0/choose/1/default/0/parallel/0/0", Place("f", 12, 18)),
+        ("steps/0/choose/1/default/0/parallel/1/0", Place("f", 13, 19)),
+        ("steps/0/choose/1/default/0/parallel/1/0/steps/0", Place("f", 15, 23)),
+        ("steps/1/steps/0", Place("f", 16, 34)),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("written", "value"),
+    [
+        pytest.param("debounce: 10s\n", {"debounce": core.Debounce(10.0)}, id="debounce"),
+        pytest.param(
+            "debounce: {quiet: 1m}\n", {"debounce": core.Debounce(60.0)}, id="debounce, only quiet"
+        ),
+        pytest.param("approval: {}\n", {"approval": core.Approval("", 3600.0)}, id="approval"),
+        pytest.param(
+            "enforcement: approve\n",
+            {"enforcement": core.Enforcement.APPROVE, "approval": None},
+            id="approve",
+        ),
+        pytest.param("mode: restart\n", {"mode": core.Mode.RESTART}, id="restart"),
+        pytest.param("mode: parallel\n", {"mode": core.Mode.PARALLEL}, id="parallel"),
+    ],
+)
+def test_what_admission_may_say(written: str, value: dict[str, object]) -> None:
+    """The short forms, and what is left out of them."""
+    policy = built(
+        f"policy: p\ndescription: d\ntrigger: {{event: RESET}}\nsteps: [{{log: x}}]\n{written}"
+    )
+    assert {key: getattr(policy, key) for key in value} == value
 
 
 def test_the_options_of_a_step() -> None:

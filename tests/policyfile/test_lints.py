@@ -35,6 +35,16 @@ LATE = (
 )
 
 
+LOWER = (
+    "note: f:1:1: R012 QEMU sends {event} at most once a second: `count` is a lower bound\n"
+    "  fix: count fewer, or over a longer `within`, if that matters [trigger/count]"
+)
+STILL = (
+    "note: f:{place}: R012 a running guest stands still while its memory is written\n"
+    "  fix: dump at a time when that does no harm, or leave it as it is [{path}]"
+)
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -128,6 +138,103 @@ LATE = (
         ),
         pytest.param(
             RESET + "steps: [{qmp: stop}, {log: x}, {wait: {event: STOP}}]\n", "", id="not next"
+        ),
+        # steps inside of steps, and runbooks
+        pytest.param(
+            RESET + "steps:\n- choose: [{when: 'true', steps: [{qmp: system_reset}]}]\n"
+            "- parallel: [[{log: x}], [{qmp: cont}]]\n",
+            "",
+            id="a cont further out",
+        ),
+        pytest.param(
+            RESET + "steps:\n- parallel: [[{qmp: cont}], [{log: x}]]\n"
+            "- {repeat: {times: 2}, steps: [{qmp: system_reset}]}\n",
+            STOPPED.format(place="6:32", path="steps/1/steps/0"),
+            id="a raw reset in a round",
+        ),
+        pytest.param(
+            RESET + "steps: [{qmp: system_reset}, {run: restart}]\n", "", id="a runbook resets"
+        ),
+        pytest.param(
+            PANIC + "steps: [{log: x}, {run: coredump-restart}]\n",
+            UNARMED.format(place="4:19", path="steps/1/run/steps/0"),
+            id="a dump in a runbook: where it is run",
+        ),
+        pytest.param(
+            RESET + "steps:\n- choose:\n  - when: 'true'\n    steps:\n"
+            "    - qmp: stop\n    - wait: {event: [STOP, STOPP]}\n",
+            "warning: f:9:7: R005 no QEMU from 5.2 to 11.1 sends `STOPP`\n"
+            "  fix: did you mean `STOP`? [steps/0/choose/0/steps/1/wait]\n"
+            + LATE.format(
+                place="9:7", event="STOP", command="stop", path="steps/0/choose/0/steps/1"
+            ),
+            id="a late wait in a way",
+        ),
+        # sequels and agents
+        pytest.param(
+            "trigger:\n- {event: STOP, followed_by: {event: RESUM, within: 1m},"
+            " cancel_on: RESTE}\n"
+            "- {event: STOP, not_followed_by: {event: RESUM, within: 1m}}\n"
+            "steps: [{agent: guest-pong}, {agent: guest-ping}, {agent: com-acme-x}]\n",
+            "warning: f:1:1: R005 no QEMU from 5.2 to 11.1 sends `RESUM`\n"
+            "  fix: did you mean `RESUME`? [trigger/0/followed_by]\n"
+            "warning: f:1:1: R005 no QEMU from 5.2 to 11.1 sends `RESTE`\n"
+            "  fix: did you mean `RESET`? [trigger/0/cancel_on]\n"
+            "warning: f:1:1: R005 no QEMU from 5.2 to 11.1 sends `RESUM`\n"
+            "  fix: did you mean `RESUME`? [trigger/1/not_followed_by]\n"
+            "warning: f:6:9: R005 no guest agent up to QEMU 11.1 has the command `guest-pong`\n"
+            "  fix: did you mean `guest-ping`? [steps/0/agent]\n"
+            "warning: f:6:51: R005 no guest agent up to QEMU 11.1 has the command `com-acme-x`\n"
+            "  fix: look it up in the agent's reference [steps/2/agent]",
+            id="misspelt elsewhere",
+        ),
+        # a count of events of which QEMU leaves some out
+        pytest.param(
+            "trigger: {event: [QUORUM_*, STOP], count: 5, within: 1m}\nsteps: [{log: x}]\n",
+            LOWER.format(event="QUORUM_FAILURE") + "\n" + LOWER.format(event="QUORUM_REPORT_BAD"),
+            id="a count of rate-limited events",
+        ),
+        pytest.param(
+            "trigger: [{event: WATCHDOG}, {event: STOP, count: 5, within: 1m}]\n"
+            "steps: [{log: x}]\n",
+            "",
+            id="no count, no limit",
+        ),
+        # a dump of a guest that certainly runs
+        pytest.param(
+            'trigger: {every: 1d}\nif: \'guest.status == "running" && host.free("/d") > 1\'\n'
+            "steps: [{log: x}, {guest: dump}, {guest: dump}]\n",
+            STILL.format(place="5:19", path="steps/1"),
+            id="`if` says that it runs",
+        ),
+        pytest.param(
+            RESET + "steps: [{check: '\"running\"==guest.status'}, {run: coredump-restart}]\n",
+            STILL.format(place="4:45", path="steps/1/run/steps/0"),
+            id="a check says so",
+        ),
+        pytest.param(
+            "trigger: {state: guest.status == 'running', for: 1d}\nsteps: [{guest: dump}]\n",
+            STILL.format(place="4:9", path="steps/0"),
+            id="a state says so",
+        ),
+        *(
+            pytest.param(
+                RESET + f"if: '{condition}'\nsteps: [{before}{{guest: dump}}]\n", "", id=name
+            )
+            for name, condition, before in (
+                ("perhaps it runs", 'guest.status == "running" || event.own', ""),
+                ("it does not run", '!(guest.status == "running" && true)', ""),
+                ("it is paused first", 'guest.status == "running"', "{guest: pause}, "),
+                (
+                    "it may be paused first",
+                    'guest.status == "running"',
+                    "{choose: [{when: 'true', steps: [{qmp: stop}]}]}, ",
+                ),
+                ("another state", 'guest.status == "paused"', ""),
+            )
+        ),
+        pytest.param(
+            RESET + "if: guest.status == 'running'\nsteps: [{log: x}]\n", "", id="no dump"
         ),
     ],
 )

@@ -149,3 +149,46 @@ def test_a_raw_dump_to_no_file_may_be_permitted() -> None:
     config = EngineConfig(allow=frozenset({"dump-guest-memory"}))
     assert problems_of("- {qmp: dump-guest-memory, args: {protocol: 'fd:3'}}", config) == ""
     assert problems_of("- {qmp: dump-guest-memory}") == ""
+
+
+@pytest.mark.parametrize(
+    ("steps", "message"),
+    [
+        pytest.param(
+            "- {guest: destroy}\n- {guest: reset}",
+            not_named("quit", "5:3", "steps/0"),
+            id="a verb that sends it",
+        ),
+        pytest.param(
+            "- choose:\n  - {when: 'true', steps: [{qmp: quit}]}\n"
+            "  - {default: [{parallel: [[{log: x}], [{qmp: quit}]]}]}\n"
+            "- repeat: {times: 1}\n  steps: [{guest: dump, to: /srv/x}]",
+            not_named("quit", "6:28", "steps/0/choose/0/steps/0")
+            + "\n"
+            + not_named("quit", "7:41", "steps/0/choose/1/default/0/parallel/1/0")
+            + "\n"
+            + outside("/srv/x", at="9:11").replace("[steps/0]", "[steps/1/steps/0]"),
+            id="steps inside of steps",
+        ),
+        pytest.param(
+            "- log: x\n- run: coredump-destroy",
+            not_named("quit", "6:3", "steps/1/run/steps/1"),
+            id="a runbook: where the policy runs it",
+        ),
+        pytest.param(
+            "- exec: [/usr/bin/looger, x]\n- exec: [/opt/page]\n- exec: [/usr/bin/logger]",
+            "f:5:3: R010 the policy `p` may not start `/usr/bin/looger`:"
+            " `exec.allow` does not name it\n  fix: did you mean `/usr/bin/logger`? [steps/0]\n"
+            "f:6:3: R010 the policy `p` may not start `/opt/page`: `exec.allow` does not name it\n"
+            "  fix: add `/opt/page` to `exec.allow` of the settings, or take the step out"
+            " [steps/1]",
+            id="programs",
+        ),
+    ],
+)
+def test_nothing_hides_inside(steps: str, message: str) -> None:
+    """Verbs, ways, rounds, sides and runbooks are looked into; programs are named."""
+    config = EngineConfig(
+        dumps_folder="/var/crash", exec_allow=frozenset({"/usr/bin/logger", "/bin/true"})
+    )
+    assert problems_of(steps, config) == message

@@ -21,18 +21,19 @@ RULES = Path(__file__).resolve().parents[2] / "rules"
 HEAD = "policy: p\ndescription: d\n"
 TRIGGER = "trigger: {event: RESET}\n"
 STEPS = "steps: [{log: x}]\n"
+BOOK = "runbook: r\ndescription: d\nparams: {a: integer}\nsteps: [{log: '${params.a}'}]\n"
 
 
 def accepted_by_schema(text: str) -> bool:
     """Whether an editor would underline nothing."""
-    root = read(text, "f").documents[0].root
-    assert isinstance(root, Dictionary)
-    return bool(VALIDATOR.is_valid(plain(root)))
+    roots = [document.root for document in read(text, "f").documents]
+    assert all(isinstance(root, Dictionary) for root in roots)
+    return all(VALIDATOR.is_valid(plain(root)) for root in roots)
 
 
 def accepted_by_reader(text: str) -> bool:
-    """Whether the policy would be loaded."""
-    return bool(load_text(text, "f").policies)
+    """Whether everything would be loaded."""
+    return load_text(text, "f").is_sound
 
 
 def test_the_schema_is_one() -> None:
@@ -117,6 +118,50 @@ GOOD = [
         HEAD + TRIGGER + "steps: [{delay: 5s, retry: {times: 100, backoff: 1s}, save: a_1}]\n",
         id="options",
     ),
+    pytest.param(HEAD + STEPS + "trigger: {event: A, count: 5, within: 1m}\n", id="count"),
+    pytest.param(
+        HEAD + STEPS + "trigger: {event: A, followed_by: {event: B, within: 1m, by: data.x},"
+        " cancel_on: [C, {event: D, where: true}], own: true, synthetic: false}\n",
+        id="sequence",
+    ),
+    pytest.param(
+        HEAD + STEPS + "trigger: {event: A, not_followed_by: {event: B, within: 1m},"
+        " cancel_on: C}\n",
+        id="absence",
+    ),
+    pytest.param(
+        HEAD + STEPS + "trigger: [{state: true}, {state: guest.migrating, for: 0s}]\n", id="state"
+    ),
+    pytest.param(
+        HEAD + STEPS + "trigger: [{schedule: 0 3 * * *, timezone: UTC, jitter: 5s},"
+        " {schedule: '@daily', catch_up: 0s}, {every: 15m, jitter: 1s}]\n",
+        id="schedules",
+    ),
+    pytest.param(
+        HEAD + STEPS + "trigger: [{mqtt: a/+, guest: '${topic[2]}', where: true, max_age: 5s},"
+        " {mqtt: /a, guest: b, topic: absolute}]\n",
+        id="messages",
+    ),
+    pytest.param(
+        HEAD + TRIGGER + STEPS + "debounce: {quiet: 5s, at_most: 1m}\napproval: {ask: x}\n"
+        "inhibit_if: ['true']\nmode: restart\nenforcement: approve\n",
+        id="admission",
+    ),
+    pytest.param(HEAD + TRIGGER + STEPS + "debounce: 5s\napproval: {}\n", id="in short"),
+    pytest.param(
+        HEAD + TRIGGER + "steps: [{choose: [{when: true, steps: [{log: x}]},"
+        " {default: [{parallel: [[{log: x}], [{log: y}]]}]}]},"
+        " {repeat: {times: 3, backoff: [1s, 2s], until: 'true'}, steps: [{log: x}]}]\n",
+        id="steps inside of steps",
+    ),
+    pytest.param(
+        HEAD + TRIGGER + "steps: [{http: {url: 'http://x', json: [1], headers: {A: b},"
+        " expect: [200, 201], method: PUT}}, {exec: [/x, a]}, {agent: a, args: {b: 1}},"
+        " {inhibit: {policies: x, for: 1h}}, {wait: {stays: true, for: 1m, timeout: 2m}},"
+        " {run: preserve, with: {reason: x}}, {guest: destroy}]\n",
+        id="the other verbs",
+    ),
+    pytest.param(HEAD + TRIGGER + "steps: [{run: r, with: {a: 1}}]\n---\n" + BOOK, id="a runbook"),
 ]
 
 
@@ -173,6 +218,44 @@ BAD = [
     pytest.param(HEAD + TRIGGER + "steps: [{log: x, save: A}]\n", id="save"),
     pytest.param(HEAD + TRIGGER + "steps: [{log: x, retry: {times: 0}}]\n", id="retry"),
     pytest.param(HEAD + TRIGGER + "steps: [{log: x, on_error: stop}]\n", id="on_error"),
+    pytest.param(HEAD + STEPS + "trigger: {event: A, count: 5}\n", id="count without within"),
+    pytest.param(HEAD + STEPS + "trigger: {event: A, within: 5s}\n", id="within without count"),
+    pytest.param(HEAD + STEPS + "trigger: {event: A, cancel_on: B}\n", id="nothing to cancel"),
+    pytest.param(
+        HEAD + STEPS + "trigger: {event: A, followed_by: {event: B, within: 1m},"
+        " not_followed_by: {event: B, within: 1m}}\n",
+        id="both sequels",
+    ),
+    pytest.param(HEAD + STEPS + "trigger: {event: A, followed_by: {event: B}}\n", id="no end"),
+    pytest.param(HEAD + STEPS + "trigger: {event: A, state: true}\n", id="two kinds"),
+    pytest.param(HEAD + STEPS + "trigger: {event: A, for: 1m}\n", id="for of an event"),
+    pytest.param(HEAD + STEPS + "trigger: {schedule: 0 3 * *}\n", id="four fields"),
+    pytest.param(HEAD + STEPS + "trigger: {every: 1m, timezone: UTC}\n", id="zone of every"),
+    pytest.param(HEAD + STEPS + "trigger: {mqtt: a}\n", id="message about nobody"),
+    pytest.param(HEAD + STEPS + "trigger: {mqtt: /a, guest: b}\n", id="a slash first"),
+    pytest.param(HEAD + TRIGGER + STEPS + "mode: serial\n", id="mode"),
+    pytest.param(HEAD + TRIGGER + STEPS + "debounce: {at_most: 5s}\n", id="no quiet"),
+    pytest.param(HEAD + TRIGGER + STEPS + "approval: true\n", id="approval"),
+    pytest.param(HEAD + TRIGGER + "steps: [{guest: rboot}]\n", id="guest action"),
+    pytest.param(HEAD + TRIGGER + "steps: [{choose: []}]\n", id="no way"),
+    pytest.param(HEAD + TRIGGER + "steps: [{choose: [{when: true}]}]\n", id="no steps"),
+    pytest.param(
+        HEAD + TRIGGER + "steps: [{choose: [{when: true, steps: [{lg: x}]}]}]\n", id="inside"
+    ),
+    pytest.param(HEAD + TRIGGER + "steps: [{repeat: {times: 3}}]\n", id="nothing to repeat"),
+    pytest.param(HEAD + TRIGGER + "steps: [{parallel: [{log: x}]}]\n", id="no lists"),
+    pytest.param(HEAD + TRIGGER + "steps: [{log: x, steps: [{log: y}]}]\n", id="steps of a log"),
+    pytest.param(HEAD + TRIGGER + "steps: [{exec: [logger]}]\n", id="program without a path"),
+    pytest.param(HEAD + TRIGGER + "steps: [{exec: ['/${x}']}]\n", id="program as template"),
+    pytest.param(HEAD + TRIGGER + "steps: [{http: {json: 1}}]\n", id="no url"),
+    pytest.param(HEAD + TRIGGER + "steps: [{http: {url: x, timeout: 5s}}]\n", id="its timeout"),
+    pytest.param(HEAD + TRIGGER + "steps: [{wait: {stays: true}}]\n", id="stays for no time"),
+    pytest.param(HEAD + TRIGGER + "steps: [{inhibit: {for: 1h}}]\n", id="inhibit nobody"),
+    pytest.param(HEAD + TRIGGER + "steps: [{run: R}]\n", id="name of a runbook"),
+    pytest.param("runbook: r\ndescription: d\n", id="a runbook without steps"),
+    pytest.param(BOOK + "trigger: {event: A}\n", id="a runbook with a trigger"),
+    pytest.param(BOOK.replace("integer", "text"), id="type of a param"),
+    pytest.param(BOOK.replace("{a: integer}", "{a: {default: 1}}"), id="a param without type"),
 ]
 
 
@@ -196,6 +279,20 @@ def test_bad_policies_fit_neither(text: str) -> None:
             HEAD + TRIGGER + "steps: [{log: x, save: a}, {log: x, save: a}]\n", id="saved twice"
         ),
         pytest.param(HEAD + TRIGGER + "steps: [{log: x, name: '${a}'}]\n", id="name"),
+        pytest.param(HEAD + STEPS + "trigger: {schedule: 61 3 * * *}\n", id="minute"),
+        pytest.param(
+            HEAD + STEPS + "trigger: {schedule: '@daily', timezone: xy}\n", id="time zone"
+        ),
+        pytest.param(HEAD + STEPS + "trigger: {mqtt: a/#/b, guest: c}\n", id="topic filter"),
+        pytest.param(HEAD + STEPS + "trigger: {every: 1m, jitter: 2m}\n", id="jitter"),
+        pytest.param(HEAD + TRIGGER + "steps: [{run: nobody}]\n", id="runbook"),
+        pytest.param(HEAD + TRIGGER + "steps: [{http: {url: 'ftp://x'}}]\n", id="url"),
+        pytest.param(
+            HEAD + TRIGGER + "steps: [{choose: [{default: [{log: x}]}, {when: true, steps:"
+            " [{log: x}]}]}]\n",
+            id="behind default",
+        ),
+        pytest.param(BOOK.replace("integer", "{type: integer, default: x}"), id="default"),
     ],
 )
 def test_what_only_the_reader_knows(text: str) -> None:

@@ -233,6 +233,114 @@ def test_what_is_said(text: str, message: str) -> None:
     assert "\n".join(f"{problem} [{problem.path}]" for problem in problems_in(text)) == message
 
 
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        pytest.param(
+            "steps:\n"
+            "- choose:\n"
+            "  - {when: steps.a.ok, steps: [{log: x, save: a}] }\n"
+            "  - {when: steps.b.ok, steps: [{log: '${steps.a.ok}', save: b}]}\n"
+            "  - default: [{log: y, save: a}]\n"
+            "- log: ${steps.a.ok} ${steps.b.ok} ${steps.c.ok}\n",
+            [
+                "3:18 a.ok, steps: [{log: x, save: a}] } [steps/0/choose/0/when]",
+                "4:18 b.ok, steps: [{log: '${steps.a.ok}', save: b}]} [steps/0/choose/1/when]",
+                "4:47 a.ok}', save: b}]} [steps/0/choose/1/steps/0/log]",
+                "6:44 c.ok} [steps/1/log]",
+            ],
+            id="ways: of two only one is gone",
+        ),
+        pytest.param(
+            "steps:\n- parallel:\n  - [{log: x, save: a}]\n"
+            "  - [{log: '${steps.a.ok}', save: b}, {log: '${steps.b.ok}'}]\n"
+            "- log: ${steps.a.ok} ${steps.b.ok}\n",
+            ["4:21 a.ok}', save: b}, {log: '${steps.b.ok}'}] [steps/0/parallel/1/0/log]"],
+            id="lists side by side",
+        ),
+        pytest.param(
+            "steps:\n- repeat: {times: 2, until: steps.a.ok && steps.c.ok}\n"
+            "  steps: [{log: '${steps.b.ok}', save: a}, {log: x, save: b}]\n"
+            "- check: steps.a.ok && steps.b.ok\n",
+            ["2:49 c.ok} [steps/0/repeat/until]"],
+            id="rounds",
+        ),
+        pytest.param(
+            "steps:\n- choose: [{when: 'true', steps: [{log: x, save: a}]}]\n  save: a\n",
+            ["3:9 a [steps/0/save]"],
+            id="saved inside and as a whole",
+        ),
+        pytest.param(
+            "steps:\n- parallel: [[{log: x, save: a}], [{log: x, save: a}]]\n",
+            ["2:51 a}]] [steps/0/parallel/1/0/save]"],
+            id="saved on two sides at once",
+        ),
+        pytest.param(
+            "steps:\n- http: {url: '${x}', json: {a: '${y}'}, headers: {b: '${z}'}}\n"
+            "- exec: [/x, '${x}', {a: '${y}'}]\n- {agent: a, args: {b: '${x}'}}\n"
+            "- {run: destroy, with: {a: '${x}'}}\n- wait: {stays: x, for: 1s}\n",
+            [
+                "2:18 x}', json: {a: '${y}'}, headers: {b: '${z}'}} [steps/0/http/url]",
+                "2:36 y}'}, headers: {b: '${z}'}} [steps/0/http/json/a]",
+                "2:58 z}'}} [steps/0/http/headers/b]",
+                "3:17 x}', {a: '${y}'}] [steps/1/exec/1]",
+                "3:29 y}'}] [steps/1/exec/2/a]",
+                "4:27 x}'}} [steps/2/args/b]",
+                "5:9 destroy, with: {a: '${x}'}} [steps/3/run]",
+                "5:31 x}'}} [steps/3/with/a]",
+                "6:17 x, for: 1s} [steps/4/wait/stays]",
+            ],
+            id="every new verb",
+        ),
+        pytest.param(
+            "approval: {ask: '${run.id} ${run.nth} ${vars.x}'}\n"
+            "inhibit_if: [trigger.index == 0, run.id]\n",
+            ["1:34 nth} ${vars.x}'} [approval/ask]", "2:34 run.id] [inhibit_if/1]"],
+            id="before a run starts",
+        ),
+        pytest.param(
+            "if: host.free('/a') > 1\ninhibit_if: host.free('/b') > 1\n"
+            "steps:\n- {check: host.free('/c') > 1, if: host.free('/d') > 1}\n"
+            "- choose: [{when: host.free('/e') > 1, steps: [{log: \"${host.free('/f')}\"}]}]\n"
+            "- {repeat: {times: 1, until: host.free('/g') > 1}, steps: [{log: x}]}\n"
+            "- wait: {until: host.free('/h') > 1}\n"
+            "- wait: {stays: host.free('/i') > 1, for: 1s}\n"
+            "- wait: {event: X, where: host.free('/j') > 1}\n",
+            [
+                "2:18 free('/b') > 1 [inhibit_if]",
+                "5:62 free('/f')}\"}]}] [steps/1/choose/0/steps/0/log]",
+                "9:32 free('/j') > 1} [steps/5/wait/where]",
+            ],
+            id="free space is asked with fresh state only",
+        ),
+    ],
+)
+def test_steps_inside_of_steps(text: str, found: list[str]) -> None:
+    """Each step knows what was saved before it, and by whom."""
+    lines = text.split("\n")
+    assert [
+        f"{problem.place.line}:{problem.place.column}"
+        f" {lines[problem.place.line - 1][problem.place.column - 1 :]} [{problem.path}]"
+        for problem in problems_in(text)
+    ] == found
+
+
+@pytest.mark.parametrize(
+    ("url", "message"),
+    [
+        pytest.param("ftp://x", "`ftp://x` is no URL of HTTP", id="another scheme"),
+        pytest.param("x.example/y", "`x.example/y` is no URL of HTTP", id="no scheme"),
+        pytest.param("http://${guest.name}", "", id="a host that is rendered"),
+        pytest.param("https://x", "", id="https"),
+        pytest.param("${guest.name}/x", "", id="a scheme that is rendered"),
+    ],
+)
+def test_urls(url: str, message: str) -> None:
+    """What is certain before anything is rendered."""
+    problems = problems_in(f"steps:\n- http: {{url: '{url}'}}\n")
+    assert "".join(problem.problem for problem in problems) == message
+
+
 def test_an_expression_is_kept_for_its_node() -> None:
     """What was compiled belongs to the very node it was written at."""
     root = read("if: [data.a == 1, data.b == 2]\n", "f").documents[0].root
