@@ -2,7 +2,7 @@
 
 from reactor.core import scopes
 from reactor.core.admission import Verdict
-from reactor.core.effect import Publish
+from reactor.core.effect import Log, Publish
 from reactor.core.event import Event
 from reactor.core.expr import EvaluationFailed
 from reactor.core.firing import fire, miss
@@ -14,7 +14,7 @@ from reactor.core.run import Origin
 from reactor.core.template import render_tree
 from reactor.core.text import render_duration, render_text, slug
 from reactor.core.topic_filters import fits
-from reactor.core.topics import topic_problem
+from reactor.core.topics import CORRELATION, topic_problem
 from reactor.core.world import World
 
 MESSAGE_EVENT = "REACTOR_MESSAGE"
@@ -23,7 +23,11 @@ MESSAGE_EVENT = "REACTOR_MESSAGE"
 RETAINED = "retained messages"
 STALE = "old messages"
 NO_GUEST = "messages for no guest"
+UNKNOWN_POLICY = "messages for no policy"
 """What is counted of the messages that were refused."""
+
+BY_NAME = "trigger"
+"""First level of ``trigger/<policy>/<guest>``, below ``<prefix>/<host>/``."""
 
 REPLIES = "reply/"
 """Where replies may go, below ``<prefix>/<host>/``: nowhere else may a sender point to."""
@@ -38,27 +42,56 @@ class _Refused(Exception):  # noqa: N818 - why a message is no match, not an err
 
 
 def received(world: World, message: Message) -> None:
-    """Let a message match; its sender hears when it is about no guest that a policy has."""
+    """Let a message match; its sender hears when it is about no guest that a policy has.
+
+    One on ``trigger/<policy>/<guest>`` starts that policy, if it has an ``mqtt``
+    trigger, whatever that trigger's own topic: its first one decides.
+    """
     problems: list[str] = []
     taken = False
-    for placed in world.index.messages:
-        trigger = placed.trigger
-        topic = message.topic if trigger.absolute else message.below
-        if not topic or not fits(trigger.topic, topic):
-            continue
+    for placed, guest in _meant(world, message):
         try:
-            taken |= _match(world, placed, message)
+            taken |= _match(world, placed, message, guest)
         except _Refused as refused:
             verdict, reason = refused.verdict, refused.reason
             problems.append(f"{verdict.value}: {reason}")
             world.triggers.dropped[refused.counted] += 1
             miss(world, placed, _event(world, message, refused.guest), verdict, reason)
+    policy, _ = _named(message)
+    if policy and not taken and not problems:
+        problems.append(f"no policy with an `mqtt` trigger is called {policy!r}")
+        world.triggers.dropped[UNKNOWN_POLICY] += 1
+        world.emit(Log("warning", f"a message on {message.topic!r}: {problems[0]}"))
     if problems and not taken and not message.retain:
         _reply(world, message, problems[0])
 
 
-def _match(world: World, placed: Placed[MessageTrigger], message: Message) -> bool:
+def _meant(world: World, message: Message) -> list[tuple[Placed[MessageTrigger], str | None]]:
+    """The triggers for the message's topic, each with the guest, where the topic names it."""
+    found: list[tuple[Placed[MessageTrigger], str | None]] = []
+    for placed in world.index.messages:
+        topic = message.topic if placed.trigger.absolute else message.below
+        if topic and fits(placed.trigger.topic, topic):
+            found.append((placed, None))
+    policy, guest = _named(message)
+    if policy and not any(placed.policy.name == policy for placed, _ in found):
+        mine = (placed for placed in world.index.messages if placed.policy.name == policy)
+        found += [(placed, guest) for placed in [next(mine, None)] if placed is not None]
+    return found
+
+
+def _named(message: Message) -> tuple[str, str]:
+    """Policy and guest of ``trigger/<policy>/<guest>``; empty for another topic."""
+    levels = message.below.split("/")
+    return (levels[1], levels[2]) if len(levels) == 3 and levels[0] == BY_NAME else ("", "")
+
+
+def _match(
+    world: World, placed: Placed[MessageTrigger], message: Message, name: str | None
+) -> bool:
     """Whether the message is about a guest of the policy; a match of it where `where` holds.
+
+    ``name`` is the guest's, where the topic says it; else the trigger knows.
 
     Raises:
         _Refused: it is not, or nobody may act on it.
@@ -68,7 +101,9 @@ def _match(world: World, placed: Placed[MessageTrigger], message: Message) -> bo
         raise _Refused(Verdict.RETAINED, message.topic, RETAINED)
     if trigger.max_age is not None:
         _check_age(message, trigger.max_age, world.now)
-    guest = _guest(world, placed, message)
+    if name is None:
+        name = _rendered(world, placed, message)
+    guest = _guest(world, placed, name)
     event = _event(world, message, guest.name)
     if trigger.where is not None:
         answer = trigger.where.holds(scopes.message_scope(world, message, guest))
@@ -97,13 +132,17 @@ def _check_age(message: Message, max_age: float, now: float) -> None:
         raise _Refused(Verdict.TOO_OLD, reason, STALE)
 
 
-def _guest(world: World, placed: Placed[MessageTrigger], message: Message) -> Guest:
-    """The guest that the message is about: by its name, or by the slug of its name."""
+def _rendered(world: World, placed: Placed[MessageTrigger], message: Message) -> str:
+    """What the trigger's ``guest`` says."""
     try:
         value = render_tree(placed.trigger.guest, scopes.message_scope(world, message, None))
-        name = render_text(value)
+        return render_text(value)
     except (EvaluationFailed, ValueError) as problem:
         raise _Refused(Verdict.NO_GUEST, f"`guest`: {problem}", NO_GUEST) from None
+
+
+def _guest(world: World, placed: Placed[MessageTrigger], name: str) -> Guest:
+    """The guest of this name, or whose name has this slug."""
     known = world.guests.get(name)
     found = [known] if known else [g for g in world.guests.values() if slug(g.name) == name]
     found = [guest for guest in found if not guest.forgotten]
@@ -130,6 +169,7 @@ def _reply(world: World, message: Message, problem: str) -> None:
     if not here or topic_problem(topic) or not world.config.has_broker:
         return
     payload = {"ok": False, "error": problem, "topic": message.topic}
+    properties = {}
     if message.correlation:
-        payload["correlation"] = message.correlation
-    world.emit(Publish(topic, payload))
+        payload["correlation"] = properties[CORRELATION] = message.correlation
+    world.emit(Publish(topic, payload, properties=properties))
