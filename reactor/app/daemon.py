@@ -19,6 +19,9 @@ from reactor.adapters.qmp.discovery import Discovery
 from reactor.adapters.space import FreeSpace
 from reactor.app.broker import Broker
 from reactor.app.clock import Clock
+from reactor.app.control.control import Control
+from reactor.app.control.orders import Orders
+from reactor.app.control.vitals import Parts
 from reactor.app.dispatcher import Dispatcher
 from reactor.app.dumps import Dumps
 from reactor.app.guests import Guests
@@ -31,7 +34,7 @@ from reactor.app.scheduling import Scheduling, earlier_life
 from reactor.app.settings import Settings
 from reactor.core.effect import Effect, Keep
 from reactor.core.engine import Engine
-from reactor.core.inputs import Received
+from reactor.core.inputs import Input, Received
 from reactor.core.marks import Mark
 from reactor.core.policy import Policy
 from reactor.core.run import Run
@@ -83,6 +86,7 @@ class Daemon:
             )
         self.agents = Agents()
         self.http = HttpClient(f"qemu-reactor/{__version__}")
+        self.orders = Orders(self._submit)
         self.dispatcher = Dispatcher(
             engine=self.engine,
             journal=self.journal,
@@ -97,6 +101,7 @@ class Daemon:
             projection=self.projection,
             clock=self.clock,
             nudge=self.broker.publisher.nudge if self.broker else None,
+            replied=self.orders.replied,
         )
         self.scheduling = Scheduling(
             self.dispatcher.submit,
@@ -105,6 +110,7 @@ class Daemon:
             rng=random.Random(),  # noqa: S311 - jitter
         )
         self.rules = Rules(settings.rules, self._adopt)
+        self.control = Control(self._parts(), self.orders)
         self.ready = asyncio.Event()
 
     def send(
@@ -127,6 +133,24 @@ class Daemon:
     def _is_settled(self) -> bool:
         return all(guest.connected for guest in self.engine.world.guests.values())
 
+    def _submit(self, input_: Input) -> None:
+        self.dispatcher.submit(input_)
+
+    def _parts(self) -> Parts:
+        return Parts(
+            settings=self._settings,
+            engine=self.engine,
+            dispatcher=self.dispatcher,
+            journal=self.journal,
+            clock=self.clock,
+            rules=self.rules,
+            publisher=self.broker.publisher if self.broker else None,
+            troubles=self._troubles,
+        )
+
+    def _troubles(self) -> Mapping[str, str]:
+        return self.guests.troubles
+
     def stop(self) -> None:
         """Let ``run`` come to its end; runs are left resumable."""
         self._stop.set()
@@ -136,11 +160,13 @@ class Daemon:
 
         Raises:
             SettingsError: a pattern of the discovery is wrong.
+            InUseError: another process listens on the control socket.
             JournalError: what was left could not be journaled at the end.
         """
         try:
             await self._serve()
         finally:
+            await self.control.close()
             self.guests.close()
             await self.guests.monitors.close()
             await self.agents.close()
@@ -159,12 +185,14 @@ class Daemon:
         discovery = Discovery(patterns, self.guests)
         self._install_signals()
         effects, policies = await self._take_up()
+        await self.control.start()
         async with asyncio.TaskGroup() as tasks:
             loop_task = tasks.create_task(self._dispatch(effects, policies), name="dispatcher")
             others = [
                 tasks.create_task(self.rules.watch(), name="rules"),
                 tasks.create_task(self._reload_when_told(), name="reload"),
                 tasks.create_task(self.scheduling.run(), name="schedules"),
+                tasks.create_task(self.control.run(), name="control"),
             ]
             if patterns:
                 others.append(tasks.create_task(discovery.run(), name="discovery"))
@@ -248,6 +276,7 @@ class Daemon:
         log.info("stopping")
         for task in others:
             task.cancel()
+        await self.control.close()
         self.guests.close()
         self.dispatcher.stop()
         with contextlib.suppress(TimeoutError):

@@ -74,6 +74,8 @@ class Dispatcher:
     Args:
         nudge: called after messages were put into the outbox; None without a
             broker: then no message is made at all.
+        replied: told of every reply to an operator's order, once what it did is durable;
+            None where nobody gives orders.
     """
 
     def __init__(  # noqa: PLR0913 - the ports of the loop, by keyword
@@ -85,7 +87,9 @@ class Dispatcher:
         projection: Projection,
         clock: Clock,
         nudge: Callable[[], None] | None,
+        replied: Callable[[Reply], None] | None = None,
     ) -> None:
+        self._replied = replied
         self._engine = engine
         self._journal = journal
         self._projection = projection
@@ -169,7 +173,7 @@ class Dispatcher:
 
     async def _carry_out(self, batch: Batch, effects: list[Effect]) -> None:
         """Make a batch durable, then act."""
-        if _must_be_durable(batch):
+        if _must_be_durable(batch, effects):
             await self._commit(batch)
             if batch.messages and self._nudge is not None:
                 self._nudge()
@@ -305,7 +309,8 @@ class Dispatcher:
             case AskPath() | AskFree():
                 self._calls.ask(effect)
             case Reply():
-                pass
+                if self._replied is not None:
+                    self._replied(effect)
             case Discard():
                 self._calls.discard(effect)
             case Log():
@@ -337,7 +342,8 @@ def _as_seen(input_: Input, follow: Sequence[Effect]) -> Input:
     return input_
 
 
-def _must_be_durable(batch: Batch) -> bool:
+def _must_be_durable(batch: Batch, effects: Sequence[Effect]) -> bool:
+    # Who gave which order is kept, also of one that was refused and left nothing else.
     return bool(
         batch.keeps or batch.intents or batch.messages or batch.runs or batch.traces or batch.loaded
-    )
+    ) or any(isinstance(effect, Reply) for effect in effects)

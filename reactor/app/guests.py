@@ -37,6 +37,8 @@ class Guests:
         now: the engine's clock.
         discoveries: what the settings say of the guests that a pattern finds.
         agents: learns where the agents of guests are reached.
+
+    ``troubles`` are why monitors cannot be used now, by guest.
     """
 
     def __init__(
@@ -53,6 +55,7 @@ class Guests:
         self._named: dict[str, str] = {}
         self._found: set[str] = set()
         self._forgetting: dict[str, asyncio.TimerHandle] = {}
+        self.troubles: dict[str, str] = {}
         self.monitors = Monitors(self)
 
     def name(self, guest: NamedGuest) -> None:
@@ -75,7 +78,7 @@ class Guests:
         try:
             self.monitors.add(guest, address)
         except SettingsError as error:
-            self._tell(guest, error)
+            self.on_trouble(guest, error)
             return
         if agent is not None:
             self._agents.add(guest, agent)
@@ -103,6 +106,7 @@ class Guests:
         log.info("guest's socket vanished", guest=guest)
         self.monitors.remove(guest)
         self._agents.remove(guest)
+        self.troubles.pop(guest, None)
         self.expect(guest)
 
     def on_problem(self, error: SettingsError) -> None:
@@ -113,6 +117,7 @@ class Guests:
 
     def on_connected(self, guest: str, epoch: str, facts: Facts) -> None:
         """A monitor is ready."""
+        self.troubles.pop(guest, None)
         log.info("monitor connected", guest=guest, status=facts.status, qemu=facts.qemu_version)
         self._submit(Connected(guest, epoch, facts))
 
@@ -130,6 +135,7 @@ class Guests:
 
     def on_trouble(self, guest: str, error: ReactorError) -> None:
         """A monitor cannot be used; told once for each change of the reason."""
+        self.troubles[guest] = error.problem
         self._tell(guest, error)
 
     def close(self) -> None:

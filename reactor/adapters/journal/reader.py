@@ -195,9 +195,16 @@ class Reader:
         policy: str | None = None,
         guest: str | None = None,
         only_open: bool = False,
+        within: tuple[float, float] | None = None,
     ) -> list[RunRow]:
-        """The runs that were journaled last, the newest first."""
-        tests = [("policy = ?", policy), ("guest = ?", guest)]
+        """The runs that were journaled last, the newest first.
+
+        ``within``: only those that were admitted, or as far as is known started or ended,
+        from the first to the second time.
+        """
+        when = "ifnull(admitted, ifnull(started, ended))"
+        tests: list[tuple[str, object]] = [("policy = ?", policy), ("guest = ?", guest)]
+        tests += zip((f"{when} >= ?", f"{when} <= ?"), within or (None, None), strict=True)
         chosen = [(test, value) for test, value in tests if value is not None]
         where = [test for test, _ in chosen] + ["ended IS NULL"] * only_open
         rows = self._ask(

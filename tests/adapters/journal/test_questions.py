@@ -35,7 +35,7 @@ RUNS = [
     RunRow("r-1", "p", "g", "ended", "succeeded", started=1.0, ended=2.0),
     RunRow("r-2", "p", "h", "running", started=3.0),
     RunRow("r-3", "q", "g", "running", started=4.0),
-    RunRow("r-4", "p", "g", "running", started=5.0),
+    RunRow("r-4", "p", "g", "running", started=3.5, admitted=0.5),
 ]
 
 
@@ -49,6 +49,8 @@ RUNS = [
         pytest.param(10, {"policy": "p", "guest": "g"}, ["r-4", "r-1"], id="of both"),
         pytest.param(10, {"guest": "g", "only_open": True}, ["r-4", "r-3"], id="open ones"),
         pytest.param(10, {"only_open": True}, ["r-4", "r-3", "r-2"], id="all that are open"),
+        pytest.param(10, {"within": (2.0, 4.0)}, ["r-3", "r-2"], id="of a time"),
+        pytest.param(10, {"within": (0.5, 0.5)}, ["r-4"], id="admitted counts first"),
         pytest.param(10, {"policy": "' OR 1 --"}, [], id="a policy's name is never SQL"),
     ],
 )

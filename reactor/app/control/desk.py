@@ -1,0 +1,152 @@
+"""Answers what operators ask: questions from the engine's state and the journal, orders by it.
+
+The state is read in one go, between two inputs; what the journal is asked for runs in a
+thread with a connection of its own, so that it holds up neither the engine nor the outbox.
+"""
+
+import asyncio
+from collections.abc import Callable
+from typing import TypeVar
+
+import msgspec
+
+from reactor.adapters.control import Answer, Code, ControlServer
+from reactor.adapters.journal import Reader
+from reactor.app.control import views
+from reactor.app.control.asks import (
+    RUNS_MAX,
+    Ask,
+    AskGuests,
+    AskMarks,
+    AskRun,
+    AskRuns,
+    AskSilences,
+    AskStatus,
+    AskWhy,
+    GiveOrder,
+)
+from reactor.app.control.orders import Orders
+from reactor.app.control.vitals import Parts, daemon_line
+from reactor.app.timeline import read_timeline, run_line
+from reactor.app.why.asking import recent, why_at, why_now
+from reactor.app.why.reasons import Why
+from reactor.core import scopes
+from reactor.core.world import World
+
+T = TypeVar("T")
+
+_decode = msgspec.json.Decoder(Ask).decode
+
+
+class Desk:
+    """Answers requests of the control socket."""
+
+    def __init__(self, parts: Parts, orders: Orders) -> None:
+        self._parts = parts
+        self._orders = orders
+        self._since = parts.clock.now()
+
+    async def answer(  # noqa: C901 - one case for each kind
+        self, who: str, body: bytes, server: ControlServer
+    ) -> Answer:
+        """What somebody is answered.
+
+        Raises:
+            ReactorError: the journal cannot be read, or too many orders wait.
+        """
+        try:
+            ask: Ask = _decode(body)
+        except msgspec.MsgspecError as error:
+            text = f"the request is not understood: {error}"
+            fix = "use the reactor command of the version that the daemon is"
+            return Answer(Code.WRONG, text, fix)
+        match ask:
+            case AskStatus():
+                line = daemon_line(self._parts, server, self._since)
+                return _done(views.status(self._world, line, self._parts.troubles()))
+            case AskGuests():
+                return _done(views.guests(self._world, self._parts.troubles()))
+            case AskMarks(guest):
+                return _done(views.marks(self._world, guest))
+            case AskSilences():
+                return _done(views.silences(self._world))
+            case AskRuns():
+                return await self._runs(ask)
+            case AskRun(run):
+                return await self._run(run)
+            case AskWhy():
+                return _done(await self._why(ask))
+            case GiveOrder(order):
+                reply = await self._orders.give(who, order)
+                code = Code.DONE if reply.ok else Code.REFUSED
+                return Answer(code, reply.text, "", _raw(reply.data))
+
+    @property
+    def _world(self) -> World:
+        return self._parts.engine.world
+
+    async def _runs(self, ask: AskRuns) -> Answer:
+        """The runs of the journal; those that are open as they are now."""
+        alive = {run.id: run for run in self._world.runs.values()}
+        rows = await self._read(
+            lambda reader: reader.runs(
+                min(ask.limit, RUNS_MAX),
+                policy=ask.policy,
+                guest=ask.guest,
+                only_open=ask.only_open,
+            )
+        )
+        return _done(
+            [
+                views.run_line(self._world, alive[row.id]) if row.id in alive else run_line(row)
+                for row in rows
+            ]
+        )
+
+    async def _run(self, run: str) -> Answer:
+        timeline = await self._read(lambda reader: read_timeline(reader, run))
+        if timeline is None:
+            text = f"no run is called {run!r}"
+            return Answer(Code.REFUSED, text, "`reactor runs` lists them")
+        return _done(timeline)
+
+    async def _why(self, ask: AskWhy) -> Why:
+        world, now = self._world, self._parts.clock.now()
+        host = scopes.host_view(world)
+        policy = world.index.policies.get(ask.policy)
+        if ask.at is not None:
+            loaded = [policy] if policy else []
+            at, around = ask.at, ask.around
+            why = await self._read(
+                lambda reader: why_at(
+                    reader, ask.policy, ask.guest, at=at, around=around, host=host, loaded=loaded
+                )
+            )
+            return msgspec.structs.replace(why, online=True)
+        guest = world.guests.get(ask.guest)
+        near = self._parts.engine.near_misses(ask.policy)
+        labels = guest.labels if guest else {}
+        why = why_now(world, ask.policy, ask.guest, now)
+        return await self._read(
+            lambda reader: recent(
+                reader, why, policy=policy, near=near, now=now, labels=labels, host=host
+            )
+        )
+
+    async def _read(self, question: Callable[[Reader], T]) -> T:
+        def ask() -> T:
+            reader = Reader(self._parts.journal.path)
+            try:
+                return question(reader)
+            finally:
+                reader.close()
+
+        return await asyncio.to_thread(ask)
+
+
+def _done(data: object) -> Answer:
+    return Answer(data=_raw(data))
+
+
+def _raw(data: object) -> msgspec.Raw:
+    return msgspec.Raw(msgspec.json.encode(data))

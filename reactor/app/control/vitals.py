@@ -1,0 +1,85 @@
+"""How the daemon itself is: its journal, its queues, its broker."""
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from reactor import __version__
+from reactor.adapters.control import ControlServer
+from reactor.adapters.journal import Journal
+from reactor.adapters.mqtt import Publisher
+from reactor.app.clock import Clock
+from reactor.app.control.answers import DaemonLine
+from reactor.app.dispatcher import Dispatcher
+from reactor.app.rules import Rules
+from reactor.app.settings import Settings
+from reactor.core.engine import Engine
+from reactor.core.policy import Enforcement
+from reactor.errors import Severity
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """The parts of a daemon that operators ask about.
+
+    ``troubles`` answers why monitors cannot be used now, by guest.
+    """
+
+    settings: Settings
+    engine: Engine
+    dispatcher: Dispatcher
+    journal: Journal
+    clock: Clock
+    rules: Rules
+    publisher: Publisher | None
+    troubles: Callable[[], Mapping[str, str]]
+
+
+def daemon_line(parts: Parts, server: ControlServer, since: float) -> DaemonLine:
+    """The daemon as ``reactor status`` shows it."""
+    settings, world = parts.settings, parts.engine.world
+    errors = sum(problem.severity is Severity.ERROR for problem in parts.rules.problems)
+    return DaemonLine(
+        version=__version__,
+        pid=os.getpid(),
+        host=settings.host.name,
+        since=since,
+        now=parts.clock.now(),
+        journal=str(parts.journal.path),
+        journal_problem=parts.dispatcher.journal_trouble or parts.journal.problem,
+        broker=_broker(parts.publisher),
+        broker_url=settings.mqtt.url if settings.mqtt else "",
+        policies=len(world.index.policies),
+        policy_problems=errors,
+        audit=settings.enforcement is Enforcement.AUDIT,
+        waiting=_waiting(parts),
+        dropped=_dropped(parts, server),
+    )
+
+
+def _broker(publisher: Publisher | None) -> str:
+    if publisher is None:
+        return "none"
+    return "connected" if publisher.connected else "away"
+
+
+def _waiting(parts: Parts) -> Mapping[str, int]:
+    figures = parts.journal.statistics()
+    return {
+        "inputs": parts.dispatcher.waiting,
+        "commits": figures.commits_waiting,
+        "history": figures.rows_waiting,
+        "outbox": parts.journal.outbox.counters()["waiting"],
+    }
+
+
+def _dropped(parts: Parts, server: ControlServer) -> Mapping[str, int]:
+    counted = {
+        "inputs": parts.dispatcher.dropped,
+        "history": parts.journal.statistics().history_dropped,
+        "derived events": parts.engine.world.derived_dropped,
+    }
+    outbox = parts.journal.outbox.counters()
+    counted |= {f"outbox: {why}": count for why, count in outbox.items() if why != "waiting"}
+    counted |= {f"control: {why}": count for why, count in server.refused.items()}
+    return {name: count for name, count in counted.items() if count}

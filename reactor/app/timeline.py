@@ -1,0 +1,188 @@
+"""A run as a time line: what started it, every step, every command, and how it ended.
+
+Made from the journal alone, so that it can be told with and without the daemon.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import msgspec
+
+from reactor.adapters.journal import (
+    HistoryRow,
+    IntentRow,
+    OutcomeRow,
+    Reader,
+    RunRow,
+    TraceRow,
+)
+from reactor.app.control.answers import RunLine
+from reactor.core.inputs import Happened
+from reactor.core.run import Phase, Run
+from reactor.core.text import render_duration, render_time
+
+EVENT = "event"
+COMMAND = "command"
+
+_LOOK_AT = 1000
+"""Rows of the history among which the event that started a run is looked for."""
+
+
+class Entry(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One line: at ``path`` of the policy ``what`` happened, and why.
+
+    ``path`` is empty for the event and for commands, which the guest sees; ``ended`` is when
+    a command was answered.
+    """
+
+    at: float
+    path: str
+    what: str
+    reason: str = ""
+    values: Mapping[str, object] = {}
+    ended: float | None = None
+
+
+class Timeline(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A run from its event to its end; ``waits`` is what it waits for while it is open."""
+
+    run: RunLine
+    entries: list[Entry]
+    key: str = ""
+    revision: str = ""
+    waits: str = ""
+
+
+def read_timeline(reader: Reader, run: str) -> Timeline | None:
+    """The time line of a run; None when the journal knows no such run.
+
+    Raises:
+        JournalError: the journal cannot be read.
+    """
+    row = reader.run(run)
+    if row is None:
+        return None
+    state = _decoded(reader.kept("run", run))
+    traces = reader.traces(run)
+    event = _event(reader, row, traces) if state is None else _origin(state)
+    return timeline(row, state, traces, reader.intents(run), event)
+
+
+def timeline(
+    row: RunRow,
+    state: Run | None,
+    traces: Iterable[TraceRow],
+    intents: Iterable[tuple[IntentRow, OutcomeRow | None]],
+    event: Entry | None,
+) -> Timeline:
+    """The time line of a run from what the journal holds of it.
+
+    Args:
+        state: the run itself, kept for as long as it is open.
+        event: what started it, where it is known.
+    """
+    entries = [] if event is None else [event]
+    entries += [_trace(row) for row in traces]
+    entries += [_command(intent, outcome) for intent, outcome in intents]
+    # An intent is written down after the trace that it follows from.
+    entries.sort(key=lambda entry: entry.at)
+    return Timeline(
+        run=run_line(row),
+        entries=entries,
+        key=state.key if state else "",
+        revision=state.revision if state else "",
+        waits=waits(state) if state and row.ended is None else "",
+    )
+
+
+def run_line(row: RunRow) -> RunLine:
+    """A run of the journal, as lists show it."""
+    return RunLine(
+        run=row.id,
+        policy=row.policy,
+        guest=row.guest,
+        state=row.state,
+        outcome=row.outcome,
+        reason=row.error,
+        admitted=row.admitted,
+        started=row.started,
+        ended=row.ended,
+        role=row.body.decode(errors="replace") or "run",
+    )
+
+
+def waits(run: Run) -> str:
+    """What an open run does now, and until when it may."""
+    cursor = run.cursor
+    parts = [run.phase.value]
+    if run.cancelled:
+        parts.append(f"it ends as soon as its command in flight is answered: {run.cancelled}")
+    if run.phase is Phase.WAITING_APPROVAL:
+        asked = f" ({run.ask})" if run.ask else ""
+        parts.append(f"`reactor approve {run.id}` answers it{asked}")
+    if run.phase in {Phase.RUNNING, Phase.HANDLING}:
+        if cursor.attempt > 1:
+            parts.append(f"attempt {cursor.attempt}")
+        if cursor.deadline is not None:
+            parts.append(f"the step has until {render_time(cursor.deadline)}")
+        if run.deadline is not None:
+            parts.append(f"the run has until {render_time(run.deadline)}")
+    return "; ".join(parts)
+
+
+def _decoded(kept: bytes | None) -> Run | None:
+    if kept is None:
+        return None
+    try:
+        return msgspec.json.decode(kept, type=Run)
+    except msgspec.MsgspecError:  # another version of reactor wrote it
+        return None
+
+
+def _origin(run: Run) -> Entry:
+    """What started an open run is kept with it."""
+    event = run.origin.event
+    return Entry(event.received or run.admitted, "", EVENT, event.name, event.data)
+
+
+def _event(reader: Reader, row: RunRow, traces: Sequence[TraceRow]) -> Entry | None:
+    """What started a run that has ended: the event of its admission, at the same moment.
+
+    None when that is not in the history: a schedule, a state that lasted, a long time ago.
+    """
+    if not traces:
+        return None
+    admitted = traces[0].trace
+    name = admitted.reason.partition(" ")[0]
+    before = reader.before(admitted.at)
+    for found in reader.history(before, _LOOK_AT, guest=row.guest, name=name):
+        if found.at > admitted.at:
+            break
+        entry = _entry_of(found)
+        if entry is not None:
+            return entry
+    return None
+
+
+def _entry_of(row: HistoryRow) -> Entry | None:
+    try:
+        event = msgspec.json.decode(row.body, type=Happened).event
+    except msgspec.MsgspecError:
+        return None
+    return Entry(row.at, "", EVENT, event.name, event.data)
+
+
+def _trace(row: TraceRow) -> Entry:
+    trace = row.trace
+    return Entry(trace.at, trace.path, trace.verdict, trace.reason, trace.values)
+
+
+def _command(intent: IntentRow, outcome: OutcomeRow | None) -> Entry:
+    """A command, with its arguments and how it ended."""
+    text = intent.arguments.decode(errors="replace")
+    what = intent.command if text in {"", "{}"} else f"{intent.command} {text}"
+    if outcome is None:
+        return Entry(intent.at, "", COMMAND, f"{what}: no answer yet")
+    detail = outcome.detail.decode(errors="replace")
+    took = render_duration(max(0.0, outcome.at - intent.at))
+    end = f"{outcome.outcome} after {took}" + (f": {detail}" if detail else "")
+    return Entry(intent.at, "", COMMAND, f"{what}: {end}", ended=outcome.at)

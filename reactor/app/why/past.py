@@ -1,0 +1,181 @@
+"""What was decided about a policy and a guest around a time, from the journal alone."""
+
+from collections import Counter
+from collections.abc import Sequence
+
+from reactor.adapters.journal import RunRow
+from reactor.app.timeline import run_line
+from reactor.app.why.judging import FITS, Eye
+from reactor.app.why.reasons import Finding, Mark, Moment, Why
+from reactor.app.why.record import Record, Seen, Text
+from reactor.app.why.selecting import selection
+from reactor.core.effect import Trace
+from reactor.core.inputs import Connected
+from reactor.core.policy import EventTrigger, Policy
+from reactor.core.text import render_time
+
+_OTHERS_SHOWN = 10
+
+
+def explain(  # noqa: PLR0913, PLR0917 - what is asked, and what is known
+    policy: str, guest: str, at: float, record: Record, text: Text | None, eye: Eye | None
+) -> Why:
+    """Why the policy did or did not run on the guest around ``at``.
+
+    Args:
+        text: the policy as it was in force, None when nobody knows such a policy.
+        eye: looks at events that left no trace; None when the policy cannot be built.
+    """
+    found = list(_of_policy(policy, at, text, eye))
+    found += _of_guest(guest, record, eye)
+    moments = moments_of(record, eye)
+    return Why(
+        policy=policy,
+        guest=guest,
+        verdict=_verdict(at, found, moments, record),
+        findings=found,
+        moments=moments,
+        runs=[run_line(run) for run in record.runs],
+        at=at,
+        begin=record.begin,
+        end=record.end,
+        revision=text.revision if text and eye else "",
+        in_force=text.since if text else None,
+    )
+
+
+def moments_of(record: Record, eye: Eye | None) -> list[Moment]:
+    """Every event of the record with what was decided about it, in order.
+
+    What was recorded stands; of the events without a trace those are looked at again that a
+    trigger names.
+    """
+    runs = {run.id: run for run in record.runs}
+    decided = [(trace, None) for trace in record.refusals]
+    admitted = [(trace, runs[run]) for run, trace in record.admitted.items()]
+    events = {(time, seen.event.name): seen for seen in record.events for time in _times(seen)}
+    moments = []
+    explained: set[int] = set()
+    for trace, run in [*decided, *admitted]:
+        name = _event_name(trace)
+        seen = events.get((trace.at, name))
+        if seen is not None:
+            explained.add(id(seen))
+        moments.append(_decided(trace, name, seen, run))
+    if eye is not None:
+        looked_at = zip(record.events, eye.look_at(record.events), strict=True)
+        moments += [m for seen, m in looked_at if m is not None and id(seen) not in explained]
+    return sorted(moments, key=lambda moment: moment.at)
+
+
+def _times(seen: Seen) -> set[float]:
+    """When an event was handled: what the engine made itself it handled when it made it."""
+    return {seen.at, seen.event.received}
+
+
+def _event_name(trace: Trace) -> str:
+    """The event that a decision was about: refusals keep it, admissions say it."""
+    return str(trace.values.get("event") or trace.reason.partition(" ")[0])
+
+
+def _decided(trace: Trace, name: str, seen: Seen | None, run: RunRow | None) -> Moment:
+    return Moment(
+        at=trace.at,
+        event=name,
+        verdict=trace.verdict,
+        reason="" if run else trace.reason,
+        path=trace.path,
+        data=seen.event.data if seen else {},
+        values={key: value for key, value in trace.values.items() if key != "event"},
+        run=run.id if run else "",
+        outcome=_outcome(run) if run else "",
+    )
+
+
+def _outcome(run: RunRow) -> str:
+    if run.ended is None:
+        return run.state
+    return f"{run.outcome}: {run.error}" if run.error else run.outcome
+
+
+def _of_policy(policy: str, at: float, text: Text | None, eye: Eye | None) -> list[Finding]:
+    if text is None:
+        return [Finding("policy", Mark.NO, f"the journal knows no policy {policy!r}")]
+    if text.source is None:
+        since = render_time(text.since or 0.0)
+        return [Finding("policy", Mark.NO, f"it was not loaded: it went at {since}")]
+    revision = text.revision[:12]
+    if eye is None:
+        reason = f"its text of then (revision {revision}) is refused by this version of reactor"
+        return [Finding("policy", Mark.NOTE, f"{reason}: events cannot be looked at again")]
+    if text.since is None:
+        known = f"which revision was in force at {render_time(at)} is not known"
+        return [Finding("policy", Mark.NOTE, f"{known}; events are looked at with {revision}")]
+    since = f"in force since {render_time(text.since)}"
+    return [Finding("policy", Mark.OK, f"revision {revision}, {since}")]
+
+
+def _of_guest(guest: str, record: Record, eye: Eye | None) -> list[Finding]:
+    found = []
+    if record.monitor is None and not record.events:
+        text = f"the journal holds nothing about a guest {guest!r} at that time"
+        return [Finding("guest", Mark.NO, text)]
+    if record.monitor is not None:
+        when, said = record.monitor
+        if isinstance(said, Connected):
+            text = f"its monitor was connected since {render_time(when)}"
+            found.append(Finding("guest", Mark.OK, text))
+        else:
+            text = f"its monitor was away since {render_time(when)}: {said.reason}"
+            found.append(Finding("guest", Mark.NO, text))
+    if eye is not None and record.labels is not None:
+        is_selected, text = selection(eye.policy.guests, guest, record.labels)
+        found.append(Finding("selected", Mark.OK if is_selected else Mark.NO, text))
+    if eye is not None:
+        found += _of_trigger(record, eye.policy)
+    return found
+
+
+def _of_trigger(record: Record, policy: Policy) -> list[Finding]:
+    found = []
+    names = [name for t in policy.triggers if isinstance(t, EventTrigger) for name in t.events]
+    if names:
+        found.append(Finding("trigger", Mark.NOTE, f"it waits for {', '.join(names)}"))
+    if record.fired:
+        times = ", ".join(map(render_time, record.fired[-_OTHERS_SHOWN:]))
+        found.append(Finding("trigger", Mark.NOTE, f"its schedule was due at {times}"))
+    counted = Counter(seen.event.name for seen in record.events)
+    if counted:
+        most = ", ".join(f"{name} {n}x" for name, n in counted.most_common(_OTHERS_SHOWN))
+        cut = ", the nearest of more" if record.cut else ""
+        found.append(Finding("events", Mark.NOTE, f"events of that time: {most}{cut}"))
+    else:
+        found.append(Finding("events", Mark.NO, "no event of this guest came in that time"))
+    return found
+
+
+def _verdict(at: float, found: Sequence[Finding], moments: Sequence[Moment], record: Record) -> str:
+    """The sentence to read first: a run, else a refusal, else what stood in the way.
+
+    Of several the nearest to ``at``.
+    """
+    if record.runs:
+        runs = {run.id: run for run in record.runs}
+        started = [moment for moment in moments if moment.run]
+        run = runs[_nearest(at, started).run] if started else record.runs[-1]
+        return f"it ran: run {run.id} {_outcome(run)}"
+    refused = [moment for moment in moments if not moment.evaluated]
+    looked_at = [moment for moment in moments if moment.evaluated and moment.verdict != FITS]
+    for some in (refused, looked_at, moments):
+        if some:
+            one = _nearest(at, some)
+            reason = f": {one.reason}" if one.reason else ""
+            return f"it did not run on {one.event}: {one.verdict}{reason}"
+    first = next((one for one in found if one.mark is Mark.NO), None)
+    if first is not None:
+        return f"it did not run: {first.text}"
+    return "it did not run: no event came that its trigger names"
+
+
+def _nearest(at: float, moments: Sequence[Moment]) -> Moment:
+    return min(moments, key=lambda moment: abs(moment.at - at))
