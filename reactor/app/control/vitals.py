@@ -79,6 +79,8 @@ def _dropped(parts: Parts, server: ControlServer) -> Mapping[str, int]:
         "history": parts.journal.statistics().history_dropped,
         "derived events": parts.engine.world.derived_dropped,
     }
+    triggers = parts.engine.world.triggers.dropped
+    counted |= {f"triggers: {kind}": count for kind, count in triggers.items()}
     outbox = parts.journal.outbox.counters()
     counted |= {f"outbox: {why}": count for why, count in outbox.items() if why != "waiting"}
     counted |= {f"control: {why}": count for why, count in server.refused.items()}

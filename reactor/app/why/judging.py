@@ -9,7 +9,7 @@ from reactor.core import scopes
 from reactor.core.admission import Verdict
 from reactor.core.event import Event
 from reactor.core.expr import Expression, Scope
-from reactor.core.matching import named
+from reactor.core.matching import meant
 from reactor.core.policy import EventTrigger, Policy
 from reactor.core.text import render_duration
 
@@ -38,7 +38,7 @@ class Eye:
         found = [
             self._look(trigger, seen, before)
             for trigger in self.policy.triggers
-            if isinstance(trigger, EventTrigger) and named(seen.event.name, trigger.events)
+            if isinstance(trigger, EventTrigger) and meant(seen.event, trigger.events)
         ]
         # One that fits says more than one that does not.
         return next((one for one in found if one.verdict == FITS), found[0] if found else None)
@@ -98,7 +98,7 @@ class Eye:
         return ""
 
     def _counts(self, trigger: EventTrigger, event: Event) -> bool:
-        if not named(event.name, trigger.events) or (event.own and not trigger.own):
+        if not meant(event, trigger.events) or (event.own and not trigger.own):
             return False
         return trigger.where is None or trigger.where.holds(self.scope(event)).truth
 
