@@ -54,7 +54,10 @@ def arm_missing(world: World, guest: Guest) -> None:
 
 def arm(world: World, guest: Guest, policy: Policy, before: Arming | None) -> None:
     """Send the policy's arm to the guest, in place of the one before; nothing in audit."""
+    if before is not None and before.run in world.runs:
+        end_run(world, world.runs[before.run])
     if not policy.arm or enforcement_of(world, policy) is Enforcement.AUDIT:
+        guest.arming.pop(policy.name, None)
         return
     if guest.is_storage_daemon and any(isinstance(step, GuestStep) for step in policy.arm):
         # Not a failure that anybody should hear of: there is nothing to arm.
@@ -64,8 +67,6 @@ def arm(world: World, guest: Guest, policy: Policy, before: Arming | None) -> No
     arming = guest.arming[policy.name] = Arming(policy.revision, Readiness.ARMING)
     if before is not None:
         arming.told = before.told
-        if before.run in world.runs:
-            end_run(world, world.runs[before.run])
     origin = Origin(Event(CONNECTED, guest.name))
     run = new_run(world, policy, guest.name, guest.name, origin, Role.ARM)
     arming.run = run.id
@@ -144,12 +145,7 @@ def _hold_back(world: World, guest: Guest, match: Match) -> Decision:
 
 
 def let_go(world: World, guest: Guest) -> None:
-    """Let the matches go on whose policy is not being armed any more.
-
-    After a restart they wait until the monitor comes, or until it should have come.
-    """
-    if not guest.connected and guest.awaited_until is not None and world.now < guest.awaited_until:
-        return
+    """Let the matches go on whose policy is not being armed any more."""
     for name in list(guest.held):
         arming = guest.arming.get(name)
         if arming is None or arming.state is not Readiness.ARMING:
@@ -173,7 +169,10 @@ def held_rows(guest: Guest) -> list[tuple[str, str, object]]:
 
 
 def held_restored(world: World, number: int, match: Match) -> None:
-    """Take up a match that an earlier life held back; those that came before it first."""
+    """Take up a match that an earlier life held back; those that came before it first.
+
+    It waits until the monitor comes, or until it should have come.
+    """
     guest = world.guests.get(match.guest)
     if guest is None:
         gate.selected(world, match)

@@ -8,7 +8,7 @@ from reactor.core import gate
 from reactor.core.effect import Publish, Trace
 from reactor.core.event import Event
 from reactor.core.inputs import GuestForgotten, GuestKnown, Happened
-from reactor.core.orders import AddSilence
+from reactor.core.orders import AddSilence, StartRun
 from tests.core.simulation import START, Host, document
 
 QUIET = "waiting for quiet"
@@ -159,6 +159,15 @@ def test_a_match_whose_policy_is_not_for_the_guest_any_more_says_so(what: str, r
     assert [t.reason for t in host.traces("the policy is not for this guest")] == [reason]
     assert _started(host) == []
     assert [key for key in host.kept if key[0] == "debounce"] == []
+
+
+def test_a_match_survives_also_where_the_guest_was_never_connected() -> None:
+    """An operator may have started it before QEMU was there."""
+    host = Host([document("p", "[{publish: 'n'}]", more="debounce: 10s\n")])
+    assert host.order(StartRun("p", "web-1")).ok
+    host.restart(connect=False)
+    host.run(30.0)
+    assert [topic for topic, _ in host.published()] == ["n"]
 
 
 def test_the_wait_of_a_policy_that_changes_goes_on() -> None:

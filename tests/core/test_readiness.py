@@ -4,7 +4,7 @@ import pytest
 
 from reactor.core.config import EngineConfig
 from reactor.core.effect import Execute
-from reactor.core.inputs import Connected, Disconnected, Facts, GuestKnown
+from reactor.core.inputs import Connected, Disconnected, Facts, GuestForgotten, GuestKnown
 from reactor.core.policy import Enforcement
 from reactor.core.readiness import HELD_MAX
 from tests.core.simulation import START, Host, document
@@ -283,3 +283,83 @@ def test_an_arm_waits_for_the_hand_of_a_run_that_goes_on_over_the_reconnect() ->
     sent = [e.command for e in host.seen(Execute) if isinstance(e, Execute) and e.changes]
     assert sent == ["set-action", "stop", "set-action"]
     assert _topics(_go(host)) == ["armed/0"]
+
+
+def _arming(**data: object) -> Host:
+    """A host with a match that waits for the arm, which is not answered."""
+    host = Host([ARMED])
+    host.guests["web-1"].silent.add("set-action")
+    host.give(Connected("web-1", "1-1", Facts(status="running")))
+    for number in range(12):
+        host.event("web-1", "GO", {"n": number, **data}, after=0)
+    return host.run(1)
+
+
+def _refusals(host: Host) -> set[tuple[str, str]]:
+    return {(t.verdict, t.reason) for t in host.traces("not ready on this guest")} | {
+        (t.verdict, t.reason) for t in host.traces("the policy is not for this guest")
+    }
+
+
+def test_matches_that_wait_for_an_arm_survive_a_restart() -> None:
+    """In the order they came: the tenth comes after the ninth in a journal too."""
+    host = _arming()
+    host.guests["web-1"].silent.clear()
+    host.restart()
+    assert _topics(host) == [f"armed/{n}" for n in range(12)]
+    assert [key for key in host.kept if key[0] == "held"] == []
+
+
+def test_after_a_restart_they_wait_for_the_monitor_and_not_for_ever() -> None:
+    """As long as a run that was open waits: 30 s; a reload meanwhile changes nothing."""
+    host = _arming().restart(connect=False)
+    host.run(15)
+    host.load([ARMED])
+    host.run(14.9)
+    assert _refusals(host) == set()
+    host.run(0.2)
+    reason = "its arm was not sent: the monitor is away"
+    assert _refusals(host) == {("not ready on this guest", reason)}
+    assert [key for key in host.kept if key[0] == "held"] == []
+
+
+@pytest.mark.parametrize("restart", [False, True], ids=["alive", "restarted"])
+@pytest.mark.parametrize(
+    ("what", "reason"),
+    [("guest", "the guest is gone"), ("policy", "it is gone"), ("label", "it does not select it")],
+)
+def test_matches_that_wait_for_an_arm_nobody_needs_are_refused(
+    what: str, reason: str, restart: bool
+) -> None:
+    """They say why: the guest, the policy or the label is gone."""
+    host = _arming()
+    if restart:
+        host.restart(connect=False)
+    match what:
+        case "guest":
+            host.give(GuestForgotten("web-1"))
+        case "policy":
+            host.load([])
+        case _:
+            host.load([ARMED.replace("trigger:", "guests: {labels: {tier: web}}\ntrigger:")])
+    host.run(40)
+    ((verdict, said),) = _refusals(host)
+    assert (verdict, said[: len(reason)]) == ("the policy is not for this guest", reason)
+    assert [key for key in host.kept if key[0] == "held"] == []
+
+
+def test_matches_of_a_policy_that_needs_no_arm_any_more_go_on() -> None:
+    """The reload lets them go."""
+    host = _arming()
+    host.load([ARMED.replace("arm:\n  - qmp: set-action\n    args: {panic: pause}\n", "")])
+    host.run(1)
+    assert _topics(host) == [f"armed/{n}" for n in range(12)]
+
+
+def test_a_match_of_a_guest_that_the_journal_does_not_know_is_refused() -> None:
+    """Its row alone cannot bring the guest back."""
+    host = _arming()
+    host.kept.pop(("guest", "web-1"))
+    host.restart(connect=False)
+    assert _refusals(host) == {("the policy is not for this guest", "the guest is gone")}
+    assert [key for key in host.kept if key[0] == "held"] == []

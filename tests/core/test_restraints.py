@@ -265,6 +265,16 @@ def test_the_longer_of_two_inhibitions_wins(first: float, second: float, until: 
     assert book.inhibition("other", "web-1", 0.0) is None
 
 
+def test_a_shorter_inhibition_by_a_later_step_changes_nothing() -> None:
+    """What stands already stands."""
+    steps = "[{inhibit: {policies: [p*], for: 10m}}, {inhibit: {policies: [p*], for: 1m}}]"
+    host = Host([document("i", steps, "{event: HUSH}"), PLAIN]).connect()
+    _go(host, event="HUSH")
+    host.run(300.0)
+    assert _topics(_go(host)) == []
+    assert host.outcomes() == ["succeeded"]
+
+
 def test_two_policies_that_inhibit_everything_hold_each_other_back() -> None:
     """But neither itself."""
     book = Restraints()
