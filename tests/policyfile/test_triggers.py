@@ -360,7 +360,7 @@ def test_what_the_models_say(trigger: str, message: str) -> None:
             "  fix: known are: data, event [trigger/followed_by/where]\n"
             "f:1:95: R008 `run` is not known in the `by` of `followed_by`\n"
             "  fix: known are: event, data, trigger, guest, host [trigger/followed_by/by]\n"
-            "f:1:157: R008 `vars` is not known in the `where` of `cancel_on`\n"
+            "f:1:155: R008 `vars` is not known in the `where` of `cancel_on`\n"
             "  fix: known are: event, data, trigger, guest, host [trigger/cancel_on/0/where]",
             id="the second event",
         ),
