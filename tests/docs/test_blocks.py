@@ -39,8 +39,16 @@ def is_of_policies(block: Block) -> bool:
     return bool(keys) and set(keys) <= set(schema.Policy.words())
 
 
+def is_a_runbook(block: Block) -> bool:
+    """Whether it begins a runbook of its own."""
+    return block.text.startswith("runbook:")
+
+
 POLICIES = [block for block in blocks("yaml") if is_of_policies(block)]
-SETTINGS = [block for block in blocks("yaml") if not is_of_policies(block)]
+RUNBOOKS = [block for block in blocks("yaml") if is_a_runbook(block)]
+SETTINGS = [
+    block for block in blocks("yaml") if not is_of_policies(block) and not is_a_runbook(block)
+]
 
 
 @pytest.mark.parametrize("block", POLICIES, ids=str)
@@ -51,6 +59,14 @@ def test_every_policy_and_every_part_of_one_is_accepted(block: Block, tmp_path: 
     loaded = load([file])
     assert [str(problem) for problem in loaded.problems] == []
     assert loaded.policies
+
+
+@pytest.mark.parametrize("block", RUNBOOKS, ids=str)
+def test_every_runbook_is_accepted(block: Block, tmp_path: Path) -> None:
+    """As it stands, without a policy that runs it."""
+    file = tmp_path / "runbook.yaml"
+    file.write_text(block.text, encoding="utf-8")
+    assert [str(problem) for problem in load([file]).problems] == []
 
 
 @pytest.mark.parametrize("block", SETTINGS, ids=str)
@@ -64,6 +80,7 @@ def test_all_other_yaml_is_settings_that_are_accepted(block: Block, tmp_path: Pa
 def test_the_fragments_are_found() -> None:
     """The two tests above have rows, of the reference and of the how-to guides."""
     assert {"docs/reference/policies.md", "README.md"} <= {block.page for block in POLICIES}
+    assert "docs/reference/policies.md" in {block.page for block in RUNBOOKS}
     assert "docs/how-to/run-as-a-service.md" in {block.page for block in SETTINGS}
 
 

@@ -10,23 +10,25 @@ import pytest
 from reactor.core import catalog
 from reactor.core.admission import Verdict
 from reactor.core.cel_explain import SIGNATURES
-from reactor.core.cel_library import MEMBERS
-from reactor.core.cel_names import CONDITION, HANDLERS, STEPS
+from reactor.core.cel_library import MEMBERS, VARIABLES
+from reactor.core.cel_names import CONDITION, STEPS
 from reactor.core.guards import FAULT_STATES, Answer, GuestState, Rule, rule_on
 from reactor.core.marks import MarkKind
-from reactor.core.policy import LimitScope, Mode
+from reactor.core.policy import Enforcement, LimitScope, Mode
 from reactor.core.run import Outcome, Phase
-from reactor.core.steps import GuestAction
+from reactor.core.steps import GuestAction, ParamKind
 from reactor.policyfile import (
     schema,
     schema_base,
     schema_marks,
+    schema_runbook,
     schema_step,
     schema_steps,
     schema_triggers,
     schema_verbs,
     schema_waits,
 )
+from reactor.policyfile.runbooks import built_in
 from tests.docs.pages import page, quoted, section
 
 PAGE = page("docs/reference/policies.md")
@@ -43,6 +45,7 @@ def models() -> Iterator[type[schema_base.Model]]:
         schema_verbs,
         schema_waits,
         schema_marks,
+        schema_runbook,
     ):
         for value in vars(module).values():
             if isinstance(value, type) and issubclass(value, schema_base.Model):
@@ -62,7 +65,25 @@ def test_every_key_is_explained(key: str) -> None:
     ("heading", "model"),
     [
         pytest.param("A policy, key by key", schema.Policy, id="policy"),
-        pytest.param("Triggers", schema_triggers.EventTrigger, id="trigger"),
+        pytest.param("Events", schema_triggers.EventTrigger, id="event"),
+        pytest.param("Events", schema_triggers.Sequel, id="second event"),
+        pytest.param("A state that lasts", schema_triggers.StateTrigger, id="state"),
+        pytest.param("Schedules", schema_triggers.CronTrigger, id="schedule"),
+        pytest.param("Schedules", schema_triggers.EveryTrigger, id="every"),
+        pytest.param("Messages", schema_triggers.MessageTrigger, id="message"),
+        pytest.param("Before a run starts", schema.Quiet, id="debounce"),
+        pytest.param("Before a run starts", schema.Approval, id="approval"),
+        pytest.param("Steps inside of steps", schema_steps.ChooseStep, id="choose"),
+        pytest.param("Steps inside of steps", schema_steps.Rounds, id="repeat"),
+        pytest.param("Steps inside of steps", schema_steps.ParallelStep, id="parallel"),
+        pytest.param("Calls to the outside", schema_verbs.AgentStep, id="agent"),
+        pytest.param("Calls to the outside", schema_verbs.Request, id="http"),
+        pytest.param("Calls to the outside", schema_verbs.ExecStep, id="exec"),
+        pytest.param("Verbs", schema_verbs.Inhibition, id="inhibit"),
+        pytest.param("Verbs", schema_verbs.RunStep, id="run"),
+        pytest.param("Verbs", schema_waits.StaysWait, id="stays"),
+        pytest.param("Runbooks", schema_runbook.Runbook, id="runbook"),
+        pytest.param("Runbooks", schema_runbook.Param, id="param"),
         pytest.param("Options of every step", schema_step.Step, id="options of a step"),
         pytest.param("Marks", schema_marks.MarkTarget, id="mark"),
         pytest.param("Verbs", schema_verbs.PublishStep, id="publish"),
@@ -86,6 +107,10 @@ def test_the_keys_stand_where_a_reader_looks_for_them(
         *schema_verbs.DUMP_FORMATS,
         *GuestAction,
         *Mode,
+        *ParamKind,
+        *Enforcement,
+        *schema_verbs.METHODS,
+        *built_in().books,
         *LimitScope,
         *MarkKind,
         *Phase,
@@ -93,7 +118,7 @@ def test_the_keys_stand_where_a_reader_looks_for_them(
     ],
 )
 def test_every_word_of_the_language_is_explained(word: str) -> None:
-    """Verbs, actions, formats, modes, scopes, kinds of marks, states and outcomes."""
+    """Verbs, actions, formats, modes, types, scopes, kinds of marks, states and outcomes."""
     assert str(word) in WORDS
 
 
@@ -116,14 +141,14 @@ def test_every_outcome_has_its_row(outcome: Outcome) -> None:
     assert f"\n| `{outcome.value}` |" in section(PAGE, "Outcomes")
 
 
-@pytest.mark.parametrize("name", [*HANDLERS.allowed])
+@pytest.mark.parametrize("name", VARIABLES)
 def test_every_variable_of_expressions_is_explained(name: str) -> None:
     """Each name has a row, with all its members."""
     rows = [
         line for line in section(PAGE, "Expressions").splitlines() if line.startswith(f"| `{name}`")
     ]
     assert rows
-    assert MEMBERS.get(name, frozenset()) - {"next"} - quoted("\n".join(rows)) == set()
+    assert MEMBERS.get(name, frozenset()) - quoted("\n".join(rows)) == set()
 
 
 def test_the_names_stand_where_the_page_says() -> None:
