@@ -6,9 +6,9 @@ other program out. Opened for each command it would cost up to 0.1 s each time: 
 client the agent in the guest only looks that often.
 
 Before every command the agent must answer a sync, also on a connection that is open
-already: QEMU takes bytes for a guest that has no agent any more, and what was written
-to nobody might be carried out when one starts. So a command whose sync was not answered
-was certainly not sent.
+already: bytes for a guest that has no agent any more wait in the socket, and would be
+carried out when one starts. So a command whose sync was not answered was certainly not
+sent.
 
 Source: QEMU's qga/main.c, ``channel_event_cb`` (the pause without a client).
 """
