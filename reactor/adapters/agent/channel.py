@@ -111,8 +111,8 @@ class Channel:
         await self.write(SENTINEL + encode("guest-sync-delimited", {"id": number}))
         while True:
             line = await self._line()
-            _before, sentinel, rest = line.rpartition(SENTINEL)
-            if sentinel and _is_return(rest, number):
+            # Half a line of somebody else may stand before the sentinel.
+            if _is_return(line.rpartition(SENTINEL)[2], number):
                 return
             self.skipped += 1
 

@@ -340,7 +340,9 @@ async def test_a_command_without_a_reply_is_done_when_nobody_refused_it(scene: S
     """A second later it counts as done."""
     scene.limit(SHORT)
     fake = await scene.fake()
+    begun = asyncio.get_running_loop().time()
     assert await scene.ask("guest-shutdown", {"mode": "reboot"}, replies=False) == {}
+    assert 0.09 < asyncio.get_running_loop().time() - begun < 3
     assert list(fake.commands) == [("guest-shutdown", {"mode": "reboot"})]
     await eventually(lambda: not fake.occupied)
 

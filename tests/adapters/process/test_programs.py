@@ -224,6 +224,19 @@ async def test_its_children_end_with_it(tmp_path: Path) -> None:
     await eventually(lambda: not any(map(is_there, started)))
 
 
+async def test_a_child_has_its_time_to_clear_up(tmp_path: Path) -> None:
+    """Also where the program itself is gone at once."""
+    cleared = tmp_path / "cleared"
+    script = """
+        (trap 'sleep 0.2; echo yes >"$1"; exit' TERM; while :; do sleep 0.01; done) &
+        exec sleep 60
+    """
+    answer = await run(script, str(cleared), timeout_s=0.3)
+    assert answer.error is not None
+    assert answer.error.error_class == "Timeout"
+    assert cleared.read_text() == "yes\n"
+
+
 async def test_output_without_end_is_no_way_to_stay() -> None:
     """`yes` fills nothing and is ended like any other."""
     tool = programs("/usr/bin/yes", limits=SHORT)
