@@ -79,8 +79,8 @@ def events(  # noqa: PLR0913 - one parameter for each option
     if follow and output == "json":
         fix = "write `-o jsonl`: one JSON object a line"
         raise UsageError("reactor events", "`-o json` is a list, and -f has no end", fix)
-    path = journal or _path_of_settings(config)
-    reader = _open(path)
+    path = journal or path_of_settings(config)
+    reader = open_journal(path)
     try:
         wanted = _filter(guest, event)
         recent, last = _recent(reader, wanted, lines)
@@ -92,14 +92,21 @@ def events(  # noqa: PLR0913 - one parameter for each option
     return 0
 
 
-def _path_of_settings(config: Path | None) -> Path:
+def path_of_settings(config: Path | None) -> Path:
+    """Where the settings say that the journal is."""
     from reactor.app.settings_layers import Flags
     from reactor.app.settings_load import load_settings
 
     return load_settings(Flags(config=config)).journal.path
 
 
-def _open(path: Path) -> "Reader":
+def open_journal(path: Path) -> "Reader":
+    """The journal, to be read whether or not a daemon writes it.
+
+    Raises:
+        NotRunningError: there is none.
+        JournalError: it cannot be read.
+    """
     from reactor.adapters.journal import Reader
 
     try:

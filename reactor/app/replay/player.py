@@ -1,9 +1,10 @@
 """A record through the real engine: its inputs at their times, commands answered by simulation."""
 
 import random
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from reactor.adapters.schedule import Schedules
+from reactor.app.replay.dumps import AsRecorded, RecordedDump
 from reactor.app.replay.following import adopt, follow
 from reactor.app.replay.sources import Moment
 from reactor.app.scenario.answers import Answerer
@@ -39,6 +40,7 @@ class Player:
     Args:
         watch: sees every effect with its time.
         ran: which recorded run an operator's order was about, by its id: policy and guest.
+        dumps: the recorded dumps of each guest.
     """
 
     def __init__(
@@ -47,7 +49,9 @@ class Player:
         config: EngineConfig,
         watch: Callable[[float, Effect], None],
         ran: Callable[[str], tuple[str, str] | None] = lambda _run: None,
+        dumps: Mapping[str, tuple[RecordedDump, ...]] | None = None,
     ) -> None:
+        self._dumps = dumps or {}
         self._policies, self._config, self._watch, self._ran = policies, config, watch, ran
         self._host: VirtualHost | None = None
         self._epochs: dict[str, str] = {}
@@ -80,12 +84,14 @@ class Player:
                 if name in host.guests:
                     host.relabel(name, labels)
                 else:
-                    host.add(name, Traits(), labels, has_agent=agent)
+                    self._add(host, name, labels, has_agent=agent)
             case Connected():
                 self._connected(host, input_)
             case Disconnected(name, reason):
                 if name in host.guests:
-                    host.disconnect(name, reason)
+                    host.guests[name].connected = False
+                    host.errands.lose(name, reason)
+                    host.give(input_)
             case GuestForgotten(name):
                 if name in host.guests:
                     host.guests[name].connected = False
@@ -98,10 +104,18 @@ class Player:
             case Fired() | Answered() | Ticked():
                 pass  # made anew: by today's schedules, by the simulation, by the clock
 
+    def _add(
+        self, host: VirtualHost, name: str, labels: Mapping[str, str], *, has_agent: bool
+    ) -> None:
+        guest = host.add(name, Traits(), labels, has_agent=has_agent)
+        guest.answerer = AsRecorded(self._dumps.get(name, ()), lambda: host.now)
+        if guest.qemu is not None:
+            guest.qemu.answerer = guest.answerer
+
     def _guest(self, host: VirtualHost, name: str) -> SimulatedGuest:
         """The guest, made and connected where the record begins in the middle."""
         if name not in host.guests:
-            host.add(name, Traits(), {}, has_agent=True)
+            self._add(host, name, {}, has_agent=True)
         guest = host.guests[name]
         if not guest.connected:
             host.connect(name)
@@ -116,7 +130,7 @@ class Player:
     def _connected(self, host: VirtualHost, input_: Connected) -> None:
         name = input_.guest
         if name not in host.guests:
-            host.add(name, Traits(), {}, has_agent=True)
+            self._add(host, name, {}, has_agent=True)
         guest = host.guests[name]
         if self._epochs.get(name, input_.epoch) != input_.epoch:
             guest.start()

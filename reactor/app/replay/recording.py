@@ -28,7 +28,7 @@ class Header(msgspec.Struct, frozen=True):
 
 
 class Ran(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A run that was: ``at`` is its admission, ``commands`` what it sent, in order."""
+    """A run that was: ``at`` is its admission, ``commands`` what it sent, at these ``times``."""
 
     at: float
     policy: str
@@ -37,6 +37,7 @@ class Ran(msgspec.Struct, frozen=True, omit_defaults=True):
     outcome: str = ""
     error: str = ""
     commands: tuple[str, ...] = ()
+    times: tuple[float, ...] = ()
 
 
 class Line(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -60,11 +61,11 @@ def input_of(row: HistoryRow) -> Input | None:
 
 
 def history(
-    reader: Reader, since: float, until: float, guest: str | None = None
+    reader: Reader, since: float, until: float, guest: str | None = None, name: str | None = None
 ) -> Iterator[HistoryRow]:
-    """The journal's rows of that time in their order, read page by page."""
+    """The journal's rows of that time in their order, read page by page; of one event, or all."""
     after = reader.before(since)
-    while rows := reader.history(after, PAGE):
+    while rows := reader.history(after, PAGE, name=name):
         for row in rows:
             if row.at > until:
                 return
@@ -80,8 +81,10 @@ def runs_of(reader: Reader, since: float, until: float) -> list[Ran]:
         at = row.admitted if row.admitted is not None else row.started
         if row.ended is None or at is None or not since <= at <= until or row.body != b"run":
             continue
-        commands = tuple(intent.command for intent, _ in reader.intents(row.id))
-        found.append(Ran(at, row.policy, row.guest, row.id, row.outcome, row.error, commands))
+        sent = [intent for intent, _ in reader.intents(row.id)]
+        commands, times = tuple(one.command for one in sent), tuple(one.at for one in sent)
+        ran = Ran(at, row.policy, row.guest, row.id, row.outcome, row.error, commands, times)
+        found.append(ran)
     return sorted(found, key=lambda ran: ran.at)
 
 

@@ -19,6 +19,8 @@ TOLD_MAX = 20
 """Unreadable lines that are told one by one; the others are counted."""
 
 _SQLITE = b"SQLite format 3\0"
+_RUN = b'"run":{'
+_DUMP_COMPLETED = "DUMP_COMPLETED"
 
 
 class ReplayError(ReactorError):
@@ -57,20 +59,25 @@ class Source:
             ReplayError: the file cannot be read at all.
             JournalError: it is a journal that cannot be read.
         """
+        self.ran = []
+        yield from self._moments()
+
+    def _moments(self, only: str | None = None) -> Iterator[Moment]:
+        """Those of one event's name, or all."""
         try:
             with self.path.open("rb") as file:
                 is_journal = file.read(len(_SQLITE)) == _SQLITE
         except OSError as error:
             problem = f"it cannot be read: {error.strerror}"
             raise ReplayError(self.path, problem, "name a journal or a recording") from None
-        yield from self._of_journal() if is_journal else self._of_lines()
+        yield from self._of_journal(only) if is_journal else self._of_lines(only)
 
-    def _of_journal(self) -> Iterator[Moment]:
+    def _of_journal(self, only: str | None) -> Iterator[Moment]:
         reader = Reader(self.path)
         try:
             self.knows_runs = True
             self.ran = [ran for ran in runs_of(reader, self.since, self.until) if self._wants(ran)]
-            for row in history(reader, self.since, self.until, self.guest):
+            for row in history(reader, self.since, self.until, self.guest, only):
                 try:
                     input_ = input_of(row)
                 except msgspec.MsgspecError as error:
@@ -81,6 +88,19 @@ class Source:
         finally:
             reader.close()
 
+    def dump_ends(self) -> list[Event]:
+        """Every DUMP_COMPLETED of ours in the file, in order; found before it is played.
+
+        Raises:
+            ReplayError: the file cannot be read at all.
+            JournalError: it is a journal that cannot be read.
+        """
+        scan = Source(self.path, self.since, self.until, self.guest)
+        moments = scan._moments(only=_DUMP_COMPLETED)
+        events = [m.input.event for m in moments if isinstance(m.input, Happened)]
+        self.ran = scan.ran
+        return [event for event in events if event.own and event.name == _DUMP_COMPLETED]
+
     def run(self, name: str) -> tuple[str, str] | None:
         """The policy and the guest of a recorded run."""
         return next(((ran.policy, ran.guest) for ran in self.ran if ran.run == name), None)
@@ -88,7 +108,8 @@ class Source:
     def _wants(self, ran: Ran) -> bool:
         return self.guest in {None, ran.guest}
 
-    def _of_lines(self) -> Iterator[Moment]:
+    def _of_lines(self, only: str | None) -> Iterator[Moment]:
+        wanted = None if only is None else only.encode()
         with self.path.open("rb") as file:
             number = 0
             while line := file.readline(LINE_MAX + 1):
@@ -97,6 +118,8 @@ class Source:
                     self._skip(f"line {number}", f"longer than {LINE_MAX} bytes")
                     while line and not line.endswith(b"\n"):
                         line = file.readline(LINE_MAX)
+                elif wanted is not None and not (wanted in line or _RUN in line):
+                    continue
                 elif line.strip():
                     yield from self._of_line(line, number)
 

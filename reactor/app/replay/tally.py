@@ -71,7 +71,7 @@ class Tally:
         match effect:
             case Trace() if not effect.run:
                 self._refused(effect)
-            case Trace():
+            case Trace() if not effect.path.startswith("arm"):
                 self._owners[effect.run] = effect.policy
             case Execute() if effect.changes and effect.run:
                 self._command(at, effect)

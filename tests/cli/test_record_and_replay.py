@@ -1,0 +1,211 @@
+"""`reactor record` and `reactor replay`."""
+
+import contextlib
+import json
+import sqlite3
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from reactor.cli.exits import UsageError
+from reactor.cli.moments import parse_moment
+from reactor.core.inputs import Connected, Facts, Happened
+from tests.cli.journals import AT, event, row, write_rows
+
+Call = Callable[..., tuple[int, str, str]]
+
+GOLDEN = Path(__file__).parents[1] / "golden"
+PANIC = """
+policy: panic
+description: d
+trigger: {event: GUEST_PANICKED}
+cooldown: 1h
+steps:
+  - guest: reset
+  - publish: alert/info
+"""
+
+
+@pytest.fixture
+def journal(here: Path) -> Path:
+    """Two panics of a guest, five seconds apart."""
+    path = here / "journal.db"
+    panic = Happened(event("GUEST_PANICKED", data={"action": "pause"}))
+    link = Connected("web-1", "1-1", Facts(status="running"))
+    write_rows(path, [row(link, AT - 1), row(panic, AT), row(panic, AT + 5)])
+    return path
+
+
+@pytest.fixture
+def rules(here: Path) -> Path:
+    """One policy."""
+    path = here / "panic.yaml"
+    path.write_text(PANIC)
+    return path
+
+
+def test_what_was_recorded_is_replayed_as_the_journal_is(
+    reactor: Call, journal: Path, rules: Path
+) -> None:
+    """The same counts from both."""
+    code, _, err = reactor("record", "--journal", journal, "-o", "out.jsonl")
+    assert (code, err) == (0, "")
+    told = []
+    for file in (journal, "out.jsonl"):
+        code, out, err = reactor("replay", file, "--rules", rules, "-o", "json")
+        assert (code, err) == (0, "")
+        told.append(json.loads(out) | {"seconds": 0})
+    assert told[0] == told[1]
+    assert told[0]["policies"] == {
+        "panic": {
+            "matches": 2,
+            "runs": {"succeeded": 1},
+            "refused": {"cooling down": 1},
+            "commands": {"system_reset": 1, "cont": 1},
+            "published": {"alert/info": 1},
+        }
+    }
+
+
+def test_the_counts_for_people(reactor: Call, journal: Path, rules: Path) -> None:
+    """One line a policy, and what it would have sent."""
+    code, out, _ = reactor("replay", journal, "--rules", rules)
+    first, *others = out.splitlines()
+    assert code == 0
+    assert first.startswith("3 inputs in ")
+    assert first.endswith(" s; nothing was executed")
+    assert others == [
+        "panic: 2 matches: 1 succeeded; 1 cooling down",
+        "  sent: 1 system_reset, 1 cont",
+        "  published: 1 alert/info",
+    ]
+
+
+def test_the_time_line(reactor: Call, journal: Path, rules: Path) -> None:
+    """One object a line, in order, with reasons."""
+    code, out, _ = reactor("replay", journal, "--rules", rules, "-o", "jsonl")
+    told = [json.loads(line) for line in out.splitlines()]
+    assert code == 0
+    assert [one["what"] for one in told] == ["command", "command", "publish", "run", "refused"]
+    assert told[-1]["text"] == "cooling down"
+
+
+def test_a_difference_is_exit_code_1(reactor: Call, journal: Path, rules: Path) -> None:
+    """This journal knows of no run: the one of now is new."""
+    code, out, _ = reactor("replay", journal, "--rules", rules, "--diff")
+    assert code == 1
+    assert out.splitlines()[-1].startswith("+ ")
+    assert "web-1 panic succeeded (system_reset, cont)" in out
+
+
+def test_a_journal_of_the_first_version_is_played(reactor: Call, here: Path) -> None:
+    """Written by 0.1.0, with the policies that it kept; its guest was no real one."""
+    file = GOLDEN / "journal-v1.db"
+    with contextlib.closing(sqlite3.connect(file)) as kept:
+        texts = [text for (text,) in kept.execute("SELECT source FROM revision")]
+    (here / "kept.yaml").write_text("\n---\n".join(texts))
+    code, out, err = reactor("replay", file, "--rules", "kept.yaml", "--diff", "-o", "json")
+    found = json.loads(out)
+    assert (code, err) == (1, "")
+    runs = {name: one["runs"] for name, one in found["policies"].items()}
+    assert runs == {
+        "fails": {"succeeded": 1},  # the guest of then knew no `balloon`
+        "limited": {"succeeded": 1},
+        "mark-it": {"succeeded": 1},
+        "paused-panic": {"skipped": 1},
+        "reset-it": {"succeeded": 2},
+        "waits": {"failed": 1},
+    }
+    assert found["policies"]["limited"]["refused"] == {"limited": 1}
+
+
+def test_a_capture_knows_no_runs(reactor: Call, here: Path, rules: Path) -> None:
+    """There is nothing to compare with."""
+    (here / "web-1.jsonl").write_text('{"event": "GUEST_PANICKED", "data": {}}\nnothing\n')
+    code, out, err = reactor("replay", "web-1.jsonl", "--rules", rules)
+    assert code == 0
+    assert "panic: 1 matches: 1 succeeded" in out
+    assert "1 lines could not be read" in out
+    assert "web-1.jsonl: line 2: " in err
+    code, _, err = reactor("replay", "web-1.jsonl", "--rules", rules, "--diff")
+    assert code == 2
+    assert "a capture of events does not know what was done" in err
+
+
+def test_policies_of_the_settings(reactor: Call, here: Path, journal: Path, rules: Path) -> None:
+    """Their allow lists and limits count too."""
+    del rules
+    (here / "reactor.yaml").write_text(
+        "rules: [panic.yaml]\nlimits: {reset: 1 per 1h per guest}\njournal: {path: journal.db}\n"
+    )
+    code, out, _ = reactor("replay", journal, "-c", "reactor.yaml")
+    assert (code, "1 succeeded" in out) == (0, True)
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "text"),
+    [
+        pytest.param(["replay", "journal.db"], 2, "no policies are named", id="no policies"),
+        pytest.param(["replay", "no.db", "--rules", "panic.yaml"], 1, "cannot be read", id="file"),
+        pytest.param(
+            ["replay", "journal.db", "--rules", "bad.yaml"], 1, "bad.yaml:1:1", id="bad policy"
+        ),
+        pytest.param(
+            ["replay", "journal.db", "--rules", "panic.yaml", "--since", "soon"],
+            2,
+            "`soon` is no moment",
+            id="moment",
+        ),
+        pytest.param(["record", "--journal", "no.db"], 5, "there is no journal here", id="none"),
+        pytest.param(
+            ["record", "--journal", "journal.db", "-o", "panic.yaml"], 3, "File exists", id="there"
+        ),
+    ],
+)
+@pytest.mark.usefixtures("journal", "rules")
+def test_what_cannot_be_done(
+    reactor: Call, here: Path, words: list[str], code: int, text: str
+) -> None:
+    """Each with a sentence and its exit code."""
+    (here / "bad.yaml").write_text("nothing: x\n")
+    found, _, err = reactor(*words)
+    assert (found, text in err) == (code, True), err
+
+
+def test_a_policy_that_does_nothing_is_said(reactor: Call, journal: Path, rules: Path) -> None:
+    """Nobody wonders whether anything was played."""
+    code, out, _ = reactor("replay", journal, "--rules", rules, "--guest", "other")
+    assert (code, out.splitlines()[-1]) == (0, "no policy would have done anything")
+
+
+@pytest.mark.parametrize(
+    ("text", "at"),
+    [
+        pytest.param("30m", 1_000_000.0 - 1800, id="ago"),
+        pytest.param("7d", 1_000_000.0 - 7 * 86400, id="days ago"),
+        pytest.param("2026-01-31T12:00:00Z", 1769860800.0, id="with a zone"),
+        pytest.param("2026-01-31 12:00+01:00", 1769857200.0, id="with an offset"),
+    ],
+)
+def test_moments(text: str, at: float) -> None:
+    """A time, or how long ago."""
+    assert parse_moment(text, place="x", now=1_000_000.0) == at
+
+
+def test_a_moment_without_a_zone_is_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As the clock on the wall shows it."""
+    monkeypatch.setenv("TZ", "Europe/Berlin")
+    time.tzset()
+    try:
+        assert parse_moment("2026-01-31 12:00", place="x") == 1769857200.0
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+
+
+def test_what_is_no_moment_is_a_mistake_of_usage() -> None:
+    """With what to write."""
+    with pytest.raises(UsageError, match="how long ago"):
+        parse_moment("soon", place="reactor replay")
