@@ -77,8 +77,9 @@ class Subject:
     async def live(self, documents: Sequence[str]) -> None:
         """Serve until the bench says ``End``."""
         loaded = build(documents)
-        effects = self._engine.load(loaded, self._clock.now())
-        await self._dispatcher.take_up(effects, loaded)
+        now = self._clock.now()
+        effects = self._engine.load(loaded, now)
+        await self._dispatcher.take_up(effects, loaded, now)
         loop = asyncio.create_task(self._dispatcher.run())
         async for request in requests():
             say(await self._done(request))

@@ -184,10 +184,10 @@ class Daemon:
         patterns = [each.discover for each in found]
         discovery = Discovery(patterns, self.guests)
         self._install_signals()
-        effects, policies = await self._take_up()
+        start = await self._take_up()
         await self.control.start()
         async with asyncio.TaskGroup() as tasks:
-            loop_task = tasks.create_task(self._dispatch(effects, policies), name="dispatcher")
+            loop_task = tasks.create_task(self._dispatch(*start), name="dispatcher")
             others = [
                 tasks.create_task(self.rules.watch(), name="rules"),
                 tasks.create_task(self._reload_when_told(), name="reload"),
@@ -205,8 +205,8 @@ class Daemon:
             await self._stop.wait()
             await self._shut_down(loop_task, others)
 
-    async def _take_up(self) -> tuple[list[Effect], Sequence[Policy]]:
-        """Load the policies and restore what an earlier life kept."""
+    async def _take_up(self) -> tuple[list[Effect], Sequence[Policy], float]:
+        """Load the policies and restore what an earlier life kept: effects, policies, time."""
         policies = await self.rules.start()
         warn_of(policies, self._config)
         warn_of_nothing(self._settings)
@@ -227,11 +227,11 @@ class Daemon:
         log.info("policies loaded", policies=len(policies))
         if runs := sum(row.kind == "run" and row.value is not None for row in rows):
             log.info("open runs go on", runs=runs)
-        return effects, policies
+        return effects, policies, now
 
-    async def _dispatch(self, effects: list[Effect], policies: Sequence[Policy]) -> None:
+    async def _dispatch(self, effects: list[Effect], policies: Sequence[Policy], at: float) -> None:
         """The start's effects first; a disk that refuses them holds up nobody's end."""
-        await self.dispatcher.take_up(effects, policies)
+        await self.dispatcher.take_up(effects, policies, at)
         await self.dispatcher.run()
 
     def _revisions(self, rows: Iterable[Keep], policies: Sequence[Policy]) -> dict[str, Policy]:

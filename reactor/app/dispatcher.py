@@ -17,12 +17,17 @@ from reactor.app.clock import Clock
 from reactor.app.ports import JournalPort, Outside
 from reactor.app.projection import Projection
 from reactor.app.records import (
+    Asking,
+    answer_row,
+    asked_as,
     input_row,
     intent_row,
     made_row,
     outbox_row,
     outcome_row,
+    rulebook_row,
     run_row,
+    stopped_row,
 )
 from reactor.app.telling import tell_line, tell_run, tell_trace
 from reactor.core.effect import (
@@ -96,6 +101,7 @@ class Dispatcher:
         self._clock = clock
         self._nudge = nudge
         self._inputs: deque[tuple[float, Input | Adoption]] = deque()
+        self._asked: dict[str, tuple[str, str]] = {}
         self._wake = asyncio.Event()
         self._calls = Calls(outside, self.submit, self._wake.set, clock)
         self._alarm: asyncio.TimerHandle | None = None
@@ -155,14 +161,17 @@ class Dispatcher:
                 self._dropping = 0
             await self._carry_out(batch, effects)
 
-    async def take_up(self, effects: list[Effect], policies: Sequence[Policy]) -> None:
-        """Carry out what the engine wants at the start, before any input."""
+    async def take_up(self, effects: list[Effect], policies: Sequence[Policy], at: float) -> None:
+        """Carry out what the engine wants since its start, ``at``, before any input."""
         batch = Batch()
-        self._note_policies(batch, policies, self._clock.now())
+        self._note_policies(batch, policies, at, starts=True)
         self._fill(batch, effects)
         await self._carry_out(batch, effects)
 
-    def _note_policies(self, batch: Batch, policies: Sequence[Policy], at: float) -> None:
+    def _note_policies(
+        self, batch: Batch, policies: Sequence[Policy], at: float, *, starts: bool = False
+    ) -> None:
+        batch.inputs.append(rulebook_row(at, policies, self._engine.world.config, starts=starts))
         batch.revisions += [(p.revision, p.name, p.source) for p in policies]
         batch.loaded = Loaded(at, {policy.name: policy.revision for policy in policies})
         if self._nudge is None:
@@ -201,6 +210,7 @@ class Dispatcher:
         if self._alarm is not None:
             self._alarm.cancel()
         await self._calls.abandon()
+        self._journal.lazily([stopped_row(self._clock.now())])
         self._wake.set()
 
     async def _wait(self) -> None:
@@ -240,9 +250,12 @@ class Dispatcher:
         else:
             follow = self._engine.handle(input_, at)
             input_ = _as_seen(input_, follow)
-            batch.inputs.append(input_row(at, input_))
             if isinstance(input_, Answered):
+                asked = self._asked.pop(input_.id, ("", ""))
+                batch.inputs.append(answer_row(at, input_, *asked))
                 batch.outcomes.append(outcome_row(at, input_))
+            else:
+                batch.inputs.append(input_row(at, input_))
         # Input by input: what the world reads on one topic keeps the order of arrival.
         if isinstance(input_, Happened) and self._nudge is not None:
             batch.messages.append(outbox_row(self._projection.event(input_.event)))
@@ -262,6 +275,8 @@ class Dispatcher:
         """Put what the effects leave behind into the batch."""
         now = self._clock.now()
         for effect in effects:
+            if isinstance(effect, Asking):
+                self._asked[effect.id] = asked_as(effect)
             match effect:
                 case Keep():
                     batch.keeps.append(effect)

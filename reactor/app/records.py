@@ -1,11 +1,23 @@
 """Inputs and effects as the rows of the journal."""
 
+from collections.abc import Iterable, Mapping
+
 import msgspec
 
+from reactor import __version__
 from reactor.adapters.http import HIDDEN, shown_url
 from reactor.adapters.journal import InputRow, IntentRow, OutboxRow, OutcomeRow, RunRow
 from reactor.app.projection import Outgoing
-from reactor.core.effect import CallAgent, CallHttp, Execute, RunChanged, StartProgram
+from reactor.core.config import EngineConfig
+from reactor.core.effect import (
+    AskFree,
+    AskPath,
+    CallAgent,
+    CallHttp,
+    Execute,
+    RunChanged,
+    StartProgram,
+)
 from reactor.core.event import Event
 from reactor.core.inputs import (
     Answered,
@@ -18,6 +30,59 @@ from reactor.core.inputs import (
     Received,
     Ticked,
 )
+from reactor.core.policy import Policy
+
+POLICIES = "policies"
+"""The kind of a row that says which policies are in force from there on."""
+
+STOPPED = "stopped"
+"""The kind of a row that says that the daemon ended in order."""
+
+
+class Rulebook(msgspec.Struct, frozen=True):
+    """What the engine decides by: the revision of every policy by name, and the settings' part.
+
+    ``starts``: the daemon started here, with what it had kept. ``version`` is reactor's.
+    """
+
+    revisions: Mapping[str, str]
+    config: EngineConfig
+    starts: bool = False
+    version: str = ""
+
+
+Asking = Execute | CallAgent | CallHttp | StartProgram | AskPath | AskFree
+"""Effects that are answered with ``Answered``."""
+
+
+def rulebook_row(
+    at: float, policies: Iterable[Policy], config: EngineConfig, *, starts: bool
+) -> InputRow:
+    """Which policies are in force from now on; no input, but a replay needs it among them."""
+    revisions = {policy.name: policy.revision for policy in policies}
+    book = Rulebook(revisions, config, starts, __version__)
+    return InputRow(at, "", POLICIES, "", msgspec.json.encode(book))
+
+
+def stopped_row(at: float) -> InputRow:
+    """The daemon ends in order: until its next start no deadline is looked at."""
+    return InputRow(at, "", STOPPED, "", b"")
+
+
+def answer_row(at: float, answer: Answered, guest: str, asked: str) -> InputRow:
+    """An answer for the history, with what was asked of whom (``asked_as``)."""
+    return InputRow(at, guest, "answered", asked, msgspec.json.encode(answer))
+
+
+def asked_as(effect: Asking) -> tuple[str, str]:
+    """The guest that is asked, empty for the host, and how the journal calls what is asked."""
+    match effect:
+        case AskPath():
+            return "", "path"
+        case AskFree():
+            return "", f"free {effect.path}"
+        case _:
+            return effect.guest, _shown(effect)[0]
 
 
 def input_row(at: float, input_: Input) -> InputRow:
@@ -27,7 +92,7 @@ def input_row(at: float, input_: Input) -> InputRow:
             body = msgspec.json.encode(input_)
             return InputRow(at, event.guest, "event", event.name, body)
         case Answered():
-            return InputRow(at, "", "answered", "", msgspec.json.encode(input_))
+            return answer_row(at, input_, "", "")
         case Connected(guest) | Disconnected(guest):
             kind = "connected" if isinstance(input_, Connected) else "disconnected"
             return InputRow(at, guest, kind, "", msgspec.json.encode(input_))

@@ -17,6 +17,7 @@ from reactor.app.depth import DEPTH_MAX
 from reactor.app.dispatcher import Dispatcher
 from reactor.app.dumps import Dumps
 from reactor.app.projection import Projection
+from reactor.app.records import Rulebook
 from reactor.core.config import EngineConfig
 from reactor.core.effect import Keep
 from reactor.core.engine import Engine
@@ -191,6 +192,7 @@ class Desk:
             nudge=self._nudge if broker else None,
         )
         self._policies = [policy(text) for text in policies]
+        self.began = 0.0
         self._task: asyncio.Task[None] | None = None
 
     def _nudge(self) -> None:
@@ -198,8 +200,9 @@ class Desk:
 
     async def start(self, *names: str) -> "Desk":
         """Load the policies, run, and let these guests connect."""
-        effects = self.engine.load(self._policies, self.clock.now())
-        await self.dispatcher.take_up(effects, self._policies)
+        self.began = self.clock.now()
+        effects = self.engine.load(self._policies, self.began)
+        await self.dispatcher.take_up(effects, self._policies, self.began)
         self._task = asyncio.create_task(self.dispatcher.run())
         for name in names or ("web-1",):
             self.give(GuestKnown(name))
@@ -817,7 +820,7 @@ async def test_after_stop_no_command_is_sent_and_the_run_goes_on_later(desk: Ope
     effects += later.engine.restore(
         list(rows.values()), {p.revision: p for p in policies}, later.clock.now()
     )
-    await later.dispatcher.take_up(effects, policies)
+    await later.dispatcher.take_up(effects, policies, later.clock.now())
     await later.start()
     await later.rest()
     assert later.guests.sent == [("web-1", "stop")]
@@ -938,7 +941,37 @@ async def test_every_kind_of_input_stands_in_the_history(desk: Open) -> None:
     await host.rest()
     rows = host.paper.inputs + host.paper.lazy
     kinds = {row.kind for row in rows}
-    assert kinds >= {"guest", "connected", "event", "answered"}
+    assert kinds >= {"guest", "connected", "event", "answered", "policies"}
     for row in rows:
-        if row.kind != "tick":
+        if row.kind not in {"tick", "policies"}:
             msgspec.json.decode(row.body, type=Input)
+
+
+async def test_the_history_says_which_policies_are_in_force_since_when(desk: Open) -> None:
+    """At the start with the time of the engine's start, and at every change; the end too."""
+    host = await desk(STOP).start()
+    changed = [policy(STOP), policy(MARK)]
+    host.dispatcher.adopt(changed)
+    await host.until("they are taken over", lambda: host.dispatcher.waiting == 0)
+    await host.dispatcher.abandon()
+    rows = [row for row in host.paper.inputs + host.paper.lazy if row.kind == "policies"]
+    books = [msgspec.json.decode(row.body, type=Rulebook) for row in rows]
+    assert rows[0].at == host.began
+    assert [book.starts for book in books] == [True, False]
+    assert [dict(book.revisions) for book in books] == [
+        {"stop-it": policy(STOP).revision},
+        {one.name: one.revision for one in changed},
+    ]
+    assert [book.config for book in books] == [host.engine.world.config] * 2
+    assert host.paper.lazy[-1].kind == "stopped"
+
+
+async def test_an_answer_is_journaled_with_what_was_asked_of_whom(desk: Open) -> None:
+    """Commands, queries and questions about the host: the id alone says too little later."""
+    host = await desk(STOP).start()
+    host.event()
+    await host.rest()
+    rows = host.paper.inputs + host.paper.lazy
+    asked = {(row.guest, row.name) for row in rows if row.kind == "answered"}
+    assert ("web-1", "stop") in asked
+    assert asked <= {("web-1", "stop"), ("web-1", "query-status")}

@@ -5,8 +5,8 @@ import json
 import pytest
 
 from reactor.app.calls import Deed
-from reactor.app.records import intent_row
-from reactor.core.effect import CallAgent, CallHttp, Execute, StartProgram
+from reactor.app.records import Asking, asked_as, intent_row
+from reactor.core.effect import AskFree, AskPath, CallAgent, CallHttp, Execute, StartProgram
 
 
 @pytest.mark.parametrize(
@@ -68,3 +68,17 @@ def test_an_intent(deed: Deed, command: str, arguments: object) -> None:
     assert row.command == command
     assert json.loads(row.arguments) == arguments
     assert "s3cret" not in repr(row)
+
+
+@pytest.mark.parametrize(
+    ("effect", "guest", "name"),
+    [
+        pytest.param(Execute("q-1", "web-1", "query-status", {}, 9.0), "web-1", "query-status"),
+        pytest.param(CallAgent("r.1", "web-1", "guest-ping", {}, 9.0), "web-1", "agent guest-ping"),
+        pytest.param(AskPath("r.1", "/var/crash/x"), "", "path"),
+        pytest.param(AskFree("r.1", "/var/crash"), "", "free /var/crash"),
+    ],
+)
+def test_what_was_asked_has_a_name_without_secrets(effect: Asking, guest: str, name: str) -> None:
+    """The same that the intent has; the host's own answers belong to no guest."""
+    assert asked_as(effect) == (guest, name)
