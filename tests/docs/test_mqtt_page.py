@@ -6,10 +6,16 @@ from collections.abc import Mapping
 import msgspec
 import pytest
 
+from reactor.adapters.mqtt import InLimits
+from reactor.adapters.mqtt.subscriber import GIVEN_UP_S
+from reactor.app import depth, dispatcher, inbound
 from reactor.app.projection import Outgoing, Projection, payload_of
+from reactor.core.config import EngineConfig
 from reactor.core.effect import Effect, GuestChanged, MarkCleared, MarkSet, Publish, RunChanged
 from reactor.core.event import Event
+from reactor.core.inputs import Message, Received
 from reactor.core.marks import Mark, MarkKind
+from tests.core.simulation import Host
 from tests.docs.pages import blocks, page, quoted, section
 
 PAGE = page("docs/reference/mqtt.md")
@@ -58,11 +64,12 @@ NAMES = {
     "<policy>": "p",
     "<topic>": "alert/critical",
 }
+OUT = PAGE[: PAGE.index("\n## ")]
 ROWS = {
     row[0]: row
     for row in (
         [cell.strip(" `") for cell in line.strip("|").split("|")]
-        for line in PAGE.splitlines()
+        for line in OUT.splitlines()
         if line.startswith("| `<prefix>")
     )
 }
@@ -149,3 +156,51 @@ def test_a_payload_goes_out_as_the_table_says(value: object, payload: bytes, kin
     """Text as it stands, null as nothing, everything else as JSON."""
     assert payload_of(value) == (payload, kind)
     assert kind in quoted(section(PAGE, "The payload of a publish step")) | {""}
+
+
+# ------------------------------------------------------------------- in
+
+IN = section(PAGE, "In")
+LIMITS = InLimits()
+ASKS = """
+policy: dump-on-request
+description: d
+trigger: {mqtt: request/+/dump, guest: "${topic[3]}"}
+steps: [{log: x}]
+"""
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        f"of more than {LIMITS.payload >> 10} KiB",
+        f"more than {LIMITS.properties >> 10} KiB of properties",
+        f"packets of more than {LIMITS.packet >> 10} KiB",
+        f"beyond {LIMITS.rate:g} a second ({LIMITS.burst} at once",
+        f"beyond {LIMITS.retained_rate:g} a second ({LIMITS.retained_burst} at once)",
+        f"within {inbound.ID_KEPT_S / 60:g} minutes",
+        f"{dispatcher.MESSAGES_MAX_BYTES >> 20} MiB of messages",
+        f"more than {depth.DEPTH_MAX} levels",
+    ],
+)
+def test_a_bound_is_the_codes(sentence: str) -> None:
+    """Whoever changes one finds the page."""
+    assert sentence in re.sub(r"\s+", " ", IN)
+
+
+def test_nothing_is_subscribed_for_ten_minutes() -> None:
+    """After a broker hung up three times."""
+    assert "for ten minutes" in re.sub(r"\s+", " ", IN)
+    assert GIVEN_UP_S == 600.0
+
+
+def test_the_reply_of_the_page_is_what_is_sent() -> None:
+    """For that message, member by member."""
+    (block,) = [block for block in blocks("json") if '"ok"' in block.text]
+    shown = msgspec.json.decode(block.text)
+    host = Host([ASKS], ["web-1"], EngineConfig(host="host-1", has_broker=True)).connect()
+    topic = "reactor/host-1/trigger/dump-on-request/web-9"
+    below = topic.removeprefix("reactor/host-1/")
+    asked = Message(topic, "", below, response_topic="reactor/host-1/reply/me", correlation="AAE=")
+    host.give(Received(asked))
+    assert host.published() == [("reply/me", shown)]

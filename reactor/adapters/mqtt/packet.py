@@ -68,7 +68,7 @@ def _bytes_of(text: str) -> bytes:
     try:
         return base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):
-        fix = "pass `message.correlation` on as it is"
+        fix = "write base64, or leave it out"
         raise Unsendable(f"its property {CORRELATION!r} is not base64", fix) from None
 
 

@@ -14,7 +14,7 @@ from reactor.errors import BrokerError
 _AT_ONCE = 100
 """Filters in one packet."""
 
-_GIVEN_UP_S = 600.0
+GIVEN_UP_S = 600.0
 """Seconds without a subscription, after one broke the connection again and again."""
 
 
@@ -73,7 +73,7 @@ class Subscriber:
         self._broken += 1
         if self._broken >= self._limits.strikes:
             self._broken = 0
-            self._quiet_until = asyncio.get_running_loop().time() + _GIVEN_UP_S
+            self._quiet_until = asyncio.get_running_loop().time() + GIVEN_UP_S
             self._tell(faults.deaf(self._options, self._limits.strikes))
 
     def _take_grants(self, link: Link) -> None:

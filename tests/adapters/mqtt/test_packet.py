@@ -111,5 +111,5 @@ def test_correlation_data_that_is_not_base64_cannot_be_sent(text: str) -> None:
         packet.properties(OutMessage("a", b"", properties={"correlation-data": text}), None)
     assert (caught.value.problem, caught.value.fix) == (
         "its property 'correlation-data' is not base64",
-        "pass `message.correlation` on as it is",
+        "write base64, or leave it out",
     )

@@ -71,7 +71,7 @@ async def test_a_broker_that_hangs_up_on_a_subscription_still_gets_what_is_publi
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """After three broken connections nothing is subscribed for a while; then it is tried again."""
-    monkeypatch.setattr(module, "_GIVEN_UP_S", 0.3)
+    monkeypatch.setattr(module, "GIVEN_UP_S", 0.3)
     broker = ScriptedBroker(suback=lambda _filters: Do.CLOSE)
     async with broker.running():
         setup = listening(broker, "a")
