@@ -14,6 +14,7 @@ from reactor import __version__
 from reactor.adapters.agent import Agents
 from reactor.adapters.http import HttpClient
 from reactor.adapters.journal import Journal
+from reactor.adapters.mqtt.options import MqttOptions
 from reactor.adapters.process import Programs
 from reactor.adapters.qmp.discovery import Discovery
 from reactor.adapters.space import FreeSpace
@@ -74,30 +75,14 @@ class Daemon:
         self.clock = Clock(_last_time(self.journal))
         self.engine = Engine(config, self.journal.identity)
         self.projection = Projection(prefix, config.host, __version__)
-        self.broker = None
-        if options is not None:
-            self.broker = Broker(
-                options,
-                OutboxPort(self.journal.outbox),
-                announce=self.projection.retained,
-                offer=self._offer,
-                now=self.clock.now,
-                is_stopping=self._stop.is_set,
-            )
+        self.broker = self._broker(options) if options else None
         self.agents = Agents()
         self.http = HttpClient(f"qemu-reactor/{__version__}")
         self.orders = Orders(self._submit)
         self.dispatcher = Dispatcher(
             engine=self.engine,
             journal=self.journal,
-            outside=Outside(
-                monitors=self,
-                agents=self.agents,
-                http=self.http,
-                programs=Programs(config.exec_allow),
-                space=FreeSpace(),
-                dumps=Dumps(settings.dumps.folder, config.dumps_allow),
-            ),
+            outside=self._outside(),
             projection=self.projection,
             clock=self.clock,
             nudge=self.broker.publisher.nudge if self.broker else None,
@@ -112,6 +97,26 @@ class Daemon:
         self.rules = Rules(settings.rules, self._adopt)
         self.control = Control(self._parts(), self.orders)
         self.ready = asyncio.Event()
+
+    def _broker(self, options: MqttOptions) -> Broker:
+        return Broker(
+            options,
+            OutboxPort(self.journal.outbox),
+            announce=self.projection.retained,
+            offer=self._offer,
+            now=self.clock.now,
+            is_stopping=self._stop.is_set,
+        )
+
+    def _outside(self) -> Outside:
+        return Outside(
+            monitors=self,
+            agents=self.agents,
+            http=self.http,
+            programs=Programs(self._config.exec_allow),
+            space=FreeSpace(),
+            dumps=Dumps(self._settings.dumps.folder, self._config.dumps_allow),
+        )
 
     def send(
         self, guest: str, command: str, arguments: Mapping[str, object], *, timeout: float
