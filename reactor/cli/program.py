@@ -11,7 +11,7 @@ import typer
 from typer.core import TyperGroup
 
 from reactor import __version__
-from reactor.cli import check, demo, events, init, record, replay, run, schema
+from reactor.cli import check, demo, events, init, record, replay, run, schema, test
 from reactor.cli.exits import Exit, UsageError, exit_of
 from reactor.cli.problems import show_problems
 from reactor.cli.screen import (
@@ -77,7 +77,7 @@ def _program(
     """Options in front of the verb."""
 
 
-for _module in (run, demo, check, events, record, replay, schema, init):
+for _module in (run, demo, check, test, events, record, replay, schema, init):
     _module.add_to(app)
 
 VERBS = tuple(command.name or "" for command in app.registered_commands)

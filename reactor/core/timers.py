@@ -1,6 +1,7 @@
 """Deadlines by name, the earliest first."""
 
 import heapq
+from collections.abc import Collection
 
 
 class Timers:
@@ -21,6 +22,10 @@ class Timers:
             self._times[name] = at
             heapq.heappush(self._heap, (at, name))
             self._shrink()
+
+    def names(self) -> Collection[str]:
+        """The names that have a deadline."""
+        return self._times.keys()
 
     def next(self) -> float | None:
         """The earliest deadline, or None."""

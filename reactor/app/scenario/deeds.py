@@ -34,9 +34,21 @@ class Deed:
 
 
 def describe(verb: str, members: Mapping[str, object]) -> str:
-    """A verb with its members on one line."""
+    """A verb with its members on one line, without those that are as they always are."""
     own = members[verb]
     shown = own if verb in _WORDS and isinstance(own, str) else render_json(own)
-    rest = {key: value for key, value in members.items() if key != verb and value is not None}
-    more = f"  {render_json(rest)}" if rest else ""
-    return f"{verb}: {shown}{more}"
+    more = [
+        f"{key}: {value if isinstance(value, str) else render_json(value)}"
+        for key, value in members.items()
+        if key != verb and value not in _USUAL.get(key, (None,))
+    ]
+    return "  ".join([f"{verb}: {shown}", *more])
+
+
+_USUAL: Mapping[str, tuple[object, ...]] = {
+    "args": ({},),
+    "payload": (None,),
+    "properties": ({},),
+    "qos": (1,),
+    "retain": (False,),
+}

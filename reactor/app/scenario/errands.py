@@ -55,7 +55,7 @@ class Errands:
         self.deadlines = Timers()
         self._agenda = agenda
         self._guests = guests
-        self._answerer = answerer
+        self.answerer = answerer
         self._give = give
         self._pending: dict[str, str] = {}
 
@@ -68,12 +68,12 @@ class Errands:
                 self._call_agent(effect)
             case CallHttp():
                 names = (f"{effect.method} {effect.url}", effect.url, "http")
-                answering = self._answerer.take(*names)
+                answering = self.answerer.take(*names)
                 takes = outside.HTTP_TAKES if answering.takes is None else answering.takes
                 answer = None if answering.silent else outside.http_answer(effect, answering)
                 self._answer_by(effect.deadline, effect.id, takes, answer)
             case StartProgram():
-                answering = self._answerer.take(effect.program, "exec")
+                answering = self.answerer.take(effect.program, "exec")
                 takes = outside.PROGRAM_TAKES if answering.takes is None else answering.takes
                 answer = None if answering.silent else outside.program_answer(effect, answering)
                 self._answer_by(effect.deadline, effect.id, takes, answer)
@@ -129,7 +129,8 @@ class Errands:
         commands.execute(guest.qemu, effect.command, effect.arguments, reply)
 
     def _call_agent(self, effect: CallAgent) -> None:
-        qemu, answering = self._guests[effect.guest].qemu, self._answerer.take(effect.command)
+        guest = self._guests[effect.guest]
+        qemu, answering = guest.qemu, guest.answerer.take(effect.command)
         if qemu is None or not qemu.is_running:
             # The sync before the command finds nobody.
             reason = f"not sent: the guest agent did not answer within {AGENT_SYNC:g} s"

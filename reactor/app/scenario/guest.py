@@ -8,6 +8,7 @@ from reactor.app.scenario.answers import Answerer
 from reactor.app.scenario.limiter import Occurrence
 from reactor.app.scenario.qemu import Qemu, Traits
 from reactor.core.inputs import Facts
+from reactor.policyfile.policy_tests import GuestSetup
 
 
 @dataclass
@@ -69,3 +70,13 @@ class SimulatedGuest:
         if self.connected:
             self.connected = False
             self.lost(self.name, last_words)
+
+
+def traits_of(setup: GuestSetup) -> Traits:
+    """What a test says that a guest is made of."""
+    actions = {
+        "panic": "shutdown",
+        "shutdown": "pause" if setup.stays else "poweroff",
+        "reboot": "reset" if setup.reboots else "shutdown",
+    }
+    return Traits(setup.kind, setup.version, setup.uuid, setup.memory, actions)

@@ -6,9 +6,9 @@ from typing import Protocol
 from reactor.app.scenario.agenda import Agenda, Restless
 from reactor.app.scenario.answers import Answerer
 from reactor.app.scenario.errands import LATENCY, Errands
-from reactor.app.scenario.guest import SimulatedGuest
+from reactor.app.scenario.guest import SimulatedGuest, traits_of
 from reactor.app.scenario.limiter import Occurrence
-from reactor.app.scenario.qemu import Traits
+from reactor.core import counting, lasting, renames
 from reactor.core.config import EngineConfig
 from reactor.core.effect import Effect, Keep
 from reactor.core.engine import Engine
@@ -23,10 +23,17 @@ from reactor.core.inputs import (
     Ticked,
 )
 from reactor.core.policy import Policy
+from reactor.policyfile.policy_tests import GuestSetup
 
 IDENTITY = "test"
 INPUTS_MAX = 2_000_000
 """Inputs of one simulation; more are policies that start each other for ever."""
+
+
+_IDLE = frozenset(
+    {"arm", "hold", "inhibition", "marks", "silence", counting.KIND, lasting.KIND, renames.KIND}
+)
+"""Deadlines of the engine that nobody waits for."""
 
 
 class Firings(Protocol):
@@ -65,7 +72,6 @@ class VirtualHost:
         self.is_up = True
         self._config = config
         self._policies = policies
-        self._answerer = answerer
         self._watch = watch
         self._kept: dict[tuple[str, str], bytes] = {}
         self._inputs = 0
@@ -78,23 +84,34 @@ class VirtualHost:
 
     # ------------------------------------------------------------ guests
 
-    def add(
-        self,
-        name: str,
-        traits: Traits,
-        labels: Mapping[str, str],
-        *,
-        has_agent: bool,
-        status: str | None = None,
-    ) -> SimulatedGuest:
-        """A guest with its QEMU; its monitor is not connected yet."""
+    def add(self, setup: GuestSetup, answerer: Answerer) -> None:
+        """A guest with its QEMU; the engine knows nothing of it before ``remember``."""
         guest = SimulatedGuest(
-            name, self.agenda, traits, self._answerer, self._told, self._lost, labels, has_agent
+            setup.name,
+            self.agenda,
+            traits_of(setup),
+            answerer,
+            self._told,
+            self._lost,
+            setup.labels,
+            setup.agent,
         )
-        self.guests[name] = guest
-        guest.start(status)
-        self._introduce(guest)
-        return guest
+        self.guests[setup.name] = guest
+        qemu = guest.start(setup.status if setup.kind == "vm" else None)
+        qemu.ports.update(setup.ports)
+
+    def remember(self) -> None:
+        """Let the engine know the guests as an earlier life of it left them."""
+        before = Engine(self._config, IDENTITY)
+        for guest in self.guests.values():
+            before.handle(GuestKnown(guest.name, guest.labels, guest.has_agent), self.now)
+            before.handle(Connected(guest.name, guest.epoch, guest.facts()), self.now)
+        rows = [row for row in before.snapshot() if row.kind == "guest"]
+        self._take(self.engine.restore(rows, {}, self.now))
+        for row in rows:
+            self._keep(row)
+        for guest in self.guests.values():
+            self._introduce(guest)
 
     def relabel(self, name: str, labels: Mapping[str, str]) -> None:
         """The settings say other labels now."""
@@ -157,6 +174,21 @@ class VirtualHost:
             times.append(self.firings.next(self.now) if self.firings is not None else None)
         return min((time for time in times if time is not None), default=None)
 
+    def is_busy(self) -> bool:
+        """Whether anything is under way: a run, a wait for a second event, a command."""
+        if self.agenda.next() is not None or self.errands.deadlines.next() is not None:
+            return True
+        world = self.engine.world
+        return (
+            any(run.is_open for run in world.runs.values())
+            or any(name.partition(" ")[0] not in _IDLE for name in world.timers.names())
+            or any(
+                lasting.since is not None and not lasting.fired
+                for watched in world.triggers.states.values()
+                for lasting in watched.triggers.values()
+            )
+        )
+
     def run_until(self, moment: float) -> None:
         """Let time pass up to this moment, with everything that is due by then."""
         while (due := self.next()) is not None and due <= moment:
@@ -203,9 +235,12 @@ class VirtualHost:
         for effect in effects:
             self._watch(self.now, effect)
             if isinstance(effect, Keep):
-                if effect.value is None:
-                    self._kept.pop((effect.kind, effect.key), None)
-                else:
-                    self._kept[effect.kind, effect.key] = effect.value
+                self._keep(effect)
             else:
                 self.errands.run(effect)
+
+    def _keep(self, row: Keep) -> None:
+        if row.value is None:
+            self._kept.pop((row.kind, row.key), None)
+        else:
+            self._kept[row.kind, row.key] = row.value

@@ -1,5 +1,6 @@
 """Watches the effects of an engine, and notes what policies did, reached and refused."""
 
+import dataclasses
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -43,9 +44,10 @@ class Recorder:
 
     Args:
         start: the first moment, in seconds since the epoch.
+        dumps_folder: what dumps may be written relative to.
     """
 
-    def __init__(self, policies: Iterable[Policy], start: float) -> None:
+    def __init__(self, policies: Iterable[Policy], start: float, dumps_folder: str) -> None:
         self.deeds: list[Deed] = []
         self.reached: set[tuple[str, str]] = set()
         self.started: set[str] = set()
@@ -53,6 +55,7 @@ class Recorder:
         self.traces_dropped = 0
         self.replies: list[Reply] = []
         self._start = start
+        self._dumps_folder = dumps_folder
         self._begun: dict[tuple[str, str], _Begun] = {}
         self._policies: dict[str, str] = {}
         self._targets: dict[str, str] = {}
@@ -62,7 +65,8 @@ class Recorder:
 
     def see(self, now: float, effect: Effect) -> None:  # noqa: C901 - one case for each kind
         """Note an effect."""
-        at = now - self._start
+        # What is done before the start, at the connect, counts as done at the start.
+        at = max(0.0, now - self._start)
         match effect:
             case Trace():
                 self._trace(at, effect)
@@ -104,7 +108,8 @@ class Recorder:
             begun.counted = True
             action = begun.verb.removeprefix(_GUEST)
             self._guest(at, action, effect)
-        self._note(at, verb, members, effect, inner=inner)
+        self._note(at, verb, members, effect)
+        self.deeds[-1] = dataclasses.replace(self.deeds[-1], inner=inner)
 
     def _guest(self, at: float, action: str, effect: Execute | CallAgent) -> None:
         members: dict[str, object] = {"guest": action}
@@ -113,7 +118,8 @@ class Recorder:
         if isinstance(step, GuestDump):
             members["to"] = str(effect.arguments.get("protocol", "")).removeprefix("file:")
             members["format"] = effect.arguments.get("format")
-            written["to"] = _written(step.to)
+            folder = f"{self._dumps_folder}/"
+            written["to"] = (_written(step.to), str(members["to"]).removeprefix(folder))
         self._note(at, "guest", members, effect, written)
 
     def _http(self, at: float, effect: CallHttp) -> None:
@@ -163,13 +169,11 @@ class Recorder:
         members: Mapping[str, object],
         effect: "_OfStep",
         written: Mapping[str, object] | None = None,
-        *,
-        inner: bool = False,
     ) -> None:
         policy = self._policies.get(effect.run, "")
         target = self._targets.get(effect.run, "")
         self.deeds.append(
-            Deed(at, verb, members, target, policy, effect.run, effect.step, written or {}, inner)
+            Deed(at, verb, members, target, policy, effect.run, effect.step, written or {})
         )
 
     def _step(self, effect: "_OfStep") -> object:
