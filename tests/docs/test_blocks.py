@@ -12,12 +12,15 @@ import pytest
 import typer
 
 from reactor.adapters.journal import Journal
+from reactor.app.scenario.coverage import Coverage
+from reactor.app.scenario.runner import run_tests
 from reactor.app.settings_layers import Flags
 from reactor.app.settings_load import load_settings
 from reactor.cli.program import VERBS, app
 from reactor.policyfile import schema
 from reactor.policyfile.check import load
 from tests.docs.pages import Block, blocks, page
+from tests.house.checkout import ROOT
 
 SKELETON = {
     "policy": "policy: a-fragment",
@@ -44,11 +47,17 @@ def is_a_runbook(block: Block) -> bool:
     return block.text.startswith("runbook:")
 
 
-POLICIES = [block for block in blocks("yaml") if is_of_policies(block)]
+def is_of_tests(block: Block) -> bool:
+    """Whether it holds a policy test, or a part of one."""
+    keys = re.findall(r"^([\w-]+):", block.text, re.MULTILINE)
+    parts = {"simulate", "timeline", "expect"}
+    return "test" in keys or (bool(keys) and parts.issuperset(keys))
+
+
+TESTS = [block for block in blocks("yaml") if is_of_tests(block)]
+POLICIES = [b for b in blocks("yaml") if is_of_policies(b) and b not in TESTS]
 RUNBOOKS = [block for block in blocks("yaml") if is_a_runbook(block)]
-SETTINGS = [
-    block for block in blocks("yaml") if not is_of_policies(block) and not is_a_runbook(block)
-]
+SETTINGS = [b for b in blocks("yaml") if b not in [*POLICIES, *RUNBOOKS, *TESTS]]
 
 
 @pytest.mark.parametrize("block", POLICIES, ids=str)
@@ -69,6 +78,57 @@ def test_every_runbook_is_accepted(block: Block, tmp_path: Path) -> None:
     assert [str(problem) for problem in load([file]).problems] == []
 
 
+TEST_SKELETON = {
+    "test": "test: a part of a test",
+    "policies": "policies: panic-dump-reset",
+    "guests": "guests: {web-1: {}}",
+    "expect": "only: true",
+}
+
+
+def whole_test(fragment: str) -> str:
+    """The test that a fragment of one is part of; it holds whatever else happens."""
+    keys = re.findall(r"^(\w+):", fragment, re.MULTILINE)
+    if "test" in keys:
+        return fragment
+    missing = (line for key, line in TEST_SKELETON.items() if key not in keys)
+    return "\n".join([*missing, fragment])
+
+
+@pytest.mark.parametrize("block", TESTS, ids=str)
+def test_every_policy_test_holds(block: Block, tmp_path: Path) -> None:
+    """With the policies of its page and the shipped ones; parts of tests are accepted."""
+    for number, text in enumerate([*(b.text for b in POLICIES if b.page == block.page)]):
+        (tmp_path / f"{number}.yaml").write_text(whole(text), encoding="utf-8")
+    (tmp_path / "test.yaml").write_text(whole_test(block.text), encoding="utf-8")
+    shipped = [file for file in (ROOT / "rules").iterdir() if ".test" not in file.suffixes]
+    loaded = load([tmp_path, *shipped])
+    assert [str(problem) for problem in (*loaded.problems, *loaded.test_problems)] == []
+    policies = {policy.name: policy for policy in loaded.policies}
+    assert loaded.tests
+    if "test:" in block.text:
+        results = run_tests(loaded.tests, policies, Coverage(()))
+        assert [result.failings for result in results if not result.passed] == []
+
+
+def test_the_how_to_shows_what_a_failed_test_prints(tmp_path: Path) -> None:
+    """The last test of the page, with the time that it says."""
+    mine = [block.text for block in blocks("yaml") if block.page.endswith("test-a-policy.md")]
+    shown = next(block.text for block in blocks("") if block.page.endswith("test-a-policy.md"))
+    (tmp_path / "resume-once.yaml").write_text(mine[0], encoding="utf-8")
+    wrong = mine[3].replace("at: 1m, times", "at: 2m, times")
+    (tmp_path / "resume-once.test.yaml").write_text(wrong, encoding="utf-8")
+    tested = subprocess.run(
+        [sys.executable, "-m", "reactor", "test", tmp_path],
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    printed = tested.stdout.replace(str(tmp_path), "rules").partition("\n\n")[0]
+    assert f"{printed}\n" == shown
+    assert tested.returncode == 1
+
+
 @pytest.mark.parametrize("block", SETTINGS, ids=str)
 def test_all_other_yaml_is_settings_that_are_accepted(block: Block, tmp_path: Path) -> None:
     """Nobody copies a settings file that reactor refuses."""
@@ -82,6 +142,7 @@ def test_the_fragments_are_found() -> None:
     assert {"docs/reference/policies.md", "README.md"} <= {block.page for block in POLICIES}
     assert "docs/reference/policies.md" in {block.page for block in RUNBOOKS}
     assert "docs/how-to/run-as-a-service.md" in {block.page for block in SETTINGS}
+    assert "docs/reference/policy-tests.md" in {block.page for block in TESTS}
 
 
 def commands() -> list[tuple[str, list[str]]]:

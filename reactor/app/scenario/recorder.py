@@ -10,6 +10,7 @@ from reactor.core.effect import (
     CallAgent,
     CallHttp,
     Effect,
+    EventSeen,
     Execute,
     Log,
     MarkCleared,
@@ -58,6 +59,7 @@ class Recorder:
         self._dumps_folder = dumps_folder
         self._begun: dict[tuple[str, str], _Begun] = {}
         self._policies: dict[str, str] = {}
+        self._failed_steps: dict[str, str] = {}
         self._targets: dict[str, str] = {}
         self._spots: Mapping[str, Mapping[str, Spot]] = {
             policy.name: {spot.path: spot for spot in spots(policy)} for policy in policies
@@ -70,17 +72,12 @@ class Recorder:
         match effect:
             case Trace():
                 self._trace(at, effect)
-            case Execute() if effect.step:
-                members = {"qmp": effect.command, "args": dict(effect.arguments)}
-                self._command(at, "qmp", members, effect)
-            case CallAgent():
-                members = {"agent": effect.command, "args": dict(effect.arguments)}
-                self._command(at, "agent", members, effect)
+            case Execute() | CallAgent():
+                self._command(at, effect)
             case CallHttp():
                 self._http(at, effect)
             case StartProgram():
-                words = [effect.program, *effect.arguments]
-                self._note(at, "exec", {"exec": words}, effect)
+                self._note(at, "exec", {"exec": [effect.program, *effect.arguments]}, effect)
             case Publish():
                 self._publish(at, effect)
             case Log() if effect.step:
@@ -89,8 +86,15 @@ class Recorder:
                 self._mark(at, "mark", mark)
             case MarkCleared(mark):
                 self._mark(at, "clear", mark)
+            case _:
+                self._told(at, effect)
+
+    def _told(self, at: float, effect: Effect) -> None:
+        match effect:
             case RunChanged():
                 self._run(at, effect)
+            case EventSeen(event) if event.name == "REACTOR_RUN_FAILED":
+                self._failed(event.data)
             case Reply():
                 self.replies.append(effect)
             case _:
@@ -98,16 +102,17 @@ class Recorder:
 
     # ------------------------------------------------------------ effects
 
-    def _command(
-        self, at: float, verb: str, members: Mapping[str, object], effect: Execute | CallAgent
-    ) -> None:
+    def _command(self, at: float, effect: Execute | CallAgent) -> None:
         """A command, and the `guest:` step that it is the first command of."""
+        if not effect.step:
+            return  # a guard asks
         begun = self._begun.get((effect.run, effect.step))
         inner = begun is not None and begun.verb.startswith(_GUEST)
         if begun is not None and inner and not begun.counted:
             begun.counted = True
-            action = begun.verb.removeprefix(_GUEST)
-            self._guest(at, action, effect)
+            self._guest(at, begun.verb.removeprefix(_GUEST), effect)
+        verb = "qmp" if isinstance(effect, Execute) else "agent"
+        members = {verb: effect.command, "args": dict(effect.arguments)}
         self._note(at, verb, members, effect)
         self.deeds[-1] = dataclasses.replace(self.deeds[-1], inner=inner)
 
@@ -161,6 +166,21 @@ class Recorder:
             if effect.error:
                 members |= {"error": effect.error}
             self.deeds.append(Deed(at, "run", members, effect.guest, effect.policy, effect.run))
+            self._name_failed_step(effect.run)
+
+    def _failed(self, data: Mapping[str, object]) -> None:
+        """A run failed: its event alone says at which step."""
+        run = str(data.get("run", ""))
+        self._failed_steps[run] = str(data.get("step", ""))
+        self._name_failed_step(run)
+
+    def _name_failed_step(self, run: str) -> None:
+        """Put the step into the effect, whichever of the two was told first."""
+        step = self._failed_steps.get(run)
+        for place, deed in enumerate(self.deeds):
+            if step and deed.verb == "run" and deed.run == run:
+                members = {**deed.members, "failed_step": step}
+                self.deeds[place] = dataclasses.replace(deed, members=members)
 
     def _note(
         self,
