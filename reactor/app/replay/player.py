@@ -10,7 +10,6 @@ from reactor.app.replay.sources import Moment
 from reactor.app.scenario.answers import Answerer
 from reactor.app.scenario.guest import SimulatedGuest
 from reactor.app.scenario.host import VirtualHost
-from reactor.app.scenario.qemu import Traits
 from reactor.core.config import EngineConfig
 from reactor.core.effect import Effect
 from reactor.core.event import Event
@@ -29,6 +28,7 @@ from reactor.core.inputs import (
 )
 from reactor.core.orders import Approve, CancelRun, Order
 from reactor.core.policy import Policy
+from reactor.policyfile.policy_tests import GuestSetup
 
 AFTER = 86_400.0
 """Seconds that open runs are given to end behind the last input."""
@@ -107,10 +107,8 @@ class Player:
     def _add(
         self, host: VirtualHost, name: str, labels: Mapping[str, str], *, has_agent: bool
     ) -> None:
-        guest = host.add(name, Traits(), labels, has_agent=has_agent)
-        guest.answerer = AsRecorded(self._dumps.get(name, ()), lambda: host.now)
-        if guest.qemu is not None:
-            guest.qemu.answerer = guest.answerer
+        answers = AsRecorded(self._dumps.get(name, ()), lambda: host.now)
+        host.introduce(host.add(GuestSetup(name, labels, agent=has_agent), answers))
 
     def _guest(self, host: VirtualHost, name: str) -> SimulatedGuest:
         """The guest, made and connected where the record begins in the middle."""

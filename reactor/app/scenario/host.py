@@ -84,8 +84,8 @@ class VirtualHost:
 
     # ------------------------------------------------------------ guests
 
-    def add(self, setup: GuestSetup, answerer: Answerer) -> None:
-        """A guest with its QEMU; the engine knows nothing of it before ``remember``."""
+    def add(self, setup: GuestSetup, answerer: Answerer) -> SimulatedGuest:
+        """A guest with its QEMU; the engine does not know it before it is introduced."""
         guest = SimulatedGuest(
             setup.name,
             self.agenda,
@@ -99,9 +99,10 @@ class VirtualHost:
         self.guests[setup.name] = guest
         qemu = guest.start(setup.status if setup.kind == "vm" else None)
         qemu.ports.update(setup.ports)
+        return guest
 
     def remember(self) -> None:
-        """Let the engine know the guests as an earlier life of it left them."""
+        """Introduce all guests, as an earlier life of the engine left them."""
         before = Engine(self._config, IDENTITY)
         for guest in self.guests.values():
             before.handle(GuestKnown(guest.name, guest.labels, guest.has_agent), self.now)
@@ -111,12 +112,12 @@ class VirtualHost:
         for row in rows:
             self._keep(row)
         for guest in self.guests.values():
-            self._introduce(guest)
+            self.introduce(guest)
 
     def relabel(self, name: str, labels: Mapping[str, str]) -> None:
         """The settings say other labels now."""
         self.guests[name].labels = labels
-        self._introduce(self.guests[name])
+        self.introduce(self.guests[name])
 
     def connect(self, name: str) -> None:
         """Let the guest's monitor be ready; a QEMU that had ended was started again."""
@@ -133,7 +134,8 @@ class VirtualHost:
             guest.connected = False
             self._lost(name, reason)
 
-    def _introduce(self, guest: SimulatedGuest) -> None:
+    def introduce(self, guest: SimulatedGuest) -> None:
+        """Let the engine know of the guest, with its labels."""
         self.give(GuestKnown(guest.name, guest.labels, guest.has_agent))
 
     def _told(self, name: str, event: Occurrence) -> None:
@@ -226,7 +228,7 @@ class VirtualHost:
         revisions = {policy.revision: policy for policy in self._policies}
         self._take(self.engine.restore(rows, revisions, self.now))
         for guest in self.guests.values():
-            self._introduce(guest)
+            self.introduce(guest)
         for guest in self.guests.values():
             if guest.connected:
                 self.connect(guest.name)
