@@ -185,6 +185,9 @@ WORDS = st.sampled_from(
     " steps on_failure on_limit finally event where by guest qmp wait until check delay publish"
     " mark clear log fail stop name retry times backoff on_error save args to format payload"
     " debounce schedule agent choose labels except disk as reason dump reset RESET p x 5s 0"
+    " state every for mqtt topic followed_by not_followed_by count within cancel_on timezone"
+    " quiet at_most inhibit_if approval ask expires when default repeat parallel run with http"
+    " url json headers expect exec inhibit policies stays params type enum string destroy"
     " data.x guest.name ${guest.name} ${ 'true' 3_per_1h_per_guest".split()
 )
 VALUES = st.recursive(
@@ -194,12 +197,12 @@ VALUES = st.recursive(
 )
 
 
-@given(st.dictionaries(WORDS, VALUES, max_size=8))
-def test_any_tree_gives_a_policy_or_problems(tree: dict[str, object]) -> None:
+@given(st.sampled_from(["policy", "runbook"]), st.dictionaries(WORDS, VALUES, max_size=8))
+def test_any_tree_gives_a_policy_or_problems(kind: str, tree: dict[str, object]) -> None:
     """Whatever stands under the words of the language, nothing raises."""
-    text = render({"policy": "p", **tree})
+    text = render({kind: "p", **tree})
     loaded = load_text(text, "f")
-    assert loaded.policies or loaded.problems
+    assert loaded.policies or loaded.problems or kind == "runbook"
     for policy in loaded.policies:
         assert build_policy(policy.source, policy.place).revision == policy.revision
 

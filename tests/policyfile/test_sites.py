@@ -266,6 +266,11 @@ def test_what_is_said(text: str, message: str) -> None:
             id="rounds",
         ),
         pytest.param(
+            "steps:\n- repeat: {times: 2}\n  steps: [stop, {log: '${steps.b.ok}', save: b}]\n",
+            [],
+            id="a round with something that is no step",
+        ),
+        pytest.param(
             "steps:\n- choose: [{when: 'true', steps: [{log: x, save: a}]}]\n  save: a\n",
             ["3:9 a [steps/0/save]"],
             id="saved inside and as a whole",
