@@ -345,3 +345,18 @@ async def test_a_reload_keeps_a_schedule_that_did_not_change(
     await fires(house, 3)
     times = fired_at(house)
     assert times == [times[0] + n for n in range(len(times))]
+
+
+async def test_a_reload_brings_a_schedule_and_takes_it_away(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It begins to fire, and ends."""
+    monkeypatch.setattr(scheduling, "SETTLE_LEAST_S", 0.1)
+    await house.guest("web-1")
+    await house.policy(OTHER).start("web-1")
+    house.policy(TICKS)
+    assert await house.daemon.rules.reload()
+    await fires(house, 1)
+    (house.rules / "ticks.yaml").unlink()
+    assert await house.daemon.rules.reload()
+    assert house.daemon.scheduling.schedules.next(0.0) is None
