@@ -64,17 +64,18 @@ def drop_if_free(world: World, guest: Guest) -> None:
         del world.selections[guest.name]
 
 
+def _known_guest(world: World, name: str) -> Guest:
+    guest = world.guests.get(name)
+    if guest is None:
+        known(world, GuestKnown(name))
+    elif guest.forgotten:
+        known(world, GuestKnown(name, guest.labels, guest.agent))
+    return world.guests[name]
+
+
 def connected(world: World, input_: Connected) -> None:
     """A monitor is ready."""
-    guest = world.guests.get(input_.guest)
-    if guest is None or guest.forgotten:
-        known(
-            world,
-            GuestKnown(input_.guest, guest.labels, guest.agent)
-            if guest
-            else GuestKnown(input_.guest),
-        )
-    guest, facts = world.guests[input_.guest], input_.facts
+    guest, facts = _known_guest(world, input_.guest), input_.facts
     before = guest.epoch
     same, first = before == input_.epoch, not before
     if not same and not first and not guest.end_known:
