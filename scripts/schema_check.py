@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parents[1]
 BIN = Path(sys.executable).parent
 
 
-_KINDS = r"^(policy|runbook):"
+_KINDS = r"^(policy|runbook|test):"
 
 
 def documents(text: str) -> Iterator[tuple[int, str]]:

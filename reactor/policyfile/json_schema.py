@@ -8,8 +8,13 @@ from pydantic.json_schema import models_json_schema
 from reactor.policyfile.schema import Policy
 from reactor.policyfile.schema_base import Model
 from reactor.policyfile.schema_runbook import Runbook
+from reactor.policyfile.schema_tests import Test
 
-_DOCUMENTS: Mapping[str, type[Model]] = {"runbook": Runbook, "policy": Policy}
+_DOCUMENTS: Mapping[str, type[Model]] = {
+    "runbook": Runbook,
+    "test": Test,
+    "policy": Policy,
+}
 """The kinds of documents; what is of no kind is held against the last one."""
 
 

@@ -16,8 +16,8 @@ from scripts.schema_check import documents, main
         ),
         pytest.param(
             "---\npolicy: a\n--- # next\ntest: t\npolicies: x\n",
-            [(2, "policy: a\n")],
-            id="a test is no policy",
+            [(2, "policy: a\n"), (4, "test: t\npolicies: x\n")],
+            id="a test",
         ),
         pytest.param("runbook: r\n", [(1, "runbook: r\n")], id="a runbook"),
         pytest.param("rules: [x]\n", [], id="settings are no policy"),
