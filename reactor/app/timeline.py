@@ -3,6 +3,7 @@
 Made from the journal alone, so that it can be told with and without the daemon.
 """
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
@@ -145,22 +146,19 @@ def _origin(run: Run) -> Entry:
 
 
 def _event(reader: Reader, row: RunRow, traces: Sequence[TraceRow]) -> Entry | None:
-    """What started a run that has ended: the event of its admission, at the same moment.
+    """What started a run that has ended: the latest event of that name before its admission.
 
-    None when that is not in the history: a schedule, a state that lasted, a long time ago.
+    A match may wait to be admitted, for quiet or for an arm. None when it is not in the
+    history, or not near: a schedule, a state that lasted.
     """
     if not traces:
         return None
     admitted = traces[0].trace
     name = admitted.reason.partition(" ")[0]
-    before = reader.before(admitted.at)
-    for found in reader.history(before, _LOOK_AT, guest=row.guest, name=name):
-        if found.at > admitted.at:
-            break
-        entry = _entry_of(found)
-        if entry is not None:
-            return entry
-    return None
+    upto = reader.before(math.nextafter(admitted.at, math.inf))
+    after = max(0, upto - _LOOK_AT)
+    rows = reader.history(after, _LOOK_AT, guest=row.guest, name=name, upto=upto)
+    return _entry_of(rows[-1]) if rows else None
 
 
 def _entry_of(row: HistoryRow) -> Entry | None:

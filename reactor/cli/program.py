@@ -8,10 +8,29 @@ from functools import partial
 from typing import Annotated, Any
 
 import typer
-from typer.core import TyperGroup
 
 from reactor import __version__
-from reactor.cli import check, demo, events, init, record, replay, run, schema, test
+from reactor.cli import (
+    approve,
+    check,
+    demo,
+    events,
+    guests,
+    hold,
+    init,
+    marks,
+    record,
+    release,
+    replay,
+    run,
+    runs,
+    schema,
+    silence,
+    status,
+    test,
+    trigger,
+    why,
+)
 from reactor.cli.exits import Exit, UsageError, exit_of
 from reactor.cli.problems import show_problems
 from reactor.cli.screen import (
@@ -20,23 +39,19 @@ from reactor.cli.screen import (
     open_closed_streams,
     until_readers_leave,
 )
-from reactor.core.text import closest
+from reactor.cli.verbs import Verbs
 from reactor.errors import Problem, ReactorError
 
 _DEBUG_FIX = "run it again as `reactor --debug ...`, and report what it prints"
 
 
-class Verbs(TyperGroup):
-    """The verbs; a word that is none of them is answered with the one that was meant."""
+class Program(Verbs):
+    """All verbs, in the order of a day's work."""
 
-    def resolve_command(self, ctx: Any, args: list[str]) -> Any:  # noqa: ANN401 - typer's types
-        """The verb that these words begin with."""
-        word = args[0]
-        if not word.startswith("-") and word not in self.commands:
-            guess = closest(word, self.commands)
-            fix = f"did you mean `{guess}`?" if guess else "`reactor --help` lists the verbs"
-            raise UsageError("reactor", f"there is no verb `{word}`", fix)
-        return super().resolve_command(ctx, args)
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ANN401 - typer's types
+        """The verbs, as the help lists them."""
+        del ctx
+        return list(VERBS)
 
     def invoke(self, ctx: Any) -> Any:  # noqa: ANN401 - typer's types
         """Run the verb; typer itself would end a broken pipe with exit code 1."""
@@ -44,7 +59,7 @@ class Verbs(TyperGroup):
 
 
 app = typer.Typer(
-    cls=Verbs,
+    cls=Program,
     name="reactor",
     help="Policies that react to the events of QEMU guests.",
     epilog="Exit codes: 0 ok, 1 findings, 2 usage or settings, 3 refused, 4 cannot connect, "
@@ -77,11 +92,32 @@ def _program(
     """Options in front of the verb."""
 
 
-for _module in (run, demo, check, test, events, record, replay, schema, init):
+_MODULES = (
+    run,
+    demo,
+    check,
+    test,
+    events,
+    record,
+    replay,
+    status,
+    guests,
+    runs,
+    why,
+    marks,
+    silence,
+    approve,
+    trigger,
+    hold,
+    release,
+    schema,
+    init,
+)
+for _module in _MODULES:
     _module.add_to(app)
 
-VERBS = tuple(command.name or "" for command in app.registered_commands)
-"""The verbs, in the order of the help."""
+VERBS = tuple(module.__name__.rpartition(".")[2] for module in _MODULES)
+"""The verbs, in the order of the help; each has a module of its name."""
 
 
 def run_program(words: Sequence[str]) -> int:
@@ -101,8 +137,9 @@ def run_program(words: Sequence[str]) -> int:
 
 
 def _usage(error: typer.TyperException, words: Sequence[str]) -> int:
+    context = getattr(error, "ctx", None)
     verb = next((word for word in words if word in VERBS), "")
-    place = f"reactor {verb}".rstrip()
+    place = context.command_path if context is not None else f"reactor {verb}".rstrip()
     # Texts of the library that typer checks values with begin like this.
     text = error.format_message().replace("Value error, ", "").strip().rstrip(".")
     problem = text[:1].lower() + text[1:]

@@ -2,7 +2,7 @@
 
 from bisect import bisect_right, insort
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from reactor.core.identity import policy_in
@@ -61,6 +61,10 @@ class EventWindows:
     def __iter__(self) -> Iterator[tuple[str, Window]]:
         """All windows with their names."""
         return (item for windows in self._policies.values() for item in windows.items())
+
+    def of(self, policy: str) -> Mapping[str, Window]:
+        """The windows of a policy, by name."""
+        return self._policies.get(policy, {})
 
     def use(self, name: str, within: float) -> Window:
         """The window of this name, new or not; it is the last used now."""

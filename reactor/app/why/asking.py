@@ -44,7 +44,7 @@ def why_at(  # noqa: PLR0913 - what is asked, and what is known of the host
     Raises:
         JournalError: the journal cannot be read.
     """
-    text = text_of(reader, policy, at)
+    text = text_of(reader, policy, at, at + around)
     record = gather(reader, policy, guest, at, (at - around, at + around))
     built = _built(policy, text, loaded)
     eye = Eye(built, guest, record.labels or {}, host) if built else None

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from reactor.app.why.reasons import Finding, Mark
 from reactor.app.why.selecting import selection
+from reactor.app.why.waiting import triggers
 from reactor.core import scopes
 from reactor.core.admission import PolicyState
 from reactor.core.expr import Expression
@@ -68,6 +69,7 @@ def findings(world: World, policy: str, guest: str, now: float) -> list[Finding]
     is_selected, text = selection(subject.policy.guests, subject.guest.name, subject.guest.labels)
     found.append(Finding("selected", Mark.OK if is_selected else Mark.NO, text))
     if is_selected:
+        found += triggers(world, subject.policy, subject.guest, now)
         for look in (_ready, _silence, _hold, _inhibition, _inhibit_if, _debounce):
             found += look(subject)
         for key in subject.keys:

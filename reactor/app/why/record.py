@@ -97,12 +97,14 @@ def gather(reader: Reader, policy: str, guest: str, at: float, span: tuple[float
     return record
 
 
-def text_of(reader: Reader, policy: str, at: float) -> Text | None:
+def text_of(reader: Reader, policy: str, at: float, end: float) -> Text | None:
     """The policy as it was in force at that time, or else the newest one that is known.
+
+    Where none was in force yet, the one that came until ``end``.
 
     None: the journal never saw a policy of that name.
     """
-    force = reader.in_force(policy, at)
+    force = reader.in_force(policy, at) or reader.in_force(policy, end)
     if force is not None and not force.revision:
         return Text("", None, force.at)
     found: Revision | None = None

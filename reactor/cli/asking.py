@@ -1,0 +1,165 @@
+"""What the operator's verbs share: where the daemon is, asking it, and what it answers."""
+
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from reactor.cli.exits import NotRunningError, RefusedError
+from reactor.cli.screen import Screen, to_json
+from reactor.errors import ControlError, JournalError, LostReply
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from reactor.adapters.control import Answer
+    from reactor.adapters.journal import Reader
+    from reactor.app.control.asks import Ask
+    from reactor.app.settings import Settings
+    from reactor.core.orders import Order
+
+Listed = Literal["table", "json", "jsonl"]
+Whole = Literal["table", "json"]
+Said = Literal["text", "json"]
+
+Config = Annotated[
+    Path | None,
+    typer.Option(
+        "-c",
+        "--config",
+        metavar="FILE",
+        readable=False,
+        help="The settings file of the daemon; else it is looked for as `reactor run` does.",
+    ),
+]
+JournalPath = Annotated[
+    Path | None,
+    typer.Option(
+        "--journal",
+        metavar="PATH",
+        readable=False,
+        help="The journal of the daemon, where the settings name another.",
+    ),
+]
+ListOutput = Annotated[
+    Listed, typer.Option("-o", "--output", help="For people (table) or for programs.")
+]
+WholeOutput = Annotated[
+    Whole, typer.Option("-o", "--output", help="For people (table) or for programs.")
+]
+SaidOutput = Annotated[
+    Said, typer.Option("-o", "--output", help="For people (text) or for programs.")
+]
+Comment = Annotated[
+    str, typer.Option("--comment", metavar="TEXT", help="Why; kept with who and when.")
+]
+
+
+class Daemon:
+    """The daemon that these settings belong to, whether or not it runs.
+
+    Args:
+        verb: who asks, such as ``reactor runs show``.
+    """
+
+    def __init__(self, verb: str, config: Path | None, journal: Path | None) -> None:
+        from reactor.app.settings_layers import Flags
+        from reactor.app.settings_load import load_settings
+
+        self.verb = verb
+        self.settings: Settings = load_settings(Flags(config=config, journal=journal))
+
+    def ask(self, what: "Ask") -> bytes:
+        """The daemon's answer to a question, as JSON.
+
+        Raises:
+            NoDaemonError: it does not run.
+            ForbiddenError: this user may not ask it.
+            RefusedError: there is no answer to that.
+            ControlError, LostReply: it cannot be asked.
+        """
+        answer = self._send(what)
+        _demand(self.verb, answer)
+        return bytes(answer.data)
+
+    def give(self, order: "Order", output: Said) -> int:
+        """Have an order carried out, and print what was done.
+
+        Raises:
+            NoDaemonError: it does not run.
+            RefusedError: it is not carried out, and why.
+            ForbiddenError, ControlError, LostReply: as ``ask``.
+        """
+        from reactor.app.control.asks import GiveOrder
+
+        answer = self._send(GiveOrder(order))
+        _demand(self.verb, answer)
+        if output == "json":
+            print(to_json({"text": answer.text, "data": decode(bytes(answer.data))}))
+        else:
+            Screen().line(answer.text)
+        return 0
+
+    @contextmanager
+    def reader(self) -> "Iterator[Reader]":
+        """The journal, for what it can tell without the daemon.
+
+        Raises:
+            NotRunningError: there is no journal.
+            JournalError: it cannot be read.
+        """
+        from reactor.adapters.journal import Reader
+
+        path = self.settings.journal.path
+        try:
+            path.stat()
+        except FileNotFoundError:
+            fix = "start the daemon first (`reactor run`), or name its settings with -c"
+            raise NotRunningError(path, "there is no journal here", fix) from None
+        except OSError as error:
+            problem = f"the journal cannot be read: {error.strerror}"
+            raise JournalError(path, problem, "run this as the user that runs the daemon") from None
+        reader = Reader(path)
+        try:
+            yield reader
+        finally:
+            reader.close()
+
+    def _send(self, what: "Ask") -> "Answer":
+        import msgspec
+
+        from reactor.adapters.control import ask
+
+        return ask(self.settings.control_socket, msgspec.json.encode(what))
+
+
+def decode(data: bytes, kind: Any = Any) -> Any:  # noqa: ANN401 - as it was asked
+    """What the daemon answered, as values of this kind.
+
+    Raises:
+        ControlError: another version of reactor answered.
+    """
+    import msgspec
+
+    try:
+        return msgspec.json.decode(data, type=kind)
+    except msgspec.MsgspecError as error:
+        problem = f"the daemon's answer is not understood: {error}"
+        fix = "use the reactor command of the version that the daemon is"
+        raise ControlError("reactor", problem, fix) from None
+
+
+def _demand(verb: str, answer: "Answer") -> None:
+    from reactor.adapters.control import Code
+
+    match answer.code:
+        case Code.DONE:
+            return
+        case Code.REFUSED:
+            fix = answer.fix or "`reactor status` and `reactor why` show how it stands"
+            raise RefusedError(verb, answer.text, fix)
+        case Code.LATE:
+            raise LostReply(verb, answer.text, answer.fix)
+        case Code.WRONG | Code.VERSION | Code.BUSY | Code.FAILED | Code.FORBIDDEN:
+            raise ControlError(verb, answer.text, answer.fix)

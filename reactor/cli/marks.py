@@ -1,0 +1,126 @@
+"""``reactor marks``: marks on guests and their devices; ``set`` and ``clear`` by hand."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from reactor.cli.asking import Config, Daemon, JournalPath, ListOutput, SaidOutput, decode
+from reactor.cli.screen import Screen
+from reactor.cli.tables import show_data, show_table
+from reactor.cli.times import read_length, shown_time
+from reactor.cli.verbs import add_family, add_verb
+
+if TYPE_CHECKING:
+    from reactor.core.marks import Mark
+
+HEAD = ("GUEST", "KIND", "ID", "AS", "SINCE", "EXPIRES", "BY", "REASON")
+
+Guest = Annotated[
+    str, typer.Option("--guest", metavar="NAME", help="Only the marks of this guest.")
+]
+OnGuest = Annotated[str, typer.Argument(metavar="GUEST", help="The guest.")]
+Kind = Annotated[
+    str,
+    typer.Argument(metavar="KIND", help="guest, host, disk, memory, port or migration."),
+]
+MarkId = Annotated[
+    str,
+    typer.Argument(metavar="[ID]", help="The device, such as disk0; none for guest and host."),
+]
+Word = Annotated[str, typer.Option("--as", metavar="WORD", help="Such as degraded.")]
+Reason = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why.")]
+Expires = Annotated[
+    str | None, typer.Option("--expires", metavar="DURATION", help="Such as 2h; else never.")
+]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Give the program this verb."""
+    family = add_family(
+        app,
+        marks,
+        "reactor marks --guest web-1",
+        "reactor marks set web-1 disk disk0 --as degraded --reason 'smells burnt' --expires 1d",
+        "reactor marks clear web-1 disk disk0",
+    )
+    add_verb(
+        family,
+        set_mark,
+        "reactor marks set web-1 disk disk0 --as degraded --reason 'smells burnt'",
+        "reactor marks set web-1 guest --as maintenance --expires 2h",
+        name="set",
+    )
+    add_verb(family, clear, "reactor marks clear web-1 disk disk0 --as degraded")
+
+
+def marks(
+    context: typer.Context,
+    *,
+    guest: Guest = "",
+    config: Config = None,
+    journal: JournalPath = None,
+    output: ListOutput = "table",
+) -> int:
+    """List the marks that are set; `set` and `clear` them by hand."""
+    if context.invoked_subcommand is not None:
+        return 0
+    from reactor.app.control.asks import AskMarks
+    from reactor.core.marks import Mark
+
+    answer = Daemon("reactor marks", config, journal).ask(AskMarks(guest))
+    if output != "table":
+        show_data(decode(answer), output)
+        return 0
+    show_table(Screen(), HEAD, map(_row, decode(answer, list[Mark])))
+    return 0
+
+
+def set_mark(  # noqa: PLR0913 - one parameter for each option
+    guest: OnGuest,
+    kind: Kind,
+    mark_id: MarkId = "",
+    *,
+    word: Word,
+    reason: Reason = "",
+    expires: Expires = None,
+    config: Config = None,
+    journal: JournalPath = None,
+    output: SaidOutput = "text",
+) -> int:
+    """Put a mark on a guest or one of its devices, or renew it."""
+    from reactor.core.orders import SetMark
+
+    verb = "reactor marks set"
+    seconds = None if expires is None else read_length(expires, verb)
+    order = SetMark(guest, kind, mark_id, word, reason, seconds)
+    return Daemon(verb, config, journal).give(order, output)
+
+
+def clear(  # noqa: PLR0913 - one parameter for each option
+    guest: OnGuest,
+    kind: Kind,
+    mark_id: MarkId = "",
+    *,
+    word: Word = "",
+    config: Config = None,
+    journal: JournalPath = None,
+    output: SaidOutput = "text",
+) -> int:
+    """Take a mark away; without --as all marks of that device."""
+    from reactor.core.orders import ClearMark
+
+    order = ClearMark(guest, kind, mark_id, word)
+    return Daemon("reactor marks clear", config, journal).give(order, output)
+
+
+def _row(mark: "Mark") -> tuple[str, ...]:
+    return (
+        mark.guest,
+        mark.kind.value,
+        mark.id,
+        mark.word,
+        shown_time(mark.since),
+        shown_time(mark.expires),
+        mark.policy,
+        mark.reason,
+    )

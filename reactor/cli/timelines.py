@@ -1,0 +1,62 @@
+"""A run's time line, as people read it."""
+
+from typing import TYPE_CHECKING
+
+from reactor.cli.screen import Screen, to_json
+from reactor.cli.times import shown_length, shown_time
+
+if TYPE_CHECKING:
+    from reactor.app.timeline import Entry, Timeline
+
+_STYLES = {
+    "failed": "red",
+    "refused": "red",
+    "succeeded": "green",
+    "done": "green",
+    "event": "cyan",
+    "command": "magenta",
+}
+
+
+def show_timeline(screen: Screen, timeline: "Timeline") -> None:
+    """What the run is, every step with its time since the beginning, and how it ended."""
+    run = timeline.run
+    screen.line(
+        ("run ", ""), (run.run, "bold"), f" of {run.policy} on {run.guest}: {_end(timeline)}"
+    )
+    if timeline.key and timeline.key != run.guest:
+        screen.line(f"key: {timeline.key}")
+    if timeline.revision:
+        screen.line(f"revision of the policy: {timeline.revision}")
+    if timeline.entries:
+        screen.line(f"begin: {shown_time(timeline.entries[0].at)}")
+    screen.line()
+    begin = timeline.entries[0].at if timeline.entries else 0.0
+    times = [f"+{shown_length(entry.at - begin)}" for entry in timeline.entries]
+    wide = max(map(len, times), default=0)
+    paths = max((len(entry.path) for entry in timeline.entries), default=0)
+    whats = max((len(entry.what) for entry in timeline.entries), default=0)
+    for at, entry in zip(times, timeline.entries, strict=True):
+        screen.line(
+            (at.rjust(wide), "dim"),
+            f"  {entry.path.ljust(paths)}  ",
+            (entry.what.ljust(whats), _STYLES.get(entry.what, "")),
+            f"  {_reason(entry)}".rstrip(),
+        )
+    if timeline.waits:
+        screen.line()
+        screen.line(("now: ", "bold"), timeline.waits)
+
+
+def _end(timeline: "Timeline") -> str:
+    run = timeline.run
+    if run.ended is None:
+        return run.state
+    begin = run.started or run.admitted
+    took = "" if begin is None else f" after {shown_length(run.ended - begin)}"
+    return f"{run.outcome}{took}" + (f": {run.reason}" if run.reason else "")
+
+
+def _reason(entry: "Entry") -> str:
+    values = to_json(dict(entry.values)) if entry.values else ""
+    return " ".join(part for part in (entry.reason, values) if part)

@@ -1,0 +1,649 @@
+"""The operator's verbs: what they ask, what they print, how they end."""
+
+import json
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from reactor.adapters.control import Answer, Code
+from reactor.app.control.answers import (
+    DaemonLine,
+    GuestLine,
+    NotReady,
+    PolicyLine,
+    RunLine,
+    Status,
+)
+from reactor.app.control.asks import AskGuests, AskMarks, AskRun, AskRuns, AskStatus, AskWhy
+from reactor.app.timeline import Entry, Timeline
+from reactor.app.why.reasons import Finding, Moment, Why
+from reactor.app.why.reasons import Mark as Sign
+from reactor.cli.exits import Exit
+from reactor.core.marks import Mark, MarkKind
+from reactor.core.orders import (
+    AddSilence,
+    Approve,
+    CancelRun,
+    ClearMark,
+    ExpireSilence,
+    HoldGuests,
+    Order,
+    ReleaseGuests,
+    SetMark,
+    StartRun,
+)
+from reactor.core.restraints import Hold, Inhibition, Silence
+from tests.cli.conftest import Call
+from tests.cli.fake_daemon import FakeDaemon
+
+NOW = 1_800_000_000.25
+"""2027-01-15T08:00:00.25Z."""
+
+
+@pytest.fixture(autouse=True)
+def _utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setenv("TZ", "UTC")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+@pytest.fixture
+def daemon(here: Path) -> Iterator[FakeDaemon]:
+    """A daemon where the settings of this folder say."""
+    (here / "r.yaml").write_text("control: {socket: c.sock}\njournal: {path: j.db}\n")
+    with FakeDaemon(here / "c.sock").running() as running:
+        yield running
+
+
+def test_the_daemon_is_found_without_any_option(reactor: Call, tmp_path: Path) -> None:
+    """Where `reactor run` without a settings file listens."""
+    path = tmp_path / "home/.local/state/reactor/journal.db.sock"
+    with FakeDaemon(path).running() as running:
+        running.says([])
+        assert reactor("guests")[0] == 0
+        assert reactor("guests", "--journal", tmp_path / "other.db")[0] == Exit.NOT_RUNNING
+
+
+# -------------------------------------------------------------------- orders
+
+
+@pytest.mark.parametrize(
+    ("words", "order"),
+    [
+        pytest.param("approve r-1", Approve("r-1"), id="approve"),
+        pytest.param(
+            "approve r-1 --no --comment never",
+            Approve("r-1", yes=False, comment="never"),
+            id="approve no",
+        ),
+        pytest.param("runs cancel r-1", CancelRun("r-1"), id="cancel"),
+        pytest.param("trigger p web-1", StartRun("p", "web-1"), id="trigger"),
+        pytest.param(
+            'trigger p web-1 --data {"a":[1]}', StartRun("p", "web-1", {"a": [1]}), id="with data"
+        ),
+        pytest.param("hold --comment why", HoldGuests("", None, "why"), id="hold all"),
+        pytest.param(
+            "hold --guest web-1 --for 1h30m --comment why",
+            HoldGuests("web-1", 5400.0, "why"),
+            id="hold one",
+        ),
+        pytest.param("release", ReleaseGuests(""), id="release all"),
+        pytest.param("release --guest web-1", ReleaseGuests("web-1"), id="release one"),
+        pytest.param(
+            "silence add p-* q --for 30m --comment c",
+            AddSilence(("p-*", "q"), ("*",), 1800.0, "c"),
+            id="silence everywhere",
+        ),
+        pytest.param(
+            "silence add p --guest web-* --guest db-1 --for 1d --comment c",
+            AddSilence(("p",), ("web-*", "db-1"), 86_400.0, "c"),
+            id="silence on guests",
+        ),
+        pytest.param("silence expire s-3", ExpireSilence("s-3"), id="expire"),
+        pytest.param(
+            "marks set web-1 disk disk0 --as bad --reason smoke --expires 2h",
+            SetMark("web-1", "disk", "disk0", "bad", "smoke", 7200.0),
+            id="set a mark",
+        ),
+        pytest.param(
+            "marks set web-1 guest --as odd", SetMark("web-1", "guest", "", "odd"), id="on a guest"
+        ),
+        pytest.param(
+            "marks clear web-1 disk disk0", ClearMark("web-1", "disk", "disk0"), id="clear all"
+        ),
+        pytest.param(
+            "marks clear web-1 disk disk0 --as bad",
+            ClearMark("web-1", "disk", "disk0", "bad"),
+            id="clear one",
+        ),
+    ],
+)
+def test_an_order_is_given_as_it_was_written(
+    reactor: Call, daemon: FakeDaemon, words: str, order: Order
+) -> None:
+    """And what was done is printed as the daemon says it."""
+    daemon.replies("it is done", run="r-1")
+    assert reactor(*words.split(), "-c", "r.yaml") == (0, "it is done\n", "")
+    assert daemon.order == order
+
+
+def test_an_order_for_programs(reactor: Call, daemon: FakeDaemon) -> None:
+    """With the names that they need to go on."""
+    daemon.replies("silence s-1 by ...", silence="s-1")
+    words = ("silence", "add", "p", "--for", "1h", "--comment", "c", "-c", "r.yaml", "-o", "json")
+    code, out, err = reactor(*words)
+    assert (code, err) == (0, "")
+    assert json.loads(out) == {"text": "silence s-1 by ...", "data": {"silence": "s-1"}}
+
+
+@pytest.mark.parametrize(
+    ("answer", "code", "told"),
+    [
+        pytest.param(
+            Answer(Code.REFUSED, "run r-1 is not open any more"),
+            Exit.REFUSED,
+            "reactor approve: run r-1 is not open any more\n"
+            "  fix: `reactor status` and `reactor why` show how it stands\n",
+            id="the engine refuses",
+        ),
+        pytest.param(
+            Answer(Code.FORBIDDEN, "uid 7 may not", "ask root"),
+            Exit.REFUSED,
+            "{here}/c.sock: uid 7 may not\n  fix: ask root\n",
+            id="the daemon refuses",
+        ),
+        pytest.param(
+            Answer(Code.LATE, "no answer within 30 s", "look at the log"),
+            Exit.CANNOT_CONNECT,
+            "reactor approve: no answer within 30 s\n  fix: look at the log\n",
+            id="too late",
+        ),
+        pytest.param(
+            Answer(Code.BUSY, "too many connections", "try again"),
+            Exit.CANNOT_CONNECT,
+            "reactor approve: too many connections\n  fix: try again\n",
+            id="too busy",
+        ),
+        pytest.param(
+            Answer(Code.VERSION, "version 1", "use the other"),
+            Exit.CANNOT_CONNECT,
+            "reactor approve: version 1\n  fix: use the other\n",
+            id="another version",
+        ),
+        pytest.param(
+            Answer(Code.FAILED, "/j.db: the disk failed", "dmesg"),
+            Exit.CANNOT_CONNECT,
+            "reactor approve: /j.db: the disk failed\n  fix: dmesg\n",
+            id="it failed",
+        ),
+    ],
+)
+def test_what_is_not_done_is_told_with_its_exit_code(  # noqa: PLR0917
+    reactor: Call, daemon: FakeDaemon, here: Path, answer: Answer, code: int, told: str
+) -> None:
+    """On standard error; nothing is printed that looks like success."""
+    daemon.answer = answer
+    expected = told.format(here=here)
+    assert reactor("approve", "r-1", "-c", "r.yaml") == (code, "", expected)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        *("status", "guests", "marks", "silence", "silence list", "release"),
+        *("hold --comment x", "approve r-1", "trigger p g", "runs cancel r-1"),
+        *("marks clear g disk d", "marks set g disk d --as w", "silence expire s-1"),
+        "silence add p --for 1h --comment c",
+    ],
+)
+def test_without_a_daemon_nothing_is_done(reactor: Call, here: Path, words: str) -> None:
+    """Exit code 5 and the sentence that says so."""
+    (here / "r.yaml").write_text("control: {socket: c.sock}\n")
+    code, out, err = reactor(*words.split(), "-c", "r.yaml")
+    assert (code, out) == (Exit.NOT_RUNNING, "")
+    assert err == (
+        f"{here}/c.sock: the daemon does not run: nobody listens here\n"
+        "  fix: start it (`reactor run`), or name its settings with -c or its journal "
+        "with --journal\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        pytest.param(
+            ["hold"],
+            "reactor hold: missing option '--comment'\n"
+            "  fix: `reactor hold --help` shows how it is written\n",
+            id="a hold says why",
+        ),
+        pytest.param(
+            ["silence", "add", "p", "--for", "1h"],
+            "reactor silence add: missing option '--comment'\n"
+            "  fix: `reactor silence add --help` shows how it is written\n",
+            id="a silence says why",
+        ),
+        pytest.param(
+            ["hold", "--comment", "c", "--for", "2"],
+            "reactor hold: '2' has no unit: write 2s, 2m or 2h\n"
+            "  fix: write such as 30m, 2h or 1d\n",
+            id="a length without its unit",
+        ),
+        pytest.param(
+            ["runs", "sho", "r-1"],
+            "reactor runs: there is no verb `sho`\n  fix: did you mean `show`?\n",
+            id="a near verb of a family",
+        ),
+        pytest.param(
+            ["runs", "frobnicate"],
+            "reactor runs: there is no verb `frobnicate`\n"
+            "  fix: `reactor runs --help` lists the verbs\n",
+            id="an unknown verb of a family",
+        ),
+        pytest.param(
+            ["runs", "--open", "show", "r-1"],
+            "reactor runs: options stand in front of `show`\n"
+            "  fix: put them behind it: `reactor runs show OPTIONS`\n",
+            id="options that would be lost",
+        ),
+        pytest.param(
+            ["trigger", "p", "g", "--data", "{a"],
+            "reactor trigger: --data is no JSON: Expecting property name enclosed in double "
+            "quotes: line 1 column 2 (char 1)\n"
+            '  fix: write an object in single quotes: --data \'{"device": "disk0"}\'\n',
+            id="data that is no JSON",
+        ),
+        pytest.param(
+            ["trigger", "p", "g", "--data", "[1]"],
+            "reactor trigger: --data is no JSON object\n"
+            '  fix: write an object: --data \'{"device": "disk0"}\'\n',
+            id="data that is no object",
+        ),
+        pytest.param(
+            ["why", "p", "g", "--at", "soon"],
+            "reactor why: 'soon' is no time\n"
+            "  fix: write 2026-01-31T12:00:00Z, '2026-01-31 12:00', 12:00 (today, here) "
+            "or 10m (ago)\n",
+            id="no time",
+        ),
+    ],
+)
+def test_a_mistake_is_told_before_anybody_is_asked(
+    reactor: Call, daemon: FakeDaemon, words: list[str], told: str
+) -> None:
+    """With what to write instead."""
+    assert reactor(*words) == (Exit.USAGE, "", told)
+    assert daemon.asked == []
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        *("runs show", "runs cancel", "marks set", "marks clear"),
+        *("silence add", "silence list", "silence expire"),
+    ],
+)
+def test_every_verb_of_a_family_has_help_with_an_example(reactor: Call, words: str) -> None:
+    """The example is a command line of that verb."""
+    code, out, err = reactor(*words.split(), "--help")
+    assert (code, err) == (0, "")
+    assert out.startswith(f"Usage: reactor {words} [OPTIONS]")
+    assert f"\n    reactor {words}" in out.partition("Examples:\n")[2].join(["\n", ""])
+
+
+# -------------------------------------------------------------------- status
+
+DAEMON = DaemonLine(
+    version="0.1.0",
+    pid=4711,
+    host="h1",
+    since=NOW - 7200,
+    now=NOW,
+    journal="/var/lib/reactor/journal.db",
+    journal_problem="",
+    broker="connected",
+    broker_url="mqtt://b",
+    policies=2,
+    policy_problems=0,
+    audit=False,
+    waiting={"inputs": 0, "outbox": 3},
+    dropped={},
+)
+
+AWAY = ("web-2", False, "disconnected")
+
+WELL = Status(
+    daemon=DAEMON,
+    guests=1,
+    connected=1,
+    away=[],
+    policies=[PolicyLine("p", "enforce", 1, 1, 0)],
+    not_ready=[],
+    not_ready_count=0,
+    runs=[],
+    run_count=0,
+    marks=[],
+    mark_count=0,
+    holds=[],
+    silences=[],
+    inhibitions=[],
+)
+
+
+def test_the_status_of_a_daemon_that_is_well(reactor: Call, daemon: FakeDaemon) -> None:
+    """Short: nothing is listed that is not there."""
+    daemon.says(WELL)
+    code, out, err = reactor("status", "-c", "r.yaml")
+    assert (code, err) == (0, "")
+    assert daemon.asked == [AskStatus()]
+    assert out == (
+        "reactor 0.1.0 on h1, process 4711, since 2027-01-15 06:00:00.250 (2h)\n"
+        "journal:  /var/lib/reactor/journal.db: ok\n"
+        "broker:   mqtt://b: connected\n"
+        "waiting:  3 outbox\n"
+        "dropped:  nothing\n"
+        "\n"
+        "guests: 1, 1 connected\n"
+        "\n"
+        "policies: 2\n"
+        "POLICY  ENFORCEMENT  GUESTS  READY  OPEN RUNS\n"
+        "p       enforce      1       1      0\n"
+        "and 1 more: `-o json` has the counts\n"
+        "\n"
+        "open runs: 0\n"
+    )
+
+
+def test_the_status_says_all_that_is_wrong(reactor: Call, daemon: FakeDaemon) -> None:
+    """Each with its reason, and who did it."""
+    ill = msgspec.structs.replace(
+        DAEMON,
+        journal_problem="the disk is full",
+        broker="none",
+        audit=True,
+        policy_problems=2,
+        dropped={"history": 7},
+    )
+    mark = Mark("web-1", MarkKind.DISK, "disk0", "bad", "smoke", NOW, "p", "r-1")
+    daemon.says(
+        msgspec.structs.replace(
+            WELL,
+            daemon=ill,
+            away=[GuestLine(*AWAY, NOW - 60, trouble="refused")],
+            not_ready=[NotReady("p", "web-1", "not ready", "set-action: no")],
+            not_ready_count=1,
+            runs=[RunLine("r-1", "p", "web-1", "running", admitted=NOW - 5, reason="held")],
+            run_count=3,
+            marks=[mark],
+            mark_count=1,
+            holds=[Hold("web-1", NOW, "uid 0 (root)", None, "swap")],
+            silences=[Silence("s-1", ("p",), ("*",), NOW, NOW + 60, "uid 0 (root)")],
+            inhibitions=[Inhibition("web-1", "q-*", "p", "r-1", NOW + 60)],
+        )
+    )
+    _, out, _ = reactor("status", "-c", "r.yaml")
+    for line in (
+        "journal:  /var/lib/reactor/journal.db: the disk is full",
+        "broker:   none in the settings",
+        "dropped:  7 history",
+        "audit:    the settings let no policy act",
+        "rules:    2 errors in the rules: `reactor check` shows them",
+        "web-2  disconnected  1m   refused",
+        "p       web-1  not ready  set-action: no",
+        "r-1  p       web-1  5s   running  held",
+        "and 2 more: `-o json` has the counts",
+        "web-1  disk disk0  bad  smoke",
+        "web-1 is held by uid 0 (root) until it is released: swap",
+        "silence s-1 by uid 0 (root) until 2027-01-15T08:01:00Z",
+        "p inhibits `q-*` on web-1 until 2027-01-15 08:01:00.250",
+    ):
+        assert f"{line}\n" in out
+
+
+def test_the_status_for_programs(reactor: Call, daemon: FakeDaemon) -> None:
+    """All of it, as the daemon gave it."""
+    daemon.says(WELL)
+    _, out, _ = reactor("status", "-c", "r.yaml", "-o", "json")
+    assert msgspec.json.decode(out, type=Status) == WELL
+
+
+# --------------------------------------------------------------------- lists
+
+
+def test_guests_are_a_table(reactor: Call, daemon: FakeDaemon) -> None:
+    """What holds or ails one is its note."""
+    daemon.says(
+        [
+            GuestLine(*AWAY, NOW, trouble="refused"),
+            GuestLine(
+                *("web-1", True, "running", NOW),
+                qemu="7.2.22",
+                labels={"tier": "web", "a": "b"},
+                marks=2,
+                runs=1,
+                policies=5,
+                not_ready=1,
+            ),
+        ]
+    )
+    code, out, err = reactor("guests", "-c", "r.yaml")
+    assert (code, err) == (0, "")
+    assert daemon.asked == [AskGuests()]
+    assert [" ".join(line.split()) for line in out.splitlines()] == [
+        "GUEST STATUS QEMU POLICIES NOT READY RUNS MARKS LABELS NOTE",
+        "web-2 disconnected - 0 0 0 0 - refused",
+        "web-1 running 7.2.22 5 1 1 2 a=b,tier=web",
+    ]
+    words = ("STATUS", "disconnected", "running")
+    assert [line.index(word) for line, word in zip(out.splitlines(), words, strict=True)] == [7] * 3
+
+
+def test_lists_for_programs(reactor: Call, daemon: FakeDaemon) -> None:
+    """One object a line, or one list."""
+    daemon.says([{"guest": "a"}, {"guest": "b\x1b"}])
+    assert (
+        reactor("guests", "-c", "r.yaml", "-o", "jsonl")[1]
+        == '{"guest": "a"}\n{"guest": "b\\u001b"}\n'
+    )
+    assert json.loads(reactor("guests", "-c", "r.yaml", "-o", "json")[1])[0] == {"guest": "a"}
+
+
+RUNS = [
+    RunLine("r-2", "p", "web-1", "waiting for its turn", admitted=NOW),
+    RunLine(
+        *("r-1", "p", "web-1", "ended", "failed", "it broke"),
+        admitted=NOW - 60,
+        started=NOW - 50,
+        ended=NOW - 47.5,
+    ),
+    RunLine(*("r-0", "p", "web-1", "ended", "succeeded"), ended=NOW, role="on_limit"),
+]
+
+
+def test_runs_are_a_table(reactor: Call, daemon: FakeDaemon) -> None:
+    """The newest first; how long each took, and why it ended so."""
+    daemon.says(RUNS)
+    words = ("runs", "--policy", "p", "--guest", "web-1", "--open", "-n", "3", "-c", "r.yaml")
+    code, out, err = reactor(*words)
+    assert (code, err) == (0, "")
+    assert daemon.asked == [AskRuns("p", "web-1", only_open=True, limit=3)]
+    assert out == (
+        "RUN  POLICY  GUEST  ADMITTED                 TOOK     STATE                 REASON\n"
+        "r-2  p       web-1  2027-01-15 08:00:00.250  -        waiting for its turn\n"
+        "r-1  p       web-1  2027-01-15 07:59:00.250  2s500ms  failed                it broke\n"
+        "r-0  p       web-1  2027-01-15 08:00:00.250  -        on_limit: succeeded\n"
+    )
+
+
+def test_marks_and_silences_are_tables(reactor: Call, daemon: FakeDaemon) -> None:
+    """With who made them and until when they stand."""
+    daemon.says([Mark("g", MarkKind.GUEST, "self", "odd", "why", NOW, "p", "r-1", NOW + 60)])
+    _, out, _ = reactor("marks", "--guest", "g", "-c", "r.yaml")
+    assert daemon.asked == [AskMarks("g")]
+    assert out.splitlines()[1] == (
+        "g      guest  self  odd  2027-01-15 08:00:00.250  2027-01-15 08:01:00.250  p   why"
+    )
+    daemon.says([Silence("s-1", ("p", "q"), ("*",), NOW, NOW + 60, "anna", "tests")])
+    for words in (("silence",), ("silence", "list")):
+        _, out, _ = reactor(*words, "-c", "r.yaml")
+        assert out.splitlines()[1] == (
+            "s-1      p q       *       2027-01-15 08:00:00.250  2027-01-15 08:01:00.250  anna  "
+            "tests"
+        )
+
+
+# ----------------------------------------------------------------- time lines
+
+TIMELINE = Timeline(
+    run=RunLine(
+        *("r-1", "p", "web-1", "ended", "failed", "no room"),
+        admitted=NOW,
+        started=NOW,
+        ended=NOW + 90,
+    ),
+    entries=[
+        Entry(NOW, "", "event", "GUEST_PANICKED", {"action": "pause"}),
+        Entry(NOW, "trigger", "admitted", "GUEST_PANICKED"),
+        Entry(NOW + 0.25, "steps/0", "begun", "guest: dump"),
+        Entry(NOW + 90, "", "command", "dump-guest-memory: refused after 2ms: no room"),
+    ],
+    key="web-1/disk0",
+    revision="abc",
+)
+
+
+def test_a_run_is_told_step_by_step(reactor: Call, daemon: FakeDaemon) -> None:
+    """Each line with the time since the event."""
+    daemon.says(TIMELINE)
+    code, out, err = reactor("runs", "show", "r-1", "-c", "r.yaml")
+    assert (code, err) == (0, "")
+    assert daemon.asked == [AskRun("r-1")]
+    assert out == (
+        "run r-1 of p on web-1: failed after 1m30s: no room\n"
+        "key: web-1/disk0\n"
+        "revision of the policy: abc\n"
+        "begin: 2027-01-15 08:00:00.250\n"
+        "\n"
+        '   +0s           event     GUEST_PANICKED {"action": "pause"}\n'
+        "   +0s  trigger  admitted  GUEST_PANICKED\n"
+        "+250ms  steps/0  begun     guest: dump\n"
+        "+1m30s           command   dump-guest-memory: refused after 2ms: no room\n"
+    )
+
+
+def test_an_open_run_says_what_it_waits_for(reactor: Call, daemon: FakeDaemon) -> None:
+    """At the end of what it has done."""
+    run = RunLine("r-1", "p", "web-1", "running", admitted=NOW)
+    daemon.says(Timeline(run, [], waits="running; the run has until ..."))
+    _, out, _ = reactor("runs", "show", "r-1", "-c", "r.yaml")
+    assert out == "run r-1 of p on web-1: running\n\n\nnow: running; the run has until ...\n"
+
+
+# ----------------------------------------------------------------------- why
+
+WHY = Why(
+    policy="p",
+    guest="web-1",
+    verdict="a match now would start no run: cooling down",
+    findings=[
+        Finding("guest", Sign.OK, "its monitor is connected"),
+        Finding("cooldown", Sign.NO, "cooling down", NOW + 60),
+        Finding("if", Sign.NOTE, "it depends on the event"),
+    ],
+    moments=[
+        Moment(NOW, "STOP", "admitted", run="r-1", outcome="succeeded"),
+        Moment(
+            NOW + 1,
+            "STOP",
+            "`where` is false",
+            "`data.a`: it is absent",
+            "trigger",
+            {"b": 1},
+            evaluated=True,
+        ),
+    ],
+    runs=RUNS[1:2],
+    revision="0123456789abcdef",
+    in_force=NOW - 60,
+    online=True,
+)
+
+
+def test_why_is_told_condition_by_condition(reactor: Call, daemon: FakeDaemon) -> None:
+    """Then what became of the events, and of the runs."""
+    daemon.says(WHY)
+    code, out, err = reactor("why", "p", "web-1", "-c", "r.yaml")
+    assert (code, err) == (0, "")
+    assert daemon.asked == [AskWhy("p", "web-1")]
+    assert out == (
+        "p on web-1: a match now would start no run: cooling down\n"
+        "\n"
+        "  ok    guest     its monitor is connected\n"
+        "  no    cooldown  cooling down\n"
+        "  note  if        it depends on the event\n"
+        "\n"
+        "events:\n"
+        "  2027-01-15 08:00:00.250  STOP\n"
+        "      started run r-1: succeeded\n"
+        '  2027-01-15 08:00:01.250  STOP {"b": 1}\n'
+        "      trigger: `where` is false: `data.a`: it is absent *\n"
+        "\n"
+        "* left no trace: looked at again now, with the event's recorded data and the policy's "
+        "revision 0123456789ab, in force since 2027-01-15 07:59:00.250\n"
+        "\n"
+        "runs:\n"
+        "  2027-01-15 07:59:10.250  r-1  failed after 2s500ms: it broke\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "at"),
+    [
+        pytest.param("2027-01-15T08:00:00Z", 1_800_000_000.0, id="with its zone"),
+        pytest.param("2027-01-15T09:00:00+01:00", 1_800_000_000.0, id="of another zone"),
+        pytest.param("2027-01-15 08:00:00.500", 1_800_000_000.5, id="with parts of a second"),
+        pytest.param("2027-01-15 08:00", 1_800_000_000.0, id="to the minute"),
+        pytest.param("2027-01-15", 1_799_971_200.0, id="a day"),
+        pytest.param("08:00", 1_800_000_000.0, id="today"),
+        pytest.param("08:00:01.25", 1_800_000_001.25, id="today, to the part of a second"),
+        pytest.param("1h30m", NOW - 5400, id="ago"),
+    ],
+)
+def test_a_time_may_be_written_in_many_ways(
+    reactor: Call, daemon: FakeDaemon, monkeypatch: pytest.MonkeyPatch, text: str, at: float
+) -> None:
+    """In the time zone of who asks."""
+    monkeypatch.setattr("reactor.cli.why.time.time", lambda: NOW)
+    daemon.says(WHY)
+    reactor("why", "p", "web-1", "--at", text, "--around", "1m", "-c", "r.yaml")
+    assert daemon.asked == [AskWhy("p", "web-1", at, 60.0)]
+
+
+def test_an_answer_of_another_version(reactor: Call, daemon: FakeDaemon) -> None:
+    """It is not guessed at."""
+    daemon.says({"policy": 7})
+    code, out, err = reactor("why", "p", "web-1", "-c", "r.yaml")
+    assert (code, out) == (Exit.CANNOT_CONNECT, "")
+    assert err.startswith("reactor: the daemon's answer is not understood: ")
+
+
+def test_what_a_guest_chose_never_steers_the_terminal(reactor: Call, daemon: FakeDaemon) -> None:
+    """Wherever it stands in a table."""
+    daemon.says([GuestLine(*("a\x1b[2J", True, "run\nning", NOW))])
+    _, out, _ = reactor("guests", "-c", "r.yaml")
+    assert "\x1b" not in out
+    assert "a\\x1b[2J" in out
+    assert out.count("\n") == 2
+
+
+def test_nobody_needs_rights_on_the_daemons_files(reactor: Call, daemon: FakeDaemon) -> None:
+    """Only on its socket: the journal of these settings is not even there."""
+    assert not os.path.exists("j.db")  # noqa: PTH110 - in the current folder
+    daemon.says([])
+    assert reactor("runs", "-c", "r.yaml")[0] == 0
