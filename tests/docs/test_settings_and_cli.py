@@ -102,10 +102,19 @@ def test_every_verb_is_documented() -> None:
 
 
 def options(verb: str) -> set[str]:
-    """Every spelling of every option of a verb."""
-    command = typer.main.get_command(app)
-    found = command.commands[verb].params  # type: ignore[attr-defined]
-    return {name for parameter in found for name in parameter.opts if name.startswith("-")}
+    """Every spelling of every option of a verb, and of the verbs below it."""
+    command = typer.main.get_command(app).commands[verb]  # type: ignore[attr-defined]
+    found = [command, *getattr(command, "commands", {}).values()]
+    opts = [name for one in found for parameter in one.params for name in parameter.opts]
+    return {name for name in opts if name.startswith("-")}
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_verb_of_a_family_is_documented(verb: str) -> None:
+    """In the section of the family."""
+    command = typer.main.get_command(app).commands[verb]  # type: ignore[attr-defined]
+    for name in getattr(command, "commands", {}):
+        assert f"`reactor {verb} {name}" in " ".join(sections()[verb].split())
 
 
 @pytest.mark.parametrize("verb", VERBS)
