@@ -1,6 +1,7 @@
 """The link to the broker, both ways, as the daemon uses it."""
 
 import random
+import time
 from collections.abc import Callable, Iterable
 
 import structlog
@@ -36,7 +37,7 @@ class Broker:
         is_stopping: Callable[[], bool],
     ) -> None:
         self._announce = announce
-        self.inbound = Inbound(offer, options.base)
+        self.inbound = Inbound(offer, options.base, lambda: now() - time.time())
         self.publisher = Publisher(
             options,
             outbox,

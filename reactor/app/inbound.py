@@ -15,6 +15,9 @@ from reactor.core.policy import MessageTrigger, Policy
 FILTERS_MAX = 1000
 """Different topic filters of all policies together; beyond it they are refused and told."""
 
+SKEW_S = 1.0
+"""Seconds between the engine's clock and the wall's that are no matter."""
+
 IDS_MAX = 10_000
 ID_KEPT_S = 600.0
 """Seconds for which an id is remembered: a sender that lost its link repeats itself by then."""
@@ -54,6 +57,7 @@ class Inbound:
     Args:
         submit: takes the input; False when there is no room for it.
         base: ``<prefix>/<host>``.
+        ahead: by how many seconds the engine's clock is ahead of the wall clock.
         clock: seconds that never go back.
     """
 
@@ -61,12 +65,14 @@ class Inbound:
         self,
         submit: Callable[[Received], bool],
         base: str,
+        ahead: Callable[[], float],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.inbox = Inbox(self, clock)
         self.lost: dict[Loss, int] = {}
         self._submit = submit
         self._base = base
+        self._ahead = ahead
         self._clock = clock
         self._ids: OrderedDict[str, float] = OrderedDict()
         self._told: dict[str, tuple[float, int]] = {}
@@ -85,7 +91,10 @@ class Inbound:
 
     def on_message(self, message: Incoming) -> None:
         """A message that a policy asks for."""
-        found = message_of(message, self._base)
+        # Senders tell the time by the wall clock. It may have been set since the daemon was
+        # started, or the host has slept: the engine's clock knows of neither.
+        ahead = self._ahead()
+        found = message_of(message, self._base, ahead if abs(ahead) > SKEW_S else 0.0)
         if found is None:
             self._lose(Loss.NOT_TEXT, message.topic)
             return

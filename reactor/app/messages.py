@@ -17,7 +17,7 @@ _NUMBER = re.compile(r"\d+(\.\d+)?", re.ASCII)
 _LEAST, _MOST = -(2**63), 2**64 - 1
 
 
-def message_of(incoming: Incoming, base: str) -> Message | None:
+def message_of(incoming: Incoming, base: str, ahead: float = 0.0) -> Message | None:
     """The message for the engine; None when its payload is not UTF-8.
 
     ``sent_at`` is the member of a JSON object, or the user property, of that
@@ -25,6 +25,7 @@ def message_of(incoming: Incoming, base: str) -> Message | None:
 
     Args:
         base: ``<prefix>/<host>``.
+        ahead: seconds by which the engine's clock is ahead of the senders'.
     """
     try:
         payload = incoming.payload.decode()
@@ -34,7 +35,8 @@ def message_of(incoming: Incoming, base: str) -> Message | None:
     properties: dict[str, str] = {}
     for name, text in incoming.properties:
         properties.setdefault(name, text)
-    sent_at = value.get("sent_at") if isinstance(value, dict) else None
+    said = value.get("sent_at") if isinstance(value, dict) else None
+    sent_at = _time(properties.get("sent_at") if said is None else said)
     head = f"{base}/"
     is_below = incoming.topic.startswith(head)
     return Message(
@@ -45,7 +47,7 @@ def message_of(incoming: Incoming, base: str) -> Message | None:
         is_json=is_json,
         retain=incoming.retain,
         qos=incoming.qos,
-        sent_at=_time(properties.get("sent_at") if sent_at is None else sent_at),
+        sent_at=None if sent_at is None else sent_at + ahead,
         expires=incoming.expires,
         properties=properties,
         response_topic=incoming.response_topic,

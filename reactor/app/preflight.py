@@ -1,15 +1,16 @@
 """What is looked at before the daemon serves: rights, limits, policies that cannot work here."""
 
 import resource
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 import structlog
 
 from reactor.app.settings import Settings
 from reactor.core.config import EngineConfig
-from reactor.core.policy import Policy
-from reactor.core.steps import PublishStep, Step
+from reactor.core.policy import MessageTrigger, Policy
+from reactor.core.steps import PublishStep
 from reactor.policyfile.check import check_allowed
+from reactor.policyfile.walking import every, sections
 
 log = structlog.get_logger("reactor")
 
@@ -35,11 +36,19 @@ def warn_of(policies: Iterable[Policy], config: EngineConfig) -> None:
             problem=problem.problem,
             fix=problem.fix,
         )
-    speakers = [policy.name for policy in policies if any(map(_publishes, _all_steps(policy)))]
-    if speakers and not config.has_broker:
+    if not config.has_broker:
+        speakers = [policy.name for policy in policies if _publishes(policy)]
+        _miss_broker("no broker configured: nobody hears what policies publish", speakers)
+        listeners = [policy.name for policy in policies if _listens(policy)]
+        _miss_broker("no broker configured: no message can start these policies", listeners)
+
+
+def _miss_broker(what: str, policies: Iterable[str]) -> None:
+    names = ", ".join(sorted(policies))
+    if names:
         log.warning(
-            "no broker configured: nobody hears what policies publish",
-            policies=", ".join(sorted(speakers)),
+            what,
+            policies=names,
             fix="name a broker in the settings (mqtt: {url: ...}) or with --mqtt",
         )
 
@@ -58,9 +67,10 @@ def warn_of_nothing(settings: Settings) -> None:
         )
 
 
-def _publishes(step: Step) -> bool:
-    return isinstance(step, PublishStep)
+def _publishes(policy: Policy) -> bool:
+    found = (located.step for steps in sections(policy) for located in every(steps))
+    return any(isinstance(step, PublishStep) for step in found)
 
 
-def _all_steps(policy: Policy) -> Sequence[Step]:
-    return [*policy.steps, *policy.on_failure, *policy.on_limit, *policy.finally_]
+def _listens(policy: Policy) -> bool:
+    return any(isinstance(trigger, MessageTrigger) for trigger in policy.triggers)

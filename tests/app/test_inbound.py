@@ -32,9 +32,12 @@ class Scene:
         self.now = 0.0
         self.room = True
         self.got: list[str] = []
-        self.inbound = Inbound(self._take, BASE, lambda: self.now)
+        self.ahead = 0.0
+        self.sent_at: list[float | None] = []
+        self.inbound = Inbound(self._take, BASE, lambda: self.ahead, lambda: self.now)
 
     def _take(self, received: Received) -> bool:
+        self.sent_at.append(received.message.sent_at)
         if self.room:
             self.got.append(received.message.payload)
         return self.room
@@ -92,6 +95,24 @@ def test_a_message_is_handed_over(scene: Scene) -> None:
     scene.hear(b"x")
     assert scene.got == ["x", "x"]
     assert scene.inbound.lost == {}
+
+
+@pytest.mark.parametrize(
+    ("ahead", "sent_at"),
+    [
+        pytest.param(0.9, 1000.0, id="the clocks differ by nothing that matters"),
+        pytest.param(3600.0, 4600.0, id="the wall clock was set back by an hour"),
+        pytest.param(-600.0, 400.0, id="the host slept for ten minutes"),
+    ],
+)
+def test_the_age_of_a_message_is_right_whatever_became_of_the_wall_clock(
+    scene: Scene, ahead: float, sent_at: float
+) -> None:
+    """Its time is told by the engine's clock, by which the age is reckoned."""
+    scene.ahead = ahead
+    scene.hear(b'{"sent_at": 1000}')
+    scene.hear(b"{}")
+    assert scene.sent_at == [sent_at, None]
 
 
 @pytest.mark.parametrize(

@@ -15,14 +15,16 @@ from reactor.errors import Place
 from reactor.policyfile.check import build_policy
 
 
-def _policy(steps: str) -> Policy:
-    head = "policy: p\ndescription: d\ntrigger: {event: GO}\nsteps:\n"
+def _policy(steps: str, trigger: str = "{event: GO}") -> Policy:
+    head = f"policy: p\ndescription: d\ntrigger: {trigger}\nsteps:\n"
     return build_policy(head + steps, Place("p.yaml", 1, 1))
 
 
 QUIT = _policy("  - qmp: quit\n")
 ALERT = _policy("  - publish: alert/critical\n    payload: x\n")
+NESTED = _policy("  - choose:\n    - default:\n      - publish: a\n")
 LOG = _policy("  - log: x\n")
+ASKED = _policy("  - log: x\n", "[{event: GO}, {mqtt: a, guest: b}]")
 
 
 @pytest.mark.parametrize(
@@ -55,6 +57,31 @@ LOG = _policy("  - log: x\n")
             id="publishes to nobody",
         ),
         pytest.param(ALERT, EngineConfig(), [], id="publishes"),
+        pytest.param(
+            NESTED,
+            EngineConfig(has_broker=False),
+            [
+                (
+                    "no broker configured: nobody hears what policies publish",
+                    None,
+                    "name a broker in the settings (mqtt: {url: ...}) or with --mqtt",
+                )
+            ],
+            id="publishes inside of another step",
+        ),
+        pytest.param(
+            ASKED,
+            EngineConfig(has_broker=False),
+            [
+                (
+                    "no broker configured: no message can start these policies",
+                    None,
+                    "name a broker in the settings (mqtt: {url: ...}) or with --mqtt",
+                )
+            ],
+            id="hears nobody",
+        ),
+        pytest.param(ASKED, EngineConfig(), [], id="hears"),
     ],
 )
 def test_policies_that_cannot_do_all_they_say(
