@@ -149,7 +149,8 @@ class Daemon:
             journal=self.journal,
             clock=self.clock,
             rules=self.rules,
-            publisher=self.broker.publisher if self.broker else None,
+            broker=self.broker,
+            scheduling=self.scheduling,
             troubles=self._troubles,
         )
 

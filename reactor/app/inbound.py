@@ -77,6 +77,18 @@ class Inbound:
         self._ids: OrderedDict[str, float] = OrderedDict()
         self._told: dict[str, tuple[float, int]] = {}
 
+    @property
+    def dropped(self) -> dict[str, int]:
+        """How many messages were dropped since the start, by the reason.
+
+        Without those that nobody asked for: a filter that was joined from others brings them.
+        """
+        counted = {why.value: count for why, count in self.lost.items()}
+        for reason, count in self.inbox.counters.dropped.items():
+            if reason is not Drop.UNWANTED:
+                counted[reason.value] = count
+        return counted
+
     def filters(self, policies: Iterable[Policy]) -> list[str]:
         """What is to be subscribed for these policies; too many are told."""
         found = filters_of(policies, self._base)

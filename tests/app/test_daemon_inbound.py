@@ -249,6 +249,10 @@ async def test_hostile_messages_do_no_harm(
     assert made is not None
     assert made.publisher.counters.reconnects == 0
     assert made.inbound.inbox.counters.dropped[Drop.TOO_LARGE] == 3
+    assert made.inbound.dropped == {
+        "its payload is too large": 3,
+        "its payload is not UTF-8": 3,
+    }
     told = {line["reason"] for line in lines if line["event"] == "message dropped"}
     assert told == {"its payload is too large", "its payload is not UTF-8"}
 

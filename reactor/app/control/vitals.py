@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from reactor import __version__
 from reactor.adapters.control import ControlServer
 from reactor.adapters.journal import Journal
-from reactor.adapters.mqtt import Publisher
+from reactor.app.broker import Broker
 from reactor.app.clock import Clock
 from reactor.app.control.answers import DaemonLine
 from reactor.app.dispatcher import Dispatcher
 from reactor.app.rules import Rules
+from reactor.app.scheduling import Scheduling
 from reactor.app.settings import Settings
 from reactor.core.engine import Engine
 from reactor.core.policy import Enforcement
@@ -31,7 +32,8 @@ class Parts:
     journal: Journal
     clock: Clock
     rules: Rules
-    publisher: Publisher | None
+    broker: Broker | None
+    scheduling: Scheduling
     troubles: Callable[[], Mapping[str, str]]
 
 
@@ -47,7 +49,7 @@ def daemon_line(parts: Parts, server: ControlServer, since: float) -> DaemonLine
         now=parts.clock.now(),
         journal=str(parts.journal.path),
         journal_problem=parts.dispatcher.journal_trouble or parts.journal.problem,
-        broker=_broker(parts.publisher),
+        broker=_link(parts.broker),
         broker_url=settings.mqtt.url if settings.mqtt else "",
         policies=len(world.index.policies),
         policy_problems=errors,
@@ -57,10 +59,10 @@ def daemon_line(parts: Parts, server: ControlServer, since: float) -> DaemonLine
     )
 
 
-def _broker(publisher: Publisher | None) -> str:
-    if publisher is None:
+def _link(broker: Broker | None) -> str:
+    if broker is None:
         return "none"
-    return "connected" if publisher.connected else "away"
+    return "connected" if broker.publisher.connected else "away"
 
 
 def _waiting(parts: Parts) -> Mapping[str, int]:
@@ -78,7 +80,12 @@ def _dropped(parts: Parts, server: ControlServer) -> Mapping[str, int]:
         "inputs": parts.dispatcher.dropped,
         "history": parts.journal.statistics().history_dropped,
         "derived events": parts.engine.world.derived_dropped,
+        "firings: missed": parts.scheduling.schedules.missed,
+        "schedules: beyond the bound": parts.scheduling.schedules.refused,
     }
+    if parts.broker is not None:
+        lost = parts.broker.inbound.dropped
+        counted |= {f"messages: {why}": count for why, count in lost.items()}
     triggers = parts.engine.world.triggers.dropped
     counted |= {f"triggers: {kind}": count for kind, count in triggers.items()}
     outbox = parts.journal.outbox.counters()
