@@ -7,6 +7,7 @@ import asyncio
 import json
 import os
 import signal
+import socket
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
@@ -42,6 +43,16 @@ async def commands_of_qemu_ga() -> set[str]:
     return set(output.decode().split())
 
 
+def answers(path: str) -> bool:
+    """Whether the agent is up: its socket is there, and even listens, before it serves."""
+    with socket.socket(socket.AF_UNIX) as client:
+        client.settimeout(5)
+        if client.connect_ex(path) != 0:
+            return False
+        client.sendall(b'{"execute": "guest-ping"}\n')
+        return b"return" in client.recv(100)
+
+
 @pytest_asyncio.fixture
 async def agent(folder: Path, scene: Scene) -> AsyncIterator[Scene]:
     """A pool that reaches a real agent as `web-1`."""
@@ -51,7 +62,7 @@ async def agent(folder: Path, scene: Scene) -> AsyncIterator[Scene]:
     options += ["-f", str(folder / "pid"), "-b", ",".join(blocked)]
     process = Process("qemu-ga", options, folder / "log")
     try:
-        await eventually(lambda: Path(scene.path()).exists() or process.exit_code is not None)
+        await eventually(lambda: answers(scene.path()) or process.exit_code is not None, 10.0)
         scene.agents.add("web-1", scene.path())
         yield scene
     finally:
