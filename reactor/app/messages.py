@@ -3,13 +3,18 @@
 import base64
 import math
 import re
+from collections.abc import Mapping
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 import msgspec
 
-from reactor.adapters.mqtt import Incoming
 from reactor.app.depth import is_too_deep
 from reactor.core.inputs import Message
+
+if TYPE_CHECKING:
+    # Policy tests read messages too, and need no MQTT library for it.
+    from reactor.adapters.mqtt import Incoming
 
 _TIME_END = 253_402_300_800.0  # the year 10000
 _RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
@@ -17,11 +22,8 @@ _NUMBER = re.compile(r"\d+(\.\d+)?", re.ASCII)
 _LEAST, _MOST = -(2**63), 2**64 - 1
 
 
-def message_of(incoming: Incoming, base: str, ahead: float = 0.0) -> Message | None:
+def message_of(incoming: "Incoming", base: str, ahead: float = 0.0) -> Message | None:
     """The message for the engine; None when its payload is not UTF-8.
-
-    ``sent_at`` is the member of a JSON object, or the user property, of that
-    name: seconds since the epoch, or a time of RFC 3339; anything else says nothing.
 
     Args:
         base: ``<prefix>/<host>``.
@@ -31,12 +33,11 @@ def message_of(incoming: Incoming, base: str, ahead: float = 0.0) -> Message | N
         payload = incoming.payload.decode()
     except UnicodeDecodeError:
         return None
-    value, is_json = _read_json(payload)
+    value, is_json = read_json(payload)
     properties: dict[str, str] = {}
     for name, text in incoming.properties:
         properties.setdefault(name, text)
-    said = value.get("sent_at") if isinstance(value, dict) else None
-    sent_at = _time(properties.get("sent_at") if said is None else said)
+    sent = sent_at(value, properties)
     head = f"{base}/"
     is_below = incoming.topic.startswith(head)
     return Message(
@@ -47,7 +48,7 @@ def message_of(incoming: Incoming, base: str, ahead: float = 0.0) -> Message | N
         is_json=is_json,
         retain=incoming.retain,
         qos=incoming.qos,
-        sent_at=None if sent_at is None else sent_at + ahead,
+        sent_at=None if sent is None else sent + ahead,
         expires=incoming.expires,
         properties=properties,
         response_topic=incoming.response_topic,
@@ -71,7 +72,17 @@ def identity(message: Message) -> str | None:
     return msgspec.json.encode([message.topic, *parts]).decode()
 
 
-def _read_json(text: str) -> tuple[object, bool]:
+def sent_at(value: object, properties: Mapping[str, str]) -> float | None:
+    """When a message was sent, as its sender says; None where it says nothing.
+
+    The member ``sent_at`` of a JSON object, or the user property of that name: seconds
+    since the epoch, or a time of RFC 3339; anything else says nothing.
+    """
+    told = value.get("sent_at") if isinstance(value, dict) else None
+    return _time(properties.get("sent_at") if told is None else told)
+
+
+def read_json(text: str) -> tuple[object, bool]:
     """The value and True; None and False where the text is no JSON that we can keep."""
     try:
         value = msgspec.json.decode(text)

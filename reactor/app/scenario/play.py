@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import msgspec
 
 from reactor.adapters.schedule import Schedules
+from reactor.app.messages import read_json, sent_at
 from reactor.app.scenario.agenda import Restless
 from reactor.app.scenario.answers import Answerer
 from reactor.app.scenario.happenings import happen
@@ -244,10 +245,7 @@ _ByHand = AnswerRun | TriggerRun | SilencePolicies | HoldGuest | ReleaseGuest | 
 def _message(what: MessageComes, host: str, now: float) -> Message:
     """The message as the broker would have sent it."""
     text = what.payload if isinstance(what.payload, str) else _json(what.payload)
-    try:
-        value, is_json = msgspec.json.decode(text), True
-    except msgspec.DecodeError:
-        value, is_json = None, False
+    value, is_json = read_json(text)
     return Message(
         topic=what.topic if what.absolute else f"reactor/{host}/{what.topic}",
         payload=text,
@@ -256,7 +254,7 @@ def _message(what: MessageComes, host: str, now: float) -> Message:
         is_json=is_json,
         retain=what.retain,
         qos=1,
-        sent_at=None if what.age is None else now - what.age,
+        sent_at=sent_at(value, what.properties) if what.age is None else now - what.age,
         properties=dict(what.properties),
     )
 
