@@ -50,7 +50,7 @@ class _Names:
         """What happens to whom."""
         for key, keyed in entry.entries.items():
             for name, node, at in _texts([(keyed.value, f"{path}/{key}")]):
-                if key in _GUESTS and not (key in {"hold", "release"} and name == ALL):
+                if key in _GUESTS and name != ALL:
                     yield from self._guest(name, node, at)
                 elif key in _POLICIES:
                     yield from self._policy(name, node, at)

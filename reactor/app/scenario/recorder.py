@@ -191,7 +191,8 @@ class Recorder:
         written: Mapping[str, object] | None = None,
     ) -> None:
         policy = self._policies.get(effect.run, "")
-        target = self._targets.get(effect.run, "")
+        known = self._targets.get(effect.run, "")
+        target = known if isinstance(effect, Publish) else effect.guest
         self.deeds.append(
             Deed(at, verb, members, target, policy, effect.run, effect.step, written or {})
         )
