@@ -363,7 +363,8 @@ def test_every_expression_of_the_models_has_its_site() -> None:
         for key, value in model.get("properties", {}).items():
             keys = value.get("patternProperties", {}).values()
             kinds = [value, value.get("additionalProperties", {}), *keys]
-            if any("format" in kind and isinstance(kind["format"], str) for kind in kinds):
+            formats = {kind.get("format") for kind in kinds if isinstance(kind, dict)}
+            if not formats.isdisjoint({"cel-condition", "cel-value", "template"}):
                 found.setdefault(name, set()).add(key)
     waits = found.pop("EventWait") | found.pop("UntilWait") | found.pop("StaysWait")
     marks = found.pop("ClearTarget") | found.pop("MarkTarget")
