@@ -94,11 +94,13 @@ def happen(
     data: Mapping[str, object] | None = None,
     guest: str = "web-1",
     received: float | None = None,
-    **more: bool,
+    *,
+    own: bool = False,
+    synthetic: bool = False,
 ) -> Host:
     """Let an event arrive now."""
     at = host.now if received is None else received
-    host.give(Happened(Event(name, guest, data or {}, host.now, at, **more)))
+    host.give(Happened(Event(name, guest, data or {}, host.now, at, synthetic, own)))
     return host
 
 
