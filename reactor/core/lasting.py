@@ -91,7 +91,7 @@ def _set_timer(world: World, guest: Guest, watched: Watched) -> None:
         for placed in world.selections[guest.name].states
         if (lasting := watched.triggers[placed.name]).since is not None and not lasting.fired
     ]
-    world.timers.set(name, min(times, default=watched.next_look, key=float))
+    world.timers.set(name, min([watched.next_look, *times]))
 
 
 def over(world: World, name: str) -> None:
