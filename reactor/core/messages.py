@@ -137,8 +137,8 @@ def _rendered(world: World, placed: Placed[MessageTrigger], message: Message) ->
     try:
         value = render_tree(placed.trigger.guest, scopes.message_scope(world, message, None))
         return render_text(value)
-    except (EvaluationFailed, ValueError) as problem:
-        raise _Refused(Verdict.NO_GUEST, f"`guest`: {problem}", NO_GUEST) from None
+    except EvaluationFailed as failure:
+        raise _Refused(Verdict.NO_GUEST, f"`guest`: {failure.reason}", NO_GUEST) from None
 
 
 def _guest(world: World, placed: Placed[MessageTrigger], name: str) -> Guest:

@@ -5,10 +5,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reactor.core.event import Event
+from reactor.core.identity import trigger_names
 from reactor.core.matching import PLANS_KEPT, Index, Selection, named
-from reactor.core.plans import look_up
-from reactor.core.policy import EventTrigger, Policy
+from reactor.core.plans import Part, Plan, look_up
+from reactor.core.policy import (
+    EventTrigger,
+    MessageTrigger,
+    Policy,
+    ScheduleTrigger,
+    Selector,
+    StateTrigger,
+    Trigger,
+)
 from tests.core.simulation import policy
+from tests.core.triggers import absent, condition, match, on, tree, with_triggers
 
 
 def _policy(name: str, trigger: str, more: str = "") -> Policy:
@@ -180,3 +190,122 @@ def test_a_plan_is_made_once() -> None:
     selection = _selection(_policy("p", "{event: A}"))
     assert selection.plan("A") is selection.plan("A")
     assert selection.plan("B") is None
+
+
+def _plan(policies: list[Policy], event: str = "A") -> Plan:
+    plan = Index(policies).selection("web-1", {}).plan(event)
+    assert plan is not None
+    return plan
+
+
+def test_the_equality_that_fewest_share_is_looked_up() -> None:
+    """Where a thousand policies ask for one action, the device tells them apart."""
+    policies = [
+        _policy(f"p{n}", f'{{event: A, where: data.action == "pause" && data.device == "d{n}"}}')
+        for n in range(50)
+    ]
+    plan = _plan(policies)
+    (table,) = plan.tables
+    assert table.path == ("device",)
+    assert _found(policies, "A", action="pause", device="d7") == ["p7"]
+    assert _found(policies, "A", action="stop", device="d7") == []
+
+
+def test_among_equalities_that_tell_as_much_the_same_member_is_looked_up() -> None:
+    """One table costs one look-up."""
+    policies = [
+        _policy("p", '{event: A, where: data.x == "1" && data.device == "d1"}'),
+        _policy("q", '{event: A, where: data.device == "d2"}'),
+    ]
+    assert [table.path for table in _plan(policies).tables] == [("device",)]
+
+
+def test_policies_that_name_single_guests_share_the_plans_of_the_others() -> None:
+    """A policy for each of many guests does not cost a plan of all for each of them."""
+    common = [_policy(f"c{n}", "{event: A}") for n in range(3)]
+    single = [_policy(f"s{n}", "{event: A}", f"guests: {{name: web-{n}}}\n") for n in range(3)]
+    index = Index([*common, *single])
+    plans = [index.selection(f"web-{n}", {}).plan("A") for n in range(3)]
+    shared = {id(plan.below[1]) for plan in plans if plan is not None}
+    assert len(shared) == 1
+    found = [sorted(c.policy.name for c in p.candidates(Event("A", "g"))) for p in plans if p]
+    assert found == [["c0", "c1", "c2", f"s{n}"] for n in range(3)]
+
+
+def test_an_event_that_only_the_others_name_has_their_plan() -> None:
+    """Nothing is put together where there is nothing to put together."""
+    common = _policy("c", "{event: B}")
+    single = _policy("s", "{event: A}", "guests: {name: web-1}\n")
+    index = Index([common, single])
+    assert index.selection("web-1", {}).plan("B") is index.selection("web-2", {}).plan("B")
+
+
+def test_second_events_are_found_by_name_and_stand_apart() -> None:
+    """A first event of another trigger does not ask for them."""
+    sequel = on("A", sequel=absent("B", where='data.x == "y"'), cancel_on=(match("C*"),))
+    selection = Index([with_triggers(sequel, on("B"))]).selection("web-1", {})
+    second, cancel, first = (selection.plan(name) for name in ("B", "CX", "A"))
+    assert first is not None
+    assert first.sequels is None
+    assert second is not None
+    assert second.sequels is not None
+    parts = [c.part for c in second.candidates(Event("B", "web-1", {"x": "y"}))]
+    assert parts == [Part.OPENS]
+    later = second.sequels
+    assert [c.part for c in later.candidates(Event("B", "g", {"x": "y"}))] == [Part.FOLLOWS]
+    assert later.candidates(Event("B", "g", {"x": "z"})) == []
+    assert cancel is not None
+    assert cancel.sequels is not None
+    assert [c.part for c in cancel.sequels.candidates(Event("CX", "g"))] == [Part.CANCELS]
+    assert cancel.candidates(Event("CX", "g")) == []
+
+
+def test_second_events_of_both_kinds_of_policies() -> None:
+    """Those that name the guest and those that select it by a pattern."""
+    policies = [
+        with_triggers(on("A", sequel=absent("B")), name="common"),
+        with_triggers(
+            on("A", sequel=absent("B")), name="single", guests=Selector(names=("web-1",))
+        ),
+    ]
+    plan = _plan(policies, "B")
+    assert plan.sequels is not None
+    found = [c.policy.name for c in plan.sequels.candidates(Event("B", "web-1"))]
+    assert found == ["single", "common"]
+
+
+def test_the_names_of_triggers() -> None:
+    """Of what is written, not of where it stands; of those only of which something is kept."""
+    counted = on("A", count=2, within=5.0)
+    one, two = with_triggers(counted, on("B"), counted), with_triggers(on("B"), counted)
+    first, plain, again = trigger_names(one)
+    assert plain == ""
+    assert again == f"{first}~1"
+    assert trigger_names(two) == ("", first)
+    others: list[Trigger] = [
+        StateTrigger(condition("true")),
+        ScheduleTrigger(every=5.0),
+        ScheduleTrigger(every=5.0, jitter=1.0),
+        MessageTrigger("x", tree({"a": ["${topic[0]}", 1]})),
+    ]
+    kept = [bool(name) for name in trigger_names(with_triggers(*others))]
+    assert kept == [True, False, True, False]
+
+
+def test_what_a_trigger_is_made_of_is_known() -> None:
+    """A value of another kind would have no name that lasts."""
+    odd = on("A", within=object())
+    with pytest.raises(TypeError):
+        trigger_names(with_triggers(odd))
+
+
+def test_the_trigger_of_a_name() -> None:
+    """None when the policy or the trigger is not loaded."""
+    policy = with_triggers(on("B"), on("A", count=2, within=5.0))
+    index = Index([policy])
+    name = trigger_names(policy)[1]
+    placed = index.trigger(name)
+    assert placed is not None
+    assert (placed.policy, placed.index, placed.trigger) == (policy, 1, policy.triggers[1])
+    assert index.trigger("p|0000") is None
+    assert Index().trigger(name) is None
