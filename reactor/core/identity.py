@@ -2,7 +2,6 @@
 
 import dataclasses
 import hashlib
-from collections.abc import Mapping
 
 from reactor.core.expr import Expression
 from reactor.core.policy import (
@@ -13,7 +12,6 @@ from reactor.core.policy import (
     StateTrigger,
     Trigger,
 )
-from reactor.core.template import Template
 from reactor.core.text import render_json
 
 _PLACES = frozenset({"path"})
@@ -74,12 +72,10 @@ def _digest(trigger: Trigger) -> str:
 def _written(value: object) -> object:
     """The value as its author wrote it, as JSON knows values."""
     match value:
-        case Expression() | Template():
+        case Expression():
             return value.source
-        case tuple() | list():
+        case tuple():
             return [_written(item) for item in value]
-        case Mapping():
-            return {str(key): _written(item) for key, item in value.items()}
         case None | str() | int() | float():
             return value
         case _ if dataclasses.is_dataclass(value):

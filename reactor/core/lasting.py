@@ -138,6 +138,8 @@ def _looked(world: World, guest: Guest, watched: Watched) -> None:
 def connected(world: World, guest: Guest) -> None:
     """A monitor is ready, and its facts are fresh: what the states say begins now."""
     adopt(world, guest)
+    if not world.selections[guest.name].states:
+        return
     watched = world.triggers.states.setdefault(guest.name, Watched())
     _give_up(world, watched)
     watched.next_look = world.now + SLOW_LOOK

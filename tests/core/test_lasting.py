@@ -242,6 +242,38 @@ def test_free_room_is_asked_for() -> None:
     assert len(host.seen(AskFree)) > 5
 
 
+def test_a_state_of_two_facts_waits_for_both_answers() -> None:
+    """Half of the truth is old."""
+    host = _host(f"{BAD} && guest.migrating", 15.0)
+    host.guests["web-1"].migration = "active"
+    host.guests["web-1"].status = "io-error"
+    host.run(30)
+    assert fired(host) == ["x"]
+    assert _queries(host) == _queries(host, "query-migrate")
+
+
+def test_a_storage_daemon_has_no_status_to_ask_for() -> None:
+    """Its status is `none`."""
+    host = Host([_policy('guest.status == "none"', 5.0)])
+    host.guests["web-1"].kind = "storage-daemon"
+    host.connect().run(20)
+    assert fired(host) == ["x"]
+    assert host.commands(queries=True) == []
+
+
+@pytest.mark.parametrize("holds", [[BAD], []], ids=["with states", "without"])
+def test_a_late_answer_to_another_question_is_let_be(holds: list[str]) -> None:
+    """The status was asked because of an event, and the monitor went away meanwhile."""
+    host = Host([_policy(source) for source in holds]).connect()
+    host.guests["web-1"].silent.add("query-status")
+    host.event("web-1", "STOP", {}, after=0.0)
+    host.run(1)
+    host.disconnect("web-1")
+    host.run(1)
+    host.connect().run(30)
+    assert host.engine.world.guests["web-1"].refreshing == ""
+
+
 def test_a_guest_that_answers_nothing_is_asked_again() -> None:
     """A question that is lost ends no watch."""
     host = _host(seconds=0.0)
@@ -324,6 +356,32 @@ def test_a_guest_that_is_not_selected_any_more_is_not_watched() -> None:
     host.give(GuestKnown("web-1", {"tier": "prod"}))
     host.run(20)
     assert len(fired(host)) == 2
+
+
+@pytest.mark.parametrize("held", [5.0, 100.0], ids=["before it fired", "after"])
+def test_a_guest_that_nobody_names_any_more_takes_its_states_with_it(held: float) -> None:
+    """When it is named again they begin anew."""
+    host = _turn(_host(), "io-error").run(held)
+    told = len(fired(host))
+    host.give(GuestForgotten("web-1"))
+    assert not any(kind == "state" for kind, _ in host.kept)
+    host.give(GuestKnown("web-1"))
+    start = host.now
+    host.connect().run(100)
+    assert _times(host, start)[told:] == [60.0]
+
+
+def test_a_state_that_is_changed_before_it_fired_begins_anew() -> None:
+    """And another one beside it does not."""
+    one, other = StateTrigger(condition(BAD), 60.0), StateTrigger(condition(BAD), 70.0)
+    changed = StateTrigger(condition(BAD), 61.0)
+    host = Host([with_triggers(one, other, payload="${trigger.index}")]).connect()
+    start = host.now
+    _turn(host, "io-error").run(50)
+    host.load([with_triggers(changed, other, payload="${trigger.index}")])
+    host.run(100)
+    assert fired(host) == [1, 0]
+    assert _times(host, start) == [70.0, 111.0]
 
 
 def test_several_states_are_asked_with_one_question() -> None:
