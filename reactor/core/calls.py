@@ -140,14 +140,23 @@ def _called(world: World, run: Run, op: Call, answer: Answered) -> Flow:
     if answer.lost and not _may_repeat(op.step):
         return Failed(f"{what}: outcome unknown, it was sent and {answer.lost}", unknown=True)
     if answer.unsent or answer.lost:
-        disarm(world, run)
-        cursor.pause = world.now + BUSY_PAUSE
-        cursor.wake = cursor.pause
-        world.trace(run, world.options_of(run).path, "again", answer.unsent or answer.lost)
-        return BLOCK
-    cursor.result = answer.result
+        return _again(world, run, what, answer.unsent or answer.lost)
+    cursor.result, cursor.limit = answer.result, None
     world.trace(run, world.options_of(run).path, "answered", what)
     return NEXT
+
+
+def _again(world: World, run: Run, what: str, why: str) -> Flow:
+    """Call once more in a moment, for a minute where the step has no time of its own."""
+    cursor = run.cursor
+    disarm(world, run)
+    if cursor.limit is None:
+        cursor.limit = world.now + COMMAND_LIMIT
+        world.trace(run, world.options_of(run).path, "again", why)
+    elif world.now >= cursor.limit and cursor.deadline is None:
+        return Failed(f"{what}: {why}")
+    cursor.pause = cursor.wake = world.now + BUSY_PAUSE
+    return BLOCK
 
 
 def _may_repeat(step: AgentStep | HttpStep | ExecStep) -> bool:

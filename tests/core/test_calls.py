@@ -153,6 +153,27 @@ def test_what_was_not_sent_is_sent_again() -> None:
     assert (len(host.calls), host.outcomes()) == (2, ["succeeded"])
 
 
+@pytest.mark.parametrize(
+    ("more", "before", "after", "error"),
+    [
+        pytest.param({}, 59.0, 62.0, "agent: guest-ping: the agent is away", id="a minute"),
+        pytest.param(
+            {"timeout": 90.0}, 89.0, 91.0, "the step did not end within 1m30s", id="its own time"
+        ),
+    ],
+)
+def test_what_cannot_be_sent_is_given_up(
+    more: dict[str, object], before: float, after: float, error: str
+) -> None:
+    """The operator reads it once, not four times a second."""
+    away = {"guest-ping": lambda: Answered("", unsent="the agent is away")}
+    host = play(agent("s", "guest-ping", **more), answers=dict(away), seconds=before)
+    assert host.outcomes() == []
+    host.run(after - before)
+    assert host.ended()[-1].error == error
+    assert len(host.traces("again")) == 1
+
+
 def test_what_was_not_sent_waits_a_moment() -> None:
     """Also when something else wakes the run."""
     replies = itertools.chain([Answered("", unsent="stopping")], itertools.repeat({}))
