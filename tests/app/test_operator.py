@@ -1,6 +1,8 @@
 """The operator's hand, whole: by the socket of a real daemon beside a fake QEMU."""
 
 import asyncio
+import contextlib
+import io
 import json
 import os
 import pwd
@@ -30,6 +32,7 @@ from reactor.app.daemon import Daemon
 from reactor.app.settings import ControlSettings, JournalSettings, NamedGuest
 from reactor.app.timeline import Timeline
 from reactor.app.why.reasons import Mark, Why
+from reactor.cli.program import run_program
 from reactor.core.orders import (
     AddSilence,
     Approve,
@@ -400,6 +403,75 @@ async def test_what_is_not_understood_is_told(
     answer = await asyncio.to_thread(ask, path, msgspec.json.encode(body))
     assert answer.code is code
     assert answer.text.startswith("the request is not understood: ")
+
+
+# ----------------------------------------------------------- the whole program
+
+
+async def reactor(house: House, *words: str) -> tuple[int, str]:
+    """The program's exit code, and what it prints."""
+    journal = str(house.settings.journal.path)
+    printed = io.StringIO()
+    # The daemon's log goes elsewhere meanwhile.
+    with (
+        capture_logs(),
+        contextlib.redirect_stdout(printed),
+        contextlib.redirect_stderr(printed),
+    ):
+        code = await asyncio.to_thread(run_program, [*words, "--journal", journal])
+    return code, printed.getvalue()
+
+
+async def test_the_day_of_an_operator(house: House) -> None:
+    """Every verb, with the real program beside the real daemon."""
+    house.policy(ASKS, SLOW.replace("WATCHDOG", "POWERDOWN"))
+    guest = await house.guest()
+    await house.start("web-1")
+    guest.event("WATCHDOG", {"action": "none"})
+    asks = await open_run(house)
+    assert "asks    enforce      1       1      1" in (await reactor(house, "status"))[1]
+    assert "waiting for an operator's approval" in (await reactor(house, "runs", "--open"))[1]
+    code, text = await reactor(house, "hold", "--comment", "what is this?")
+    assert (code, text.startswith("all guests are held by")) == (0, True)
+    code, text = await reactor(house, "trigger", "slow", "web-1")
+    assert (code, "held by an operator" in text) == (3, True)
+    code, text = await reactor(house, "why", "slow", "web-1")
+    assert text.startswith("slow on web-1: a match now would start no run: all guests are held by")
+    assert (await reactor(house, "release"))[0] == 0
+    code, text = await reactor(house, "trigger", "slow", "web-1", "-o", "json")
+    slow = json.loads(text)["data"]["run"]
+    assert (await reactor(house, "approve", asks.run, "--comment", "go"))[0] == 0
+    await house.outcomes(1)
+    code, text = await reactor(house, "runs", "show", asks.run)
+    assert f"by {ME}: go" in text
+    assert "command   stop: done after" in text
+    assert (await reactor(house, "runs", "cancel", slow))[0] == 0
+    assert await house.outcomes(2) == [("asks", "succeeded"), ("slow", "cancelled")]
+    await house.stop()
+    assert (await reactor(house, "status"))[0] == 5
+
+
+async def test_the_journal_answers_for_a_daemon_that_is_gone(house: House) -> None:
+    """Runs, one of them step by step, and why."""
+    house.policy(PICKY)
+    guest = await house.guest()
+    await house.start("web-1")
+    guest.event("WATCHDOG", {"action": "none"})
+    guest.event("WATCHDOG", {"action": "poweroff"})
+    await house.outcomes(1)
+    await house.stop()
+    code, text = await reactor(house, "runs", "--policy", "limited", "-o", "jsonl")
+    (run,) = [json.loads(line) for line in text.splitlines()]
+    assert (code, run["outcome"]) == (0, "succeeded")
+    code, text = await reactor(house, "runs", "show", run["run"])
+    assert (code, "steps/0  begun     qmp: stop" in text) == (0, True)
+    code, text = await reactor(house, "runs", "show", "nobody-1")
+    assert (code, text.splitlines()[0]) == (3, "reactor runs show: no run is called 'nobody-1'")
+    code, text = await reactor(house, "why", "limited", "web-1")
+    assert code == 0
+    assert "the daemon does not run: this is what its journal tells" in text
+    assert f"started run {run['run']}: succeeded" in text
+    assert "`where` is false: `data.action == 'none'`: data.action is \"poweroff\" *" in text
 
 
 # --------------------------------------------------------------- start and end

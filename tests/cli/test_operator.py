@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -647,3 +648,51 @@ def test_nobody_needs_rights_on_the_daemons_files(reactor: Call, daemon: FakeDae
     assert not os.path.exists("j.db")  # noqa: PTH110 - in the current folder
     daemon.says([])
     assert reactor("runs", "-c", "r.yaml")[0] == 0
+
+
+# ------------------------------------------------------------ without a daemon
+
+GOLDEN = Path(__file__).resolve().parents[1] / "golden" / "journal-v1.db"
+
+
+@pytest.fixture
+def golden(here: Path) -> Path:
+    """A journal of the first version, and no daemon."""
+    return Path(shutil.copy(GOLDEN, here / "j.db"))
+
+
+def test_runs_of_an_old_journal(reactor: Call, golden: Path) -> None:
+    """Read as it is, without the daemon that would bring it up to date."""
+    code, out, err = reactor("runs", "--journal", golden, "-o", "jsonl")
+    assert (code, err) == (0, "")
+    assert [json.loads(line)["policy"] for line in out.splitlines()] == [
+        *("waits", "reset-it", "paused-panic", "reset-it", "fails", "mark-it", "limited"),
+    ]
+    _, out, _ = reactor("runs", "--journal", golden, "--open", "--guest", "web-1")
+    assert [line.split()[:3] for line in out.splitlines()[1:]] == [["iwf25t-7", "waits", "web-1"]]
+
+
+def test_a_time_line_of_an_old_journal(reactor: Call, golden: Path) -> None:
+    """With the commands and how they ended."""
+    code, out, err = reactor("runs", "show", "iwf25t-4", "--journal", golden)
+    assert (code, err) == (0, "")
+    whats = [line.split()[1:4] for line in out.splitlines()[3:]]
+    assert ["event", "GUEST_PANICKED", '{"action":'] in whats
+    assert ["command", "system_reset:", "done"] in whats
+
+
+def test_why_of_an_old_journal(reactor: Call, golden: Path) -> None:
+    """Of its end, when no time is named; whatever is not known is not guessed."""
+    code, out, err = reactor("why", "limited", "web-1", "--journal", golden)
+    assert (code, err) == (0, "")
+    assert out.startswith("limited on web-1: it ran: run iwf25t-1 succeeded\n")
+    assert "the daemon does not run: this is what its journal tells" in out
+    assert "trigger: limited: 1 per 1h per guest" in out
+
+
+@pytest.mark.parametrize("words", ["runs", "runs show r-1", "why p g"])
+def test_neither_daemon_nor_journal(reactor: Call, here: Path, words: str) -> None:
+    """Exit code 5, and the journal that was looked for."""
+    code, out, err = reactor(*words.split(), "--journal", "none.db")
+    assert (code, out) == (Exit.NOT_RUNNING, "")
+    assert err.startswith(f"{here}/none.db: there is no journal here\n")

@@ -1,0 +1,184 @@
+"""A run as a time line, from the journal alone."""
+
+import asyncio
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from reactor.adapters.journal import (
+    Batch,
+    IntentRow,
+    Journal,
+    OutcomeRow,
+    Reader,
+    RunRow,
+)
+from reactor.app.records import input_row
+from reactor.app.timeline import Timeline, read_timeline, waits
+from reactor.core.effect import Keep, Trace
+from reactor.core.event import Event
+from reactor.core.inputs import Happened
+from reactor.core.run import Cursor, Origin, Phase, Run
+
+AT = 1_800_000_000.0
+
+RUN = Run(
+    *("r-1", "p", "rev", "web-1", "web-1/disk0"),
+    Origin(Event("GO", "web-1", {"a": 1}, AT, AT)),
+    AT,
+    phase=Phase.RUNNING,
+    started=AT,
+    deadline=AT + 3600,
+)
+
+ENDED = RunRow(
+    *("r-1", "p", "web-1", "ended", "succeeded"), started=AT, ended=AT + 9, admitted=AT, body=b"run"
+)
+
+
+def trace(after: float, path: str, verdict: str, reason: str = "") -> Trace:
+    """A line of the run's story."""
+    return Trace(AT + after, "p", "web-1", path, verdict, reason, "r-1")
+
+
+def event(after: float, name: str = "GO", guest: str = "web-1", **data: object) -> Batch:
+    """An event in the history."""
+    at = AT + after
+    return Batch(inputs=[input_row(at, Happened(Event(name, guest, data, at, at)))])
+
+
+def told(tmp_path: Path, *batches: Batch) -> Timeline:
+    """The time line of r-1 in a journal that holds these."""
+    path = tmp_path / "journal.db"
+
+    async def write() -> None:
+        journal = Journal.open(path, now=lambda: AT)
+        for batch in batches:
+            await journal.commit(batch)
+        await journal.close()
+
+    asyncio.run(write())
+    reader = Reader(path)
+    try:
+        found = read_timeline(reader, "r-1")
+        assert read_timeline(reader, "r-2") is None
+    finally:
+        reader.close()
+    assert found is not None
+    return found
+
+
+def lines(timeline: Timeline) -> list[tuple[float, str, str, str]]:
+    """When, where, what and why."""
+    return [(e.at - AT, e.path, e.what, e.reason) for e in timeline.entries]
+
+
+def test_a_run_that_has_ended(tmp_path: Path) -> None:
+    """Its event, its decisions and its commands with their ends, in order of time."""
+    story = [
+        trace(0, "trigger", "admitted", "GO"),
+        trace(0, "steps/0", "begun", "qmp: stop"),
+        trace(2, "steps/0", "done"),
+    ]
+    intents = [
+        IntentRow("r-1.1", AT + 0.5, "web-1", "stop", b'{"a":1}', "r-1"),
+        IntentRow("r-1.2", AT + 3, "web-1", "cont", b"{}", "r-1"),
+        IntentRow("r-1.3", AT + 4, "web-1", "quit", b"{}", "r-1"),
+    ]
+    ends = [
+        OutcomeRow("r-1.1", AT + 2, "done"),
+        OutcomeRow("r-1.2", AT + 3.002, "refused", b"no"),
+    ]
+    timeline = told(
+        tmp_path,
+        event(-1, x=0),
+        event(0, guest="web-2", x=1),
+        event(0, x=2),
+        event(1, x=3),
+        Batch(runs=[ENDED], traces=story, intents=intents),
+        Batch(outcomes=ends),
+    )
+    assert lines(timeline) == [
+        (0.0, "", "event", "GO"),
+        (0.0, "trigger", "admitted", "GO"),
+        (0.0, "steps/0", "begun", "qmp: stop"),
+        (0.5, "", "command", 'stop {"a":1}: done after 1s500ms'),
+        (2.0, "steps/0", "done", ""),
+        (3.0, "", "command", "cont: refused after 2ms: no"),
+        (4.0, "", "command", "quit: no answer yet"),
+    ]
+    assert timeline.entries[0].values == {"x": 2}
+    assert (timeline.run.outcome, timeline.waits, timeline.revision) == ("succeeded", "", "")
+
+
+def test_a_match_that_had_to_wait(tmp_path: Path) -> None:
+    """For an arm or for quiet: the latest event before it was admitted."""
+    story = [trace(5, "trigger", "admitted", "GO by anna")]
+    timeline = told(tmp_path, event(0, x=0), event(1, x=1), Batch(runs=[ENDED], traces=story))
+    assert lines(timeline)[0] == (1.0, "", "event", "GO")
+    assert timeline.entries[0].values == {"x": 1}
+
+
+@pytest.mark.parametrize(
+    "batches",
+    [
+        pytest.param([Batch(traces=[trace(0, "trigger", "admitted", "GO")])], id="no such event"),
+        pytest.param([event(0)], id="no admission"),
+        pytest.param(
+            [
+                Batch(traces=[trace(0, "trigger", "admitted", "GO")]),
+                Batch(inputs=[msgspec.structs.replace(event(0).inputs[0], body=b"?")]),
+            ],
+            id="an event of another version",
+        ),
+    ],
+)
+def test_a_run_whose_event_is_not_known(tmp_path: Path, batches: list[Batch]) -> None:
+    """The rest is told all the same."""
+    timeline = told(tmp_path, *batches, Batch(runs=[ENDED]))
+    assert "event" not in [entry.what for entry in timeline.entries]
+
+
+def test_a_run_that_is_open(tmp_path: Path) -> None:
+    """It is kept whole: its event, its key, its revision, and what it waits for."""
+    row = RunRow("r-1", "p", "web-1", "running", started=AT, admitted=AT, body=b"run")
+    kept = Keep("run", "r-1", msgspec.json.encode(RUN))
+    timeline = told(tmp_path, Batch(runs=[row], keeps=[kept]))
+    assert lines(timeline) == [(0.0, "", "event", "GO")]
+    assert timeline.entries[0].values == {"a": 1}
+    assert (timeline.key, timeline.revision) == ("web-1/disk0", "rev")
+    assert timeline.waits == "running; the run has until 2027-01-15T09:00:00Z"
+
+
+def test_a_run_that_another_version_kept(tmp_path: Path) -> None:
+    """Only what that version kept of itself is missing."""
+    row = RunRow("r-1", "p", "web-1", "running", started=AT, admitted=AT, body=b"on_limit")
+    timeline = told(tmp_path, Batch(runs=[row], keeps=[Keep("run", "r-1", b'{"id": 7}')]))
+    assert (timeline.run.role, timeline.waits) == ("on_limit", "")
+
+
+@pytest.mark.parametrize(
+    ("changes", "text"),
+    [
+        pytest.param({"phase": Phase.WAITING_TURN}, "waiting for its turn", id="turn"),
+        pytest.param(
+            {"phase": Phase.WAITING_APPROVAL, "ask": "may I?"},
+            "waiting for an operator's approval; `reactor approve r-1` answers it (may I?)",
+            id="approval",
+        ),
+        pytest.param(
+            {"cursor": Cursor(attempt=2, deadline=AT + 60), "deadline": None},
+            "running; attempt 2; the step has until 2027-01-15T08:01:00Z",
+            id="a step that is tried again",
+        ),
+        pytest.param(
+            {"cancelled": "cancelled by anna", "deadline": None},
+            "running; it ends as soon as its command in flight is answered: cancelled by anna",
+            id="cancelled",
+        ),
+    ],
+)
+def test_what_an_open_run_waits_for(changes: dict[str, object], text: str) -> None:
+    """In one sentence."""
+    assert waits(msgspec.structs.replace(RUN, **changes)) == text
