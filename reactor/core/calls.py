@@ -11,7 +11,7 @@ from reactor.core.run import Run
 from reactor.core.scopes import RenderFailed
 from reactor.core.sending import BUSY_PAUSE, COMMAND_LIMIT, OTHER_LIFE, disarm
 from reactor.core.steps import AgentStep, ExecStep, HttpStep
-from reactor.core.text import render_text
+from reactor.core.text import render_duration, render_text
 from reactor.core.world import World
 
 _HTTP_AGAIN = frozenset({"GET", "HEAD", "PUT", "DELETE", "OPTIONS"})
@@ -28,6 +28,9 @@ def call(world: World, run: Run, op: Call) -> Flow:
         return _called(world, run, op, answer)
     if cursor.sent:
         return BLOCK
+    if cursor.limit is not None and world.now >= cursor.limit:
+        verb = world.program_of(run).enter_of(cursor.pc).verb
+        return Failed(f"{verb}: it could not be sent within {render_duration(COMMAND_LIMIT)}")
     if cursor.pause is not None and world.now < cursor.pause:
         cursor.wake = cursor.pause
         return BLOCK
@@ -140,21 +143,20 @@ def _called(world: World, run: Run, op: Call, answer: Answered) -> Flow:
     if answer.lost and not _may_repeat(op.step):
         return Failed(f"{what}: outcome unknown, it was sent and {answer.lost}", unknown=True)
     if answer.unsent or answer.lost:
-        return _again(world, run, what, answer.unsent or answer.lost)
+        return _again(world, run, answer.unsent or answer.lost)
     cursor.result, cursor.limit = answer.result, None
     world.trace(run, world.options_of(run).path, "answered", what)
     return NEXT
 
 
-def _again(world: World, run: Run, what: str, why: str) -> Flow:
+def _again(world: World, run: Run, why: str) -> Flow:
     """Call once more in a moment, for a minute where the step has no time of its own."""
     cursor = run.cursor
     disarm(world, run)
-    if cursor.limit is None:
-        cursor.limit = world.now + COMMAND_LIMIT
+    if not cursor.waited:
+        cursor.waited = True
+        cursor.limit = None if cursor.deadline is not None else world.now + COMMAND_LIMIT
         world.trace(run, world.options_of(run).path, "again", why)
-    elif world.now >= cursor.limit and cursor.deadline is None:
-        return Failed(f"{what}: {why}")
     cursor.pause = cursor.wake = world.now + BUSY_PAUSE
     return BLOCK
 
