@@ -15,7 +15,7 @@ from reactor.core.operations import listen
 from reactor.core.plans import Candidate, Plan
 from reactor.core.readiness import rearm
 from reactor.core.renames import seen_already
-from reactor.core.resync import STATE_EVENTS, was_made_up_for
+from reactor.core.resync import leaves_a_state, was_made_up_for
 from reactor.core.run import Origin
 from reactor.core.text import render_duration
 from reactor.core.world import World
@@ -72,7 +72,7 @@ def _note(world: World, guest: Guest, event: Event) -> None:
     # With -no-shutdown QEMU lives on after its SHUTDOWN, and may yet crash.
     end_known = _ENDS.get(event.name, guest.end_known)
     seen = "" if event.name in _ENDS else guest.seen
-    if event.name in STATE_EVENTS:
+    if leaves_a_state(event):
         seen = event.name
     if (guest.end_known, guest.seen) != (end_known, seen):
         guest.end_known, guest.seen = end_known, seen

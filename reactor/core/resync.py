@@ -27,8 +27,10 @@ _PROVED: Mapping[str, tuple[str, Mapping[str, object]]] = {
 Source: measured on QEMU 7.2; the run states of qapi/run-state.json.
 """
 
-STATE_EVENTS = frozenset(name for name, _ in _PROVED.values())
-"""The events whose state a later connect would take for a missed one of them."""
+_BY_NAME = dict(_PROVED.values())
+
+STATE_EVENTS = frozenset(_BY_NAME)
+"""The events that can leave a guest in a state of theirs."""
 
 _GOES_ON = frozenset({RUNNING, "save-vm", "restore-vm", "finish-migrate", "inmigrate", "colo"})
 """States in which a guest runs, or stands still for a moment that QEMU ends by itself."""
@@ -59,6 +61,12 @@ def _moved(before: str, after: str, seen: str) -> Iterator[tuple[str, Mapping[st
         yield "STOP", {}
     elif after == RUNNING and before not in _GOES_ON:
         yield "RESUME", {}
+
+
+def leaves_a_state(event: Event) -> bool:
+    """Whether a later connect would take the state that this event leaves for a missed one."""
+    proved = _BY_NAME.get(event.name)
+    return proved is not None and all(event.data.get(name) == proved[name] for name in proved)
 
 
 def was_made_up_for(guest: Guest, event: Event) -> bool:

@@ -128,6 +128,20 @@ def test_an_event_that_came_is_not_made_up_for() -> None:
     assert host.outcomes() == ["succeeded"]
 
 
+def test_an_event_that_left_the_guest_running_proves_nothing_of_the_next() -> None:
+    """QEMU let the dead kernel run; then it panicked again, and was paused, unseen."""
+    host = Host([PANIC]).connect()
+    guest = host.guests["web-1"]
+    guest.deaf.add("query-status")
+    host.event("web-1", "GUEST_PANICKED", {"action": "run"})
+    host.run(0.01)
+    host.disconnect("web-1")
+    guest.deaf.clear()
+    guest.status = "guest-panicked"
+    host.connect()
+    assert [name for name, _ in made(host)] == ["GUEST_PANICKED", "STOP"]
+
+
 def test_an_event_that_came_is_not_made_up_for_after_a_restart() -> None:
     """The snapshot on disk knows of it."""
     host = Host([PANIC]).connect()
