@@ -97,9 +97,10 @@ class Plan:
         for table in self.tables:
             if rows := table.find(data):
                 found = found + [row for row in rows if _all_hold(row, data)]
-        for plan in self.below:
-            if plan.member is None or plan.member in data:
-                found = found + plan.candidates(event)
+        if self.below:
+            for plan in self.below:
+                if plan.member is None or plan.member in data:
+                    found = found + plan.candidates(event)
         return found
 
 

@@ -98,23 +98,19 @@ def _match(world: World, plan: Plan, candidates: list[Candidate], event: Event) 
         for candidate in candidates:
             miss(world, candidate, event, Verdict.RENAMED, told)
         return
-    scope = scopes.LazyEventScope(world, event)
-    completed: list[str] = []
+    later: list[Candidate] = []
     if plan.sequels is not None and world.triggers.sequels:
         later = plan.sequels.candidates(event)
-        completed = sequels.hear(
-            world, [c for c in later if not _of_itself(event, c)], event, scope
-        )
+    if event.name.startswith("REACTOR_RUN_"):
+        # A policy never sees the events of its own runs.
+        policy = event.data.get("policy")
+        candidates = [c for c in candidates if c.policy.name != policy]
+        later = [c for c in later if c.policy.name != policy]
+    scope = scopes.LazyEventScope(world, event)
+    completed = sequels.hear(world, later, event, scope) if later else ()
     for candidate in candidates:
-        if not _of_itself(event, candidate) and candidate.name not in completed:
+        if candidate.name not in completed:
             _offer(world, candidate, event, scope)
-
-
-def _of_itself(event: Event, candidate: Candidate) -> bool:
-    """Whether the event tells of a run of the same policy: it never sees those."""
-    return event.name.startswith("REACTOR_RUN_") and (
-        event.data.get("policy") == candidate.policy.name
-    )
 
 
 def _offer(world: World, candidate: Candidate, event: Event, scope: scopes.LazyEventScope) -> None:
