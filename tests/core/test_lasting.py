@@ -83,6 +83,19 @@ def test_the_guest_is_asked_before_it_fires() -> None:
     assert fired(host) == []
 
 
+def test_an_answer_from_before_the_end_is_not_afresh() -> None:
+    """The question was on its way when the time was over: it is asked again."""
+    host = Host([_policy(seconds=10.0005)])
+    host.guests["web-1"].status = "io-error"
+    host.connect().run(9.8)
+    asked = _queries(host)
+    host.run(0.1)
+    host.at(0.0009, lambda: setattr(host.guests["web-1"], "status", "running"))
+    host.run(1)
+    assert fired(host) == []
+    assert _queries(host) - asked == 2
+
+
 def test_a_slow_look_finds_what_no_event_tells() -> None:
     """Every 10 s while the guest is connected."""
     host = _host(seconds=0.0)
@@ -117,6 +130,8 @@ def test_time_in_which_nobody_sees_the_guest_does_not_count() -> None:
     host.connect()
     host.run(50)
     host.disconnect("web-1")
+    watched = host.engine.world.triggers.states["web-1"]
+    assert [lasting.since for lasting in watched.triggers.values()] == [None]
     host.run(100)
     assert fired(host) == []
     start = host.now
