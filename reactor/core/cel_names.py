@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 
 from reactor.core.cel_access import show
 from reactor.core.cel_library import VARIABLES, members_of
+from reactor.core.cel_shapes import Shape, Shapes, check_path
 from reactor.core.cel_tree import (
     Call,
     Const,
@@ -27,7 +28,8 @@ class Names:
     ``place`` names the place in a sentence ("a trigger's `where`"). ``members``
     closes what is open in general: the `vars` of the policy, its saved `steps`.
     ``hints`` says for a name that is known elsewhere what to do. ``free``: the place
-    is asked with fresh state, so that `host.free()` has an answer.
+    is asked with fresh state, so that `host.free()` has an answer. ``shapes``: the QMP
+    values of which all members are known.
     """
 
     place: str
@@ -35,6 +37,7 @@ class Names:
     members: Mapping[str, frozenset[str]] = field(default_factory=dict)
     hints: Mapping[str, str] = field(default_factory=dict)
     free: bool = False
+    shapes: Shapes = field(default_factory=dict)
 
     def at(self, place: str) -> "Names":
         """The same names at a place that is called otherwise."""
@@ -70,6 +73,15 @@ class Names:
     def with_second(self) -> "Names":
         """The same, where a second event can have completed the trigger."""
         return replace(self, members={**self.members, "trigger": _TRIGGER | {"next"}})
+
+    def seeing(self, shapes: Mapping[str, Shape | None]) -> "Names":
+        """The same, where of these QMP values (`trigger.data`) all members are known."""
+        known: dict[Path, Shape | None] = {
+            tuple(path.split(".")): shape for path, shape in shapes.items()
+        }
+        there = {path: shape for path, shape in known.items() if shape is not None}
+        gone = {path: shape for path, shape in self.shapes.items() if path not in known}
+        return replace(self, shapes={**gone, **there})
 
     def listed(self) -> str:
         """The names in a sentence."""
@@ -231,6 +243,7 @@ def check_names(tree: Node, names: Names) -> None:
         _check_variable(str(path[0]), offsets[0], names)
         for end in range(1, len(path)):
             _check_member(path[: end + 1], offsets[end], names)
+        check_path(path, offsets, names.shapes)
     for _, at in frees(tree):
         if not names.free:
             problem = f"host.free() cannot stand in {names.place}"

@@ -35,6 +35,7 @@ from reactor.core.cel_names import (
     joined,
     reads,
 )
+from reactor.core.cel_shapes import check_values, unguarded
 from reactor.core.cel_tokens import name_start
 from reactor.core.cel_tree import Misuse, Node, Path
 from reactor.core.cel_values import EvaluationFailed, Meter, described, plain
@@ -140,7 +141,8 @@ class Expression:
     ``reads`` are the paths that it looks at as far as they are written out
     (``guest.status``, ``data.action``, ``guest.labels["on-panic"]``,
     ``host.free("/var/crash")``). ``frees`` are the paths of files whose free room must
-    be asked first.
+    be asked first. ``unguarded`` are the labels and QMP members that it reads as if they
+    were always there.
     ``equalities`` are the conditions ``data.a.b == literal`` that all must
     hold; ``residue`` is what must hold besides, None when nothing.
     """
@@ -148,6 +150,7 @@ class Expression:
     source: str
     reads: frozenset[str]
     frees: tuple[str, ...]
+    unguarded: tuple[str, ...]
     equalities: tuple[tuple[str, Literal], ...]
     _paths: tuple[Path, ...] = field(repr=False)
     _evaluate: Evaluate = field(repr=False)
@@ -235,11 +238,13 @@ def _compile(source: str, condition: bool, names: Names) -> Expression:
     _check_source(source)
     tree, kind = _checked(source, names)
     _check_kind(kind, condition)
+    check_values(tree, names.shapes, condition=condition)
     parts = [(part, equality(part)) for part in conjuncts(tree)]
     rest = joined([part for part, found in parts if found is None])
     equalities = tuple(found for _, found in parts if found is not None)
     residue = None if rest is None or not equalities else _expression(source, rest)
-    return _expression(source, tree, equalities, residue)
+    risky = tuple(dict.fromkeys(unguarded(tree, names.shapes)))
+    return _expression(source, tree, equalities, residue, risky)
 
 
 def _checked(source: str, names: Names) -> tuple[Node, str]:
@@ -273,6 +278,7 @@ def _expression(
     tree: Node,
     equalities: tuple[tuple[str, Literal], ...] = (),
     residue: Expression | None = None,
+    risky: tuple[str, ...] = (),
 ) -> Expression:
     translator = Translator()
     evaluate = translator.translate(tree)
@@ -282,6 +288,7 @@ def _expression(
         source=source,
         reads=frozenset((*map(show, paths), *map(_free, free))),
         frees=free,
+        unguarded=risky,
         equalities=equalities,
         _paths=paths,
         _evaluate=evaluate,

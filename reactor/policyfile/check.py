@@ -110,7 +110,8 @@ def _take_runbooks(papers: Sequence[Paper], found: _Found) -> None:
     base = found.library
     library = found.library = make_library(papers, base, found.problems)
     for name in library.books.keys() - base.books.keys():
-        found.warnings += lint_steps(steps_of(library.books[name], library))
+        book = library.books[name]
+        found.warnings += [*book.made.notes, *lint_steps(steps_of(book, library))]
 
 
 def _take_policies(papers: Sequence[Paper], found: _Found) -> None:
@@ -123,6 +124,7 @@ def _take_policies(papers: Sequence[Paper], found: _Found) -> None:
         problems += library.problems(root, compiler)
         if model is not None and document.is_sound and not problems:
             found.policies.append(build(document, root, model, compiler, library))
+            found.warnings += compiler.notes
         found.problems += problems
 
 

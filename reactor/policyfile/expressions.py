@@ -4,8 +4,8 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from reactor.core.expr import Expression, Names, compile_expression
-from reactor.core.template import Template, Tree, TreePath, compile_tree
-from reactor.errors import Code, ExpressionError, Place, Problem
+from reactor.core.template import Template, Tree, TreePath, compile_tree, templates
+from reactor.errors import Code, ExpressionError, Place, Problem, Severity
 from reactor.policyfile.nodes import Node, Scalar, find, plain
 
 
@@ -17,31 +17,51 @@ class Use(NamedTuple):
     path: str
 
 
+COUNTS_AS_FALSE = "this counts as false"
+
+
+def _asked(path: str) -> str:
+    """The path with its last member read as one that may be absent."""
+    if path.endswith("]"):
+        return "[?".join(path.rsplit("[", 1))
+    return ".?".join(path.rsplit(".", 1))
+
+
 @dataclass(slots=True)
 class Compiler:
     """Compiles nodes, keeps what came of them, and notes what is wrong.
 
     A node that cannot be an expression at all is passed over: the models have
-    complained about it. ``uses`` are the runbooks that steps run, ``steps`` counts those.
+    complained about it. ``notes`` are what may be meant as it is. ``uses`` are the
+    runbooks that steps run, ``steps`` counts those.
     """
 
     problems: list[Problem] = field(default_factory=list)
     expressions: dict[int, Expression] = field(default_factory=dict)
     trees: dict[int, Tree] = field(default_factory=dict)
+    notes: list[Problem] = field(default_factory=list)
     uses: list[Use] = field(default_factory=list)
     steps: int = 0
 
-    def condition(self, node: Node | None, names: Names, path: str) -> None:
-        """Compile an expression that is true or false; YAML's own ``true`` is one."""
+    def condition(
+        self, node: Node | None, names: Names, path: str, otherwise: str = COUNTS_AS_FALSE
+    ) -> None:
+        """Compile an expression that is true or false; YAML's own ``true`` is one.
+
+        Args:
+            otherwise: what happens where it cannot be evaluated, for a note.
+        """
         if isinstance(node, Scalar) and isinstance(node.value, bool):
             self._expression(node, str(node.value).lower(), names, path, condition=True)
         elif isinstance(node, Scalar) and isinstance(node.value, str):
             self._expression(node, node.value, names, path, condition=True)
+            self._risks(node, self.expressions.get(id(node)), path, otherwise)
 
     def value(self, node: Node | None, names: Names, path: str) -> None:
-        """Compile an expression of any type."""
+        """Compile an expression of any type; a match for which it has none is refused."""
         if isinstance(node, Scalar) and isinstance(node.value, str):
             self._expression(node, node.value, names, path, condition=False)
+            self._risks(node, self.expressions.get(id(node)), path, "the match is refused")
 
     def _expression(
         self, node: Scalar, source: str, names: Names, path: str, *, condition: bool
@@ -53,13 +73,27 @@ class Compiler:
         else:
             self.expressions[id(node)] = made
 
-    def tree(self, node: Node, names: Names, path: str) -> Tree:
-        """Compile every ``${...}`` in the strings of this value; None where one is wrong."""
+    def _risks(self, node: Node, made: Expression | None, path: str, otherwise: str) -> None:
+        for read in made.unguarded if made is not None else ():
+            problem = f"{read} may be absent: then {otherwise}"
+            fix = f"write {_asked(read)}.orValue(...), or ask with has() first"
+            found = Problem(node.place, Code.EXPRESSION, problem, fix, Severity.NOTE, path=path)
+            self.notes.append(found)
+
+    def tree(self, node: Node, names: Names, path: str, *, lenient: bool = True) -> Tree:
+        """Compile every ``${...}`` in the strings of this value; None where one is wrong.
+
+        ``lenient``: one that fails stands as such in the text, and fails nothing.
+        """
 
         def report(below: TreePath, error: ExpressionError) -> None:
             self._failed(find(node, below), error, "/".join([path, *map(str, below)]))
 
         tree = self.trees[id(node)] = compile_tree(plain(node), names, report)
+        for template in () if lenient else templates(tree):
+            for part in template.parts:
+                if isinstance(part, Expression):
+                    self._risks(node, part, path, "the step fails")
         return tree
 
     def _failed(self, node: Node, error: ExpressionError, path: str) -> None:

@@ -21,6 +21,7 @@ from reactor.core.expr import (
     TRIGGER,
     Names,
 )
+from reactor.policyfile.event_shapes import data_of, data_of_trigger, either
 from reactor.policyfile.expressions import Compiler
 from reactor.policyfile.nodes import Dictionary, items_of, mappings_of
 from reactor.policyfile.runbook_params import Shelf
@@ -53,13 +54,10 @@ def compile_policy(root: Dictionary, shelf: Shelf) -> Compiler:
 class _Walk:
     root: Dictionary
     below: StepWalk
-    has_message: bool = field(init=False)
-    has_second: bool = field(init=False)
+    written: list[Dictionary] = field(init=False)
 
     def __post_init__(self) -> None:
-        written = [node for node, _ in mappings_of(self.root.get("trigger"), "")]
-        self.has_message = any("mqtt" in node.entries for node in written)
-        self.has_second = any("followed_by" in node.entries for node in written)
+        self.written = [node for node, _ in mappings_of(self.root.get("trigger"), "")]
 
     @property
     def compiler(self) -> Compiler:
@@ -68,8 +66,17 @@ class _Walk:
 
     def _behind(self, names: Names) -> Names:
         """The names behind the triggers of this policy: what they bring along is known."""
-        names = names.with_message() if self.has_message else names
-        return names.with_second() if self.has_second else names
+        first = either(map(data_of_trigger, self.written))
+        names = names.seeing({"data": first, "trigger.data": first})
+        if any("mqtt" in node.entries for node in self.written):
+            names = names.with_message()
+        seconds = [
+            node.inner("followed_by") for node in self.written if "followed_by" in node.entries
+        ]
+        if seconds:
+            second = either(map(data_of, seconds))
+            names = names.with_second().seeing({"trigger.next.data": second})
+        return names
 
     def triggers(self) -> None:
         """The expressions of each trigger."""
@@ -77,16 +84,19 @@ class _Walk:
             if "mqtt" in trigger.entries:
                 self._message(trigger, path)
                 continue
-            self.compiler.condition(trigger.get("where"), TRIGGER, f"{path}/where")
-            self.compiler.value(trigger.get("by"), TRIGGER.at("a trigger's `by`"), f"{path}/by")
+            names = TRIGGER.seeing({"data": data_of(trigger)})
+            self.compiler.condition(trigger.get("where"), names, f"{path}/where")
+            self.compiler.value(trigger.get("by"), names.at("a trigger's `by`"), f"{path}/by")
             self.compiler.condition(trigger.get("state"), STATE, f"{path}/state")
+            names = SEQUEL.seeing({"trigger.data": data_of(trigger)})
             for key in ("followed_by", "not_followed_by"):
-                self._sequel(trigger.inner(key), key, f"{path}/{key}")
+                self._sequel(trigger.inner(key), names, key, f"{path}/{key}")
             for cancel, below in mappings_of(trigger.get("cancel_on"), f"{path}/cancel_on"):
-                self._sequel(cancel, "cancel_on", below)
+                self._sequel(cancel, names, "cancel_on", below)
 
-    def _sequel(self, node: Dictionary, key: str, path: str) -> None:
-        where, by = SEQUEL.at(f"the `where` of `{key}`"), SEQUEL.at(f"the `by` of `{key}`")
+    def _sequel(self, node: Dictionary, names: Names, key: str, path: str) -> None:
+        names = names.seeing({"data": data_of(node)})
+        where, by = names.at(f"the `where` of `{key}`"), names.at(f"the `by` of `{key}`")
         self.compiler.condition(node.get("where"), where, f"{path}/where")
         self.compiler.value(node.get("by"), by, f"{path}/by")
 
@@ -101,15 +111,15 @@ class _Walk:
         for condition, path in items_of(self.root.get("if"), "if"):
             self.compiler.condition(condition, names.asking(), path)
         for condition, path in items_of(self.root.get("inhibit_if"), "inhibit_if"):
-            self.compiler.condition(condition, names.at("`inhibit_if`"), path)
+            at = names.at("`inhibit_if`")
+            self.compiler.condition(condition, at, path, "this counts as true")
         if ask := self.root.inner("approval").get("ask"):
             self.compiler.tree(ask, self._behind(ASK), "approval/ask")
         known: list[str] = []
         steps = self._behind(STEPS).at("`vars`")
         for name, entry in self.root.inner("vars").entries.items():
-            self.compiler.tree(
-                entry.value, steps.knowing(variables=known, steps=()), f"vars/{name}"
-            )
+            here = steps.knowing(variables=known, steps=())
+            self.compiler.tree(entry.value, here, f"vars/{name}", lenient=False)
             known.append(name)
 
     def sections(self) -> None:
@@ -125,4 +135,5 @@ class _Walk:
         self._section("finally", handlers, done)
 
     def _section(self, section: str, names: Names, known: Saved = ()) -> Saved:
+        self.below.lenient = section in {"on_limit", "on_failure", "finally"}
         return self.below.steps(self.root.get(section), names, section, known)

@@ -7,7 +7,8 @@ from reactor.core.expr import Names
 from reactor.core.template import Tree
 from reactor.core.topics import topic_problem
 from reactor.errors import Code, Place
-from reactor.policyfile.expressions import Compiler, Use, filled
+from reactor.policyfile.event_shapes import data_of
+from reactor.policyfile.expressions import COUNTS_AS_FALSE, Compiler, Use, filled
 from reactor.policyfile.mistakes import brief
 from reactor.policyfile.nodes import Dictionary, Node, Scalar, Sequence, items_of, mappings_of
 from reactor.policyfile.runbook_params import Shelf
@@ -24,6 +25,7 @@ INNER_TEMPLATES = {
     "clear": MARK_TEMPLATES,
     "http": ("url", "json", "headers"),
 }
+STRICT_TEMPLATES = ("to", "format", "args")
 FRESH_CONDITIONS = ("if", "check")
 FRESH_WAITS = ("until", "stays")
 EVENT_WAITS = ("where", "fail_when")
@@ -36,11 +38,15 @@ Saved = tuple[str, ...]
 
 @dataclass(slots=True)
 class StepWalk:
-    """Compiles the steps of one document; ``saved`` are all its names with their places."""
+    """Compiles the steps of one document; ``saved`` are all its names with their places.
+
+    ``lenient``: where templates that fail do not fail their step.
+    """
 
     compiler: Compiler
     shelf: Shelf
     saved: dict[str, Place] = field(default_factory=dict)
+    lenient: bool = False
 
     def steps(self, node: Node | None, names: Names, path: str, known: Saved = ()) -> Saved:
         """Compile a list of steps; what is known behind them.
@@ -58,15 +64,16 @@ class StepWalk:
         wait = step.inner("wait")
         for key in FRESH_WAITS:
             self.compiler.condition(wait.get(key), here.asking(), f"{path}/wait/{key}")
+        candidate = here.seeing({"data": data_of(wait)})
         for key in EVENT_WAITS:
-            self.compiler.condition(wait.get(key), here, f"{path}/wait/{key}")
+            self.compiler.condition(wait.get(key), candidate, f"{path}/wait/{key}")
         for verb, keys in INNER_TEMPLATES.items():
             for key in keys:
                 if node := step.inner(verb).get(key):
                     self._tree(key, node, here, f"{path}/{verb}/{key}")
         for place, (word, below) in enumerate(items_of(step.get("exec"), f"{path}/exec")):
             if place:
-                self.compiler.tree(word, here, below)
+                self.compiler.tree(word, here, below, lenient=self.lenient)
         self._run(step, here, path)
         known = self._nested(step, names, path, known)
         return known + self._save(step.get("save"), path)
@@ -74,7 +81,8 @@ class StepWalk:
     def _run(self, step: Dictionary, names: Names, path: str) -> None:
         """The runbook that the step runs, and what it is given."""
         for key, entry in step.inner("with").entries.items():
-            self.compiler.tree(entry.value, names, f"{path}/with/{key}")
+            below = f"{path}/with/{key}"
+            self.compiler.tree(entry.value, names, below, lenient=self.lenient)
         name = step.get("run")
         if not isinstance(name, Scalar) or not isinstance(name.value, str):
             return
@@ -84,8 +92,10 @@ class StepWalk:
             self.compiler.note(finding.place, finding.code, finding.problem, finding.fix, below)
 
     def _own(self, step: Dictionary, names: Names, path: str) -> None:
-        for key in FRESH_CONDITIONS:
-            self.compiler.condition(step.get(key), names.asking(), f"{path}/{key}")
+        for key, otherwise in zip(
+            FRESH_CONDITIONS, (COUNTS_AS_FALSE, "the run fails"), strict=True
+        ):
+            self.compiler.condition(step.get(key), names.asking(), f"{path}/{key}", otherwise)
         for key in STEP_TEMPLATES:
             if node := step.get(key):
                 self._tree(key, node, names, f"{path}/{key}")
@@ -131,7 +141,8 @@ class StepWalk:
         return (name,)
 
     def _tree(self, key: str, node: Node, names: Names, path: str) -> None:
-        tree = self.compiler.tree(node, names, path)
+        lenient = self.lenient or key not in STRICT_TEMPLATES
+        tree = self.compiler.tree(node, names, path, lenient=lenient)
         if found := _mistake(key, tree):
             problem, fix = found
             self.compiler.note(node.place, Code.WRONG_VALUE, problem, fix, path)

@@ -64,7 +64,7 @@ trigger: {event: BLOCK_IO_ERROR}
 mode: queued
 max: 100
 steps:
-  - mark: {guest: self, as: bad, reason: "${data.number}"}
+  - mark: {guest: self, as: bad, reason: "${data.reason}"}
 """
 
 SLOW = """
@@ -276,9 +276,9 @@ async def test_nothing_acts_before_its_commit_returned(desk: Open) -> None:
     host.paper.gate.clear()
     asked, nudges = host.paper.asked, host.nudges
     with capture_logs() as lines:
-        host.event("BLOCK_IO_ERROR", number=1)
+        host.event("BLOCK_IO_ERROR", number=1, reason=1)
         host.event("WATCHDOG")
-        host.event("BLOCK_IO_ERROR", number=2)
+        host.event("BLOCK_IO_ERROR", number=2, reason=2)
         await host.until("the journal is asked", lambda: host.paper.asked == asked + 1)
         for _ in range(20):
             await asyncio.sleep(0)
@@ -389,7 +389,7 @@ async def test_without_a_broker_nothing_goes_into_the_outbox(desk: Open) -> None
     """Nobody would ever empty it."""
     host = await desk(STOP, MARK, broker=False).start()
     host.event()
-    host.event("BLOCK_IO_ERROR", number=1)
+    host.event("BLOCK_IO_ERROR", number=1, reason=1)
     await host.rest()
     assert host.guests.sent == [("web-1", "stop")]
     assert host.paper.messages() == []
@@ -434,9 +434,9 @@ async def test_two_batches_keep_their_order_when_the_first_commit_is_slow(desk: 
     host = await desk(MARK).start()
     host.paper.gate.clear()
     asked = host.paper.asked
-    host.event("BLOCK_IO_ERROR", number=1)
+    host.event("BLOCK_IO_ERROR", number=1, reason=1)
     await host.until("the first is under way", lambda: host.paper.asked == asked + 1)
-    host.event("BLOCK_IO_ERROR", number=2)
+    host.event("BLOCK_IO_ERROR", number=2, reason=2)
     for _ in range(20):
         await asyncio.sleep(0)
     assert host.paper.asked == asked + 1
@@ -485,9 +485,9 @@ async def test_new_policies_are_adopted_in_line_with_the_inputs(desk: Open) -> N
     """The event before them meets the old ones, the event after them the new ones."""
     host = await desk(MARK).start()
     new = policy(MARK.replace("as: bad", "as: worse"))
-    host.event("BLOCK_IO_ERROR", number=1)
+    host.event("BLOCK_IO_ERROR", number=1, reason=1)
     host.dispatcher.adopt([new])
-    host.event("BLOCK_IO_ERROR", number=2)
+    host.event("BLOCK_IO_ERROR", number=2, reason=2)
     await host.rest()
     assert [json.loads(m)["reason"] for m in host.paper.messages("/bad")] == ["1"]
     assert [json.loads(m)["reason"] for m in host.paper.messages("/worse")] == ["2"]
@@ -658,7 +658,7 @@ async def test_an_error_of_ours_in_a_task_is_logged_and_ends_nothing(desk: Open)
     with capture_logs() as lines:
         host.event()
         await host.until("it is logged", lambda: any(x["event"] == "internal error" for x in lines))
-        host.event("BLOCK_IO_ERROR", number=1)
+        host.event("BLOCK_IO_ERROR", number=1, reason=1)
         await host.until("it goes on", lambda: bool(host.paper.messages("/bad")))
     assert [line for line in lines if line["event"] == "internal error"] == [
         {
@@ -712,7 +712,7 @@ async def test_an_error_of_ours_in_the_dumps_folder_ends_nothing(
     with capture_logs() as lines:
         host.event()
         await host.until("it is logged", lambda: any(x["event"] == "internal error" for x in lines))
-        host.event("BLOCK_IO_ERROR", number=1)
+        host.event("BLOCK_IO_ERROR", number=1, reason=1)
         await host.until("it goes on", lambda: bool(host.paper.messages("/bad")))
     assert [x["error"] for x in lines if x["event"] == "internal error"] == ["ZeroDivisionError()"]
 
@@ -910,8 +910,8 @@ async def test_a_refused_match_is_told_with_its_reason(desk: Open) -> None:
     """Nobody else would: there is no run."""
     host = await desk(MARK.replace("mode: queued\nmax: 100", "cooldown: 1h")).start()
     with capture_logs() as lines:
-        host.event("BLOCK_IO_ERROR", number=1)
-        host.event("BLOCK_IO_ERROR", number=2)
+        host.event("BLOCK_IO_ERROR", number=1, reason=1)
+        host.event("BLOCK_IO_ERROR", number=2, reason=2)
         await host.rest()
         await host.until(
             "it is told", lambda: any(x.get("verdict") == "cooling down" for x in lines)

@@ -85,7 +85,7 @@ def test_the_policy_names_the_schema_beside_it(reactor: Call, here: Path) -> Non
     assert POLICY.startswith("# yaml-language-server: $schema=policy.schema.json\n")
     _, schema, _ = reactor("schema")
     assert (here / "rules/policy.schema.json").read_text(encoding="utf-8") == schema
-    assert json.loads(schema)["title"] == "reactor policy"
+    assert json.loads(schema)["title"] == "reactor policy file"
 
 
 @pytest.mark.parametrize(

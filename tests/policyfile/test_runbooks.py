@@ -48,7 +48,7 @@ def only(found: tuple[steps.Step, ...]) -> steps.RunbookStep:
 
 def test_a_runbook_stands_in_the_place_of_the_step_that_runs_it() -> None:
     """With paths below that step's, and the places of the runbook's own text."""
-    text = policy("{run: tell, with: {to: '${data.x}', more: [a]}, save: told}", "log: ok")
+    text = policy("{run: tell, with: {to: '${data.reason}', more: [a]}, save: told}", "log: ok")
     text += runbook(
         "tell",
         "publish: ${params.to}",
@@ -59,7 +59,7 @@ def test_a_runbook_stands_in_the_place_of_the_step_that_runs_it() -> None:
     found = loaded(text).steps[0]
     assert isinstance(found, steps.RunbookStep)
     assert (found.runbook, found.options.path, found.options.save) == ("tell", "steps/0", "told")
-    assert shown(found.arguments) == {"to": "template: ${data.x}", "n": 3, "more": ("a",)}
+    assert shown(found.arguments) == {"to": "template: ${data.reason}", "n": 3, "more": ("a",)}
     assert found.kinds == (
         ("to", ParamKind.STRING),
         ("n", ParamKind.INTEGER),

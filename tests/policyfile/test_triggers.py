@@ -67,13 +67,16 @@ def schedule(**says: object) -> dict[str, object]:
             id="sequence",
         ),
         pytest.param(
-            "{event: RESET, not_followed_by: {event: [STOP, 'B*'], within: 1m, by: data.x,"
-            " where: data.x == trigger.data.y}, cancel_on: RESET}",
+            "{event: RESET, not_followed_by: {event: [STOP, 'B*'], within: 1m, by: data.device,"
+            " where: data.device == trigger.data.reason}, cancel_on: RESET}",
             event(
                 sequel={
                     "": "Sequel",
                     "match": match(
-                        "STOP", "B*", where="cel: data.x == trigger.data.y", by="cel: data.x"
+                        "STOP",
+                        "B*",
+                        where="cel: data.device == trigger.data.reason",
+                        by="cel: data.device",
                     ),
                     "within": 60.0,
                     "absent": True,
@@ -84,12 +87,12 @@ def schedule(**says: object) -> dict[str, object]:
         ),
         pytest.param(
             "{event: RESET, followed_by: {event: STOP, within: 1s}, cancel_on: [RESUME,"
-            " {event: [STOP, WAKEUP], where: data.x == trigger.data.x}, SHUTDOWN]}",
+            " {event: [RESET, WAKEUP], where: data.guest == trigger.data.guest}, SHUTDOWN]}",
             event(
                 sequel={"": "Sequel", "match": match("STOP"), "within": 1.0, "absent": False},
                 cancel_on=(
                     match("RESUME"),
-                    match("STOP", "WAKEUP", where="cel: data.x == trigger.data.x"),
+                    match("RESET", "WAKEUP", where="cel: data.guest == trigger.data.guest"),
                     match("SHUTDOWN"),
                 ),
             ),
@@ -355,12 +358,12 @@ def test_what_the_models_say(trigger: str, message: str) -> None:
         ),
         pytest.param(
             "{event: RESET, followed_by: {event: STOP, within: 1m, where: trigger.count == 1,"
-            " by: run.id}, cancel_on: [{event: STOP, where: trigger.data.x == vars.x}]}",
+            " by: run.id}, cancel_on: [{event: STOP, where: trigger.data.guest == vars.x}]}",
             "f:1:79: R008 trigger.count is not known in the `where` of `followed_by`\n"
             "  fix: known are: data, event [trigger/followed_by/where]\n"
             "f:1:95: R008 `run` is not known in the `by` of `followed_by`\n"
             "  fix: known are: event, data, trigger, guest, host [trigger/followed_by/by]\n"
-            "f:1:155: R008 `vars` is not known in the `where` of `cancel_on`\n"
+            "f:1:159: R008 `vars` is not known in the `where` of `cancel_on`\n"
             "  fix: known are: event, data, trigger, guest, host [trigger/cancel_on/0/where]",
             id="the second event",
         ),
@@ -406,8 +409,8 @@ def test_the_names_of_triggers(trigger: str, message: str) -> None:
     ("trigger", "text", "message"),
     [
         pytest.param(
-            "{event: RESET, followed_by: {event: STOP, within: 1m}}",
-            "${trigger.next.event.name} ${trigger.next.data.x}",
+            "{event: STOP, followed_by: {event: RESET, within: 1m}}",
+            "${trigger.next.event.name} ${trigger.next.data.reason}",
             "",
             id="a second event",
         ),
