@@ -160,10 +160,10 @@ def test_coverage_names_what_was_not_reached(reactor: Call, rules: Path) -> None
         "             not reached: rules/other.yaml:6:5: steps/0  publish\n"
         "             not reached: rules/other.yaml:7:5: steps/1  choose\n"
         "             not reached: rules/other.yaml:7:5: steps/1/choose/0  when guest.name == 'd'\n"
-        "             not reached: rules/other.yaml:8:44: steps/1/choose/0/steps/0  publish\n"
+        "             not reached: rules/other.yaml:8:43: steps/1/choose/0/steps/0  publish\n"
         "   2 of   4  told\n"
         "             not reached: rules/told.yaml:7:5: steps/1/choose/0  when guest.name == 'd'\n"
-        "             not reached: rules/told.yaml:8:44: steps/1/choose/0/steps/0  publish\n"
+        "             not reached: rules/told.yaml:8:43: steps/1/choose/0/steps/0  publish\n"
         "coverage: 25.0 %\n"
         "1 passed"
     )
@@ -237,7 +237,7 @@ def test_json(reactor: Call, rules: Path) -> None:
                     "verb": "publish",
                     "file": "rules/told.yaml",
                     "line": 8,
-                    "column": 44,
+                    "column": 43,
                 },
             ],
         }
