@@ -93,6 +93,7 @@ class Qemu:
         self.ports: dict[str, bool] = {}
         self.alive = True
         self.deaf_until = 0.0
+        self.disks_handed_over = False
         self.dump_number = 0
         self._firmware_resets = 0
         self._limiter = RateLimiter(agenda, lambda event: tell(event) if self.alive else None)
@@ -122,6 +123,7 @@ class Qemu:
         """Let the processors run, with RESUME where they stood."""
         if not self.is_running:
             self.status = "running"
+            self.disks_handed_over = False
             self.send("RESUME")
             self._let_firmware_reset()
 

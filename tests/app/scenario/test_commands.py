@@ -209,6 +209,22 @@ def test_a_cancelled_migration_is_over() -> None:
     assert bench.qemu.status == "postmigrate"
 
 
+@pytest.mark.parametrize(
+    ("between", "ended"),
+    [
+        pytest.param(["system_reset"], "QEMU was aborted (SIGABRT)", id="reset only"),
+        pytest.param(["system_reset", "cont"], "", id="reset, and let go"),
+    ],
+)
+def test_a_second_migration(between: list[str], ended: str) -> None:
+    """Behind a reset QEMU aborts: its disks were given away, and not taken back."""
+    bench = Bench()
+    for command in ("migrate", *between, "migrate"):
+        assert bench.command(command) == "ok"
+        bench.run(30)
+    assert bench.ended == ended
+
+
 def test_a_guest_that_is_handed_over_is_not_let_go() -> None:
     """`cont` in `finish-migrate` is refused."""
     bench = Bench("finish-migrate")
