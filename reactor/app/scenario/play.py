@@ -144,10 +144,7 @@ class _Player:
 
     def _wind_up(self, latest: float) -> None:
         """Go on until nothing is open, for a day at most."""
-        while self._host.is_busy():
-            due = self._host.next()
-            if due is None:
-                break
+        while self._host.is_busy() and (due := self._host.next()) is not None:
             if due > latest:
                 self.played.still_open = True
                 break

@@ -144,9 +144,11 @@ class Recorder:
             "properties": dict(effect.properties),
         }
         step = self._step(effect)
-        written = {}
-        if isinstance(step, PublishStep):
-            written = {"publish": _written(step.topic), "payload": _written(step.payload)}
+        written = (
+            {"publish": _written(step.topic), "payload": _written(step.payload)}
+            if isinstance(step, PublishStep)
+            else {}
+        )
         self._note(at, "publish", members, effect, written)
 
     def _log(self, at: float, effect: Log) -> None:
