@@ -59,6 +59,7 @@ def lint(policy: Policy) -> Iterator[Problem]:
     """The warnings and notes about a sound policy; those of its runbooks stand at these."""
     yield from _unknown_triggers(policy)
     yield from _rate_limited(policy)
+    yield from _old_status(policy)
     yield from _unarmed(policy)
     for section in sections(policy):
         yield from lint_steps(section)
@@ -135,6 +136,17 @@ def _rate_limited(policy: Policy) -> Iterator[Problem]:
                         Severity.NOTE,
                         path=f"{trigger.path}/count",
                     )
+
+
+def _old_status(policy: Policy) -> Iterator[Problem]:
+    """A status that is looked at before it is asked."""
+    for trigger in policy.triggers:
+        where = trigger.where if isinstance(trigger, EventTrigger) else None
+        if where is not None and where.needs("guest.status"):
+            problem = "`where` sees the last known `guest.status`, which may be old"
+            fix = "put this condition into `if`: there it is asked afresh"
+            path = f"{trigger.path}/where"
+            yield Problem(policy.place, Code.RUN_STATE, problem, fix, Severity.NOTE, path=path)
 
 
 def _unarmed(policy: Policy) -> Iterator[Problem]:

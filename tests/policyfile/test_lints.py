@@ -200,6 +200,15 @@ STILL = (
             "",
             id="no count, no limit",
         ),
+        # a status that is looked at before it is asked
+        pytest.param(
+            "trigger: [{event: STOP, where: guest.status == 'paused'},"
+            " {event: STOP, where: guest.name == 'a'}, {state: guest.status == 'paused'}]\n"
+            "steps: [{log: x}]\n",
+            "note: f:1:1: R012 `where` sees the last known `guest.status`, which may be old\n"
+            "  fix: put this condition into `if`: there it is asked afresh [trigger/0/where]",
+            id="a status in `where`",
+        ),
         # a dump of a guest that certainly runs
         pytest.param(
             'trigger: {every: 1d}\nif: \'guest.status == "running" && host.free("/d") > 1\'\n'
