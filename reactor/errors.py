@@ -106,6 +106,10 @@ class ExpressionError(ReactorError):
         self.column = column
 
 
+class RecordingError(ReactorError):
+    """A recording holds what cannot be read: a newer format, or lines that are none."""
+
+
 class MonitorError(ReactorError):
     """A QMP monitor or guest agent cannot be reached, or does not speak its protocol."""
 

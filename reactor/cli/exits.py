@@ -14,6 +14,7 @@ from reactor.errors import (
     NoDaemonError,
     PolicyError,
     ReactorError,
+    RecordingError,
     SettingsError,
 )
 
@@ -53,6 +54,7 @@ _EXITS: tuple[tuple[type[ReactorError], Exit], ...] = (
     (NoDaemonError, Exit.NOT_RUNNING),
     (ControlError, Exit.CANNOT_CONNECT),
     (JournalError, Exit.CANNOT_CONNECT),
+    (RecordingError, Exit.CANNOT_CONNECT),
     (MonitorError, Exit.CANNOT_CONNECT),
     (BrokerError, Exit.CANNOT_CONNECT),
     (LostReply, Exit.CANNOT_CONNECT),

@@ -1,8 +1,7 @@
-"""``reactor record``: the journal's inputs and runs as JSON lines that replay reads."""
+"""``reactor record``: the journal as JSON lines that replay reads."""
 
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, BinaryIO
 
@@ -15,7 +14,7 @@ from reactor.cli.screen import reader_left
 from reactor.cli.verbs import add_verb
 
 if TYPE_CHECKING:
-    from reactor.adapters.journal import Reader
+    from reactor.app.replay.writing import Recorder
 
 POLL_S = 0.2
 """Seconds between two looks for new rows."""
@@ -32,7 +31,9 @@ Config = Annotated[
     Path | None,
     typer.Option("-c", "--config", metavar="FILE", readable=False, help="The settings file."),
 ]
-Guest = Annotated[str | None, typer.Option("--guest", metavar="NAME", help="Only this guest.")]
+Guest = Annotated[
+    str | None, typer.Option("--guest", metavar="NAME", help="Only this guest; a name or a glob.")
+]
 Since = Annotated[
     str | None, typer.Option("--since", metavar="TIME", help="From then on: a time, or 7d ago.")
 ]
@@ -66,19 +67,21 @@ def record(  # noqa: PLR0913 - one parameter for each option
 ) -> int:
     """Write what happened as JSON lines.
 
-    Inputs of the engine and runs, from the journal, whether or not the daemon runs. `reactor
-    replay` reads them, on any machine.
+    Inputs, policies, commands and runs, from the journal, whether or not the daemon runs.
+    `reactor replay` reads them, on any machine.
     """
+    from reactor.app.replay.writing import Part, Recorder
+
     start = 0.0 if since is None else parse_moment(since, place=_PLACE)
     end = float("inf") if until is None else parse_moment(until, place=_PLACE)
     reader = open_journal(journal or path_of_settings(config))
     try:
         stream = sys.stdout.buffer if output is None else _new(output)
         try:
-            for line in _lines(reader, start, end, guest, follow=follow):
-                stream.write(line)
-                if follow:
-                    stream.flush()
+            recorder = Recorder(reader, stream.write, Part(start, end, guest))
+            recorder.write()
+            if follow:
+                _follow(recorder, stream)
             stream.flush()
         finally:
             if output is not None:
@@ -96,21 +99,11 @@ def _new(path: Path) -> BinaryIO:
         raise RefusedError(path, problem, "name a file that does not exist yet") from None
 
 
-def _lines(
-    reader: "Reader", since: float, until: float, guest: str | None, *, follow: bool
-) -> Iterator[bytes]:
-    from reactor.app.replay.recording import PAGE, line_of, lines
-
-    after = reader.last()
-    yield from lines(reader, since, until, guest)
-    while follow:
-        rows = reader.history(after, PAGE)
-        for row in rows:
-            if (guest is None or row.guest in {"", guest}) and (line := line_of(row)) is not None:
-                yield line
-        if rows:
-            after = rows[-1].seq
-        elif reader_left():
-            return
-        else:
+def _follow(recorder: "Recorder", stream: BinaryIO) -> None:
+    """Write what comes in, until Ctrl-C, the end of the time, or nobody reads any more."""
+    while not recorder.is_over(time.time()):
+        stream.flush()
+        if not recorder.write_more():
+            if reader_left():
+                return
             time.sleep(POLL_S)

@@ -2,10 +2,12 @@
 
 import contextlib
 import json
+import shutil
 import sqlite3
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -56,15 +58,17 @@ def test_what_was_recorded_is_replayed_as_the_journal_is(
     for file in (journal, "out.jsonl"):
         code, out, err = reactor("replay", file, "--rules", rules, "-o", "json")
         assert (code, err) == (0, "")
-        told.append(json.loads(out) | {"seconds": 0})
+        told.append(json.loads(out))
     assert told[0] == told[1]
     assert told[0]["policies"] == {
         "panic": {
             "matches": 2,
             "runs": {"succeeded": 1},
             "refused": {"cooling down": 1},
+            "because": {},
             "commands": {"system_reset": 1, "cont": 1},
             "published": {"alert/info": 1},
+            "marks": {},
         }
     }
 
@@ -74,12 +78,12 @@ def test_the_counts_for_people(reactor: Call, journal: Path, rules: Path) -> Non
     code, out, _ = reactor("replay", journal, "--rules", rules)
     first, *others = out.splitlines()
     assert code == 0
-    assert first.startswith("3 inputs in ")
-    assert first.endswith(" s; nothing was executed")
+    assert first.endswith(" (6s): 3 inputs; nothing was executed")
     assert others == [
         "panic: 2 matches: 1 succeeded; 1 cooling down",
         "  sent: 1 system_reset, 1 cont",
         "  published: 1 alert/info",
+        "note: 2 commands are assumed to succeed as a QEMU 7.2.22 would answer them",
     ]
 
 
@@ -88,30 +92,48 @@ def test_the_time_line(reactor: Call, journal: Path, rules: Path) -> None:
     code, out, _ = reactor("replay", journal, "--rules", rules, "-o", "jsonl")
     told = [json.loads(line) for line in out.splitlines()]
     assert code == 0
-    assert [one["what"] for one in told] == ["command", "command", "publish", "run", "refused"]
-    assert told[-1]["text"] == "cooling down"
+    assert [one["what"] for one in told] == [
+        *["step", "command", "command", "step", "publish", "run", "refused", "summary"]
+    ]
+    assert told[-2]["text"] == "cooling down"
+    assert told[-1]["policies"]["panic"]["matches"] == 2
+
+
+def test_the_time_line_for_people(reactor: Call, journal: Path, rules: Path) -> None:
+    """Before the counts, each line with its reason."""
+    code, out, _ = reactor("replay", journal, "--rules", rules, "-v")
+    lines = [line.split("  ", 1)[1] for line in out.splitlines()[:7]]
+    assert code == 0
+    assert lines[0] == "web-1  panic  step  steps/0: guest: reset"
+    assert lines[5] == "web-1  panic  run  succeeded"
+    assert lines[6].startswith("web-1  panic  refused  cooling down: ")
 
 
 def test_a_difference_is_exit_code_1(reactor: Call, journal: Path, rules: Path) -> None:
     """This journal knows of no run: the one of now is new."""
     code, out, _ = reactor("replay", journal, "--rules", rules, "--diff")
     assert code == 1
-    assert out.splitlines()[-1].startswith("+ ")
-    assert "web-1 panic succeeded (system_reset, cont)" in out
+    shown = out.splitlines()[-5:-1]
+    assert shown[:2] == ["--- what was done", "+++ what would be done"]
+    assert shown[2].endswith("web-1 panic")
+    assert shown[3] == "+ succeeded: guest: reset, publish; sent: system_reset, cont"
 
 
 def test_a_journal_of_the_first_version_is_played(reactor: Call, here: Path) -> None:
     """Written by 0.1.0, with the policies that it kept; its guest was no real one."""
-    file = GOLDEN / "journal-v1.db"
+    file = shutil.copy(GOLDEN / "journal-v1.db", here)
     with contextlib.closing(sqlite3.connect(file)) as kept:
         texts = [text for (text,) in kept.execute("SELECT source FROM revision")]
     (here / "kept.yaml").write_text("\n---\n".join(texts))
-    code, out, err = reactor("replay", file, "--rules", "kept.yaml", "--diff", "-o", "json")
-    found = json.loads(out)
-    assert (code, err) == (1, "")
+    found: dict[str, Any] = {}
+    for which in (["--rules", "kept.yaml"], ["--recorded"]):
+        code, out, err = reactor("replay", file, *which, "--diff", "-o", "json")
+        found = json.loads(out)
+        assert (code, err) == (0, "")
+        assert found["differences"] == []
     runs = {name: one["runs"] for name, one in found["policies"].items()}
     assert runs == {
-        "fails": {"succeeded": 1},  # the guest of then knew no `balloon`
+        "fails": {"failed": 1},
         "limited": {"succeeded": 1},
         "mark-it": {"succeeded": 1},
         "paused-panic": {"skipped": 1},
@@ -126,9 +148,13 @@ def test_a_capture_knows_no_runs(reactor: Call, here: Path, rules: Path) -> None
     (here / "web-1.jsonl").write_text('{"event": "GUEST_PANICKED", "data": {}}\nnothing\n')
     code, out, err = reactor("replay", "web-1.jsonl", "--rules", rules)
     assert code == 0
-    assert "panic: 1 matches: 1 succeeded" in out
-    assert "1 lines could not be read" in out
+    assert "panic: 1 match: 1 succeeded" in out
+    assert "note: 1 line could not be read" in out
     assert "web-1.jsonl: line 2: " in err
+    code, out, _ = reactor("replay", "web-1.jsonl", "--rules", rules, "--strict", "--as", "vm")
+    assert code == 1
+    code, out, _ = reactor("replay", "web-1.jsonl", "--rules", rules, "--as", "vm", "--guest", "v*")
+    assert (code, "panic: 1 match" in out) == (0, True)
     code, _, err = reactor("replay", "web-1.jsonl", "--rules", rules, "--diff")
     assert code == 2
     assert "a capture of events does not know what was done" in err
@@ -148,7 +174,7 @@ def test_policies_of_the_settings(reactor: Call, here: Path, journal: Path, rule
     ("words", "code", "text"),
     [
         pytest.param(["replay", "journal.db"], 2, "no policies are named", id="no policies"),
-        pytest.param(["replay", "no.db", "--rules", "panic.yaml"], 1, "cannot be read", id="file"),
+        pytest.param(["replay", "no.db", "--rules", "panic.yaml"], 4, "cannot be read", id="file"),
         pytest.param(
             ["replay", "journal.db", "--rules", "bad.yaml"], 1, "bad.yaml:1:1", id="bad policy"
         ),
@@ -177,7 +203,7 @@ def test_what_cannot_be_done(
 def test_a_policy_that_does_nothing_is_said(reactor: Call, journal: Path, rules: Path) -> None:
     """Nobody wonders whether anything was played."""
     code, out, _ = reactor("replay", journal, "--rules", rules, "--guest", "other")
-    assert (code, out.splitlines()[-1]) == (0, "no policy would have done anything")
+    assert (code, out.splitlines()[1]) == (0, "no policy would have done anything")
 
 
 @pytest.mark.parametrize(

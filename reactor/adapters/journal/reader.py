@@ -3,6 +3,7 @@
 import sqlite3
 import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -161,6 +162,27 @@ class Reader:
             for row in rows
         ]
 
+    def deeds(
+        self, after: int, limit: int
+    ) -> list[tuple[int, tuple[IntentRow, OutcomeRow | None]]]:
+        """At most ``limit`` commands of all runs with a number beyond ``after``, in their order.
+
+        Each behind its number, with how it ended.
+        """
+        rows = self._ask(
+            "SELECT rowid, id, at, guest, command, arguments, run, ended, outcome, detail "
+            "FROM intent WHERE rowid > ? ORDER BY rowid LIMIT ?",
+            after,
+            limit,
+        )
+        return [
+            (
+                row[0],
+                (IntentRow(*row[1:7]), None if row[8] is None else OutcomeRow(row[1], *row[7:])),
+            )
+            for row in rows
+        ]
+
     def traces(self, run: str) -> list[TraceRow]:
         """Why the run did what it did, in order."""
         return self._traces("run = ? AND run <> '' ORDER BY seq", run)
@@ -216,6 +238,15 @@ class Reader:
         )
         return [RunRow(*row) for row in rows]
 
+    def runs_from(self, after: int, limit: int) -> list[tuple[int, RunRow]]:
+        """At most ``limit`` runs with a number beyond ``after``, with it, in their order."""
+        rows = self._ask(
+            f"SELECT seq, {_RUN} FROM run WHERE seq > ? ORDER BY seq LIMIT ?",  # noqa: S608
+            after,
+            limit,
+        )
+        return [(row[0], RunRow(*row[1:])) for row in rows]
+
     def kept(self, kind: str, key: str) -> bytes | None:
         """The state of that kind and key, None when there is none."""
         rows = self._ask("SELECT value FROM state WHERE kind = ? AND key = ?", kind, key)
@@ -232,6 +263,28 @@ class Reader:
             "SELECT revision, policy, source FROM revision WHERE revision = ?", revision
         )
         return Revision(*rows[0]) if rows else None
+
+    def revisions(self, after: int, limit: int) -> list[tuple[int, Revision]]:
+        """At most ``limit`` revisions with a number beyond ``after``, with it, in their order."""
+        rows = self._ask(
+            "SELECT rowid, revision, policy, source FROM revision WHERE rowid > ? "
+            "ORDER BY rowid LIMIT ?",
+            after,
+            limit,
+        )
+        return [(row[0], Revision(*row[1:])) for row in rows]
+
+    def latest_of_guests(self, kinds: Sequence[str], upto: int) -> list[HistoryRow]:
+        """The newest row of each guest and kind up to that number, in their order."""
+        marks = ", ".join("?" * len(kinds))
+        rows = self._ask(
+            # SQLite gives the columns of the row that has the maximum.
+            "SELECT max(seq), at, guest, kind, name, body FROM history "  # noqa: S608
+            f"WHERE seq <= ? AND kind IN ({marks}) GROUP BY guest, kind ORDER BY 1",
+            upto,
+            *kinds,
+        )
+        return [HistoryRow(*row) for row in rows]
 
     def newest(self, policy: str) -> Revision | None:
         """The revision of that policy that was journaled last, None when there is none."""

@@ -1,15 +1,13 @@
 """A record through the real engine: its inputs at their times, commands answered by simulation."""
 
-import random
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from reactor.adapters.schedule import Schedules
-from reactor.app.replay.dumps import AsRecorded, RecordedDump
-from reactor.app.replay.following import adopt, follow
-from reactor.app.replay.sources import Moment
-from reactor.app.scenario.answers import Answerer
-from reactor.app.scenario.guest import SimulatedGuest
-from reactor.app.scenario.host import VirtualHost
+from reactor.app.records import Rulebook
+from reactor.app.replay.following import Follower
+from reactor.app.replay.host import RecordHost
+from reactor.app.replay.past import Past
+from reactor.app.replay.recording import Line
 from reactor.core.config import EngineConfig
 from reactor.core.effect import Effect
 from reactor.core.event import Event
@@ -31,57 +29,94 @@ from reactor.core.policy import Policy
 from reactor.policyfile.policy_tests import GuestSetup
 
 AFTER = 86_400.0
-"""Seconds that open runs are given to end behind the last input."""
+"""Seconds that open runs are given to end behind the last line."""
+
+LEFT_OUT = "left out"
+INTRODUCED = "introduced"
+NOBODYS = "nobody's"
+"""Events of our own doing that were left out; guests that the record begins with in the
+middle; orders about runs that there are not now: what ``counts`` is of."""
 
 
 class Player:
-    """Plays moments in order; one that lies before the clock is played now.
+    """Plays lines in order, and lets what is open come to its end.
 
     Args:
         watch: sees every effect with its time.
-        ran: which recorded run an operator's order was about, by its id: policy and guest.
-        dumps: the recorded dumps of each guest.
+        past: what was done then.
+        of_book: the policies of then, where they are played and not today's.
+        labels: those of guests of which the record does not know any.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what a replay is made of, by keyword
         self,
+        *,
         policies: Sequence[Policy],
         config: EngineConfig,
         watch: Callable[[float, Effect], None],
-        ran: Callable[[str], tuple[str, str] | None] = lambda _run: None,
-        dumps: Mapping[str, tuple[RecordedDump, ...]] | None = None,
+        past: Past,
+        of_book: Callable[[Rulebook], Sequence[Policy]] | None = None,
+        labels: Mapping[str, Mapping[str, str]] | None = None,
     ) -> None:
-        self._dumps = dumps or {}
-        self._policies, self._config, self._watch, self._ran = policies, config, watch, ran
-        self._host: VirtualHost | None = None
+        self._policies, self._config, self._watch = policies, config, watch
+        self._past, self._of_book, self._labels = past, of_book, labels or {}
+        self._host: RecordHost | None = None
         self._epochs: dict[str, str] = {}
+        self.counts: Counter[str] = Counter()
         self.inputs = 0
 
-    def play(self, moments: Iterable[Moment]) -> None:
-        """Play them all, and let what is open come to its end."""
-        for moment in moments:
-            host = self._host or self._begin(moment.at)
-            host.run_until(max(moment.at, host.now))
+    @property
+    def answered(self) -> Mapping[str, int]:
+        """How many commands were answered as then, and how many by simulation."""
+        return self._host.answered if self._host is not None else {}
+
+    @property
+    def open_runs(self) -> int:
+        """Runs that have not ended."""
+        return 0 if self._host is None else len(self._host.engine.world.runs)
+
+    def play(self, lines: Iterable[Line]) -> None:
+        """Play them all.
+
+        Raises:
+            Restless: policies start each other for ever.
+        """
+        for line in lines:
+            host = self._host or self._begin(line.at)
+            host.begin_line()
+            host.run_until(max(line.at, host.now))
             self.inputs += 1
-            self._take(host, moment.input)
+            if line.input is not None:
+                self._take(host, line.input, line)
+            elif line.policies is not None:
+                self._in_force(host, line.policies)
+            elif line.stopped:
+                host.go_down()
         if self._host is not None:
             self._come_to_rest(self._host)
 
-    def _begin(self, at: float) -> VirtualHost:
-        host = VirtualHost(self._policies, self._config, at, Answerer({}), self._watch)
-        # A replay must give the same each time: the jitter of schedules too.
-        schedules = Schedules(random.Random(0))  # noqa: S311 - no secret
-        schedules.adopt(self._policies, at)
-        host.firings = schedules
-        self._host = host
-        return host
+    def _begin(self, at: float) -> RecordHost:
+        self._host = RecordHost(self._policies, self._config, at, self._past, self._watch)
+        return self._host
 
-    def _take(self, host: VirtualHost, input_: Input) -> None:  # noqa: C901 - one case each
+    def _in_force(self, host: RecordHost, book: Rulebook) -> None:
+        """The daemon of then started here, or loaded other policies."""
+        policies = None if self._of_book is None else self._of_book(book)
+        if book.starts:
+            host.go_down()
+            host.come_up(policies)
+        elif policies is not None:
+            host.adopt(policies)
+
+    def _take(  # noqa: C901 - one case for each kind
+        self, host: RecordHost, input_: Input, line: Line
+    ) -> None:
         match input_:
             case Happened(event):
                 self._happened(host, event)
             case GuestKnown(name, labels, agent):
                 if name in host.guests:
+                    host.guests[name].has_agent = agent
                     host.relabel(name, labels)
                 else:
                     self._add(host, name, labels, has_agent=agent)
@@ -101,54 +136,87 @@ class Player:
             case Operated(name, who, order):
                 if (today := self._of_today(host, order)) is not None:
                     host.give(Operated(name, who, today))
-            case Fired() | Answered() | Ticked():
-                pass  # made anew: by today's schedules, by the simulation, by the clock
+            case Answered():
+                self._observe(host, input_, line)
+            case Fired() | Ticked():
+                pass  # made anew: by today's schedules, by the clock
 
     def _add(
-        self, host: VirtualHost, name: str, labels: Mapping[str, str], *, has_agent: bool
-    ) -> None:
-        answers = AsRecorded(self._dumps.get(name, ()), lambda: host.now)
-        host.introduce(host.add(GuestSetup(name, labels, agent=has_agent), answers))
+        self, host: RecordHost, name: str, labels: Mapping[str, str], *, has_agent: bool
+    ) -> Follower:
+        follower = host.add_guest(GuestSetup(name, labels, agent=has_agent))
+        host.introduce(follower.guest)
+        return follower
 
-    def _guest(self, host: VirtualHost, name: str) -> SimulatedGuest:
+    def _follower(self, host: RecordHost, name: str) -> Follower:
         """The guest, made and connected where the record begins in the middle."""
-        if name not in host.guests:
-            self._add(host, name, {}, has_agent=True)
-        guest = host.guests[name]
-        if not guest.connected:
+        follower = host.followers.get(name)
+        if follower is None:
+            follower = self._add(host, name, self._labels.get(name, {}), has_agent=True)
+            self.counts[INTRODUCED] += 1
+        if not follower.guest.connected:
             host.connect(name)
-        return guest
+        return follower
 
-    def _happened(self, host: VirtualHost, event: Event) -> None:
-        if event.own or event.synthetic or event.name.startswith("REACTOR_"):
-            return  # what reactor itself did then, or made of it: done anew
-        follow(self._guest(host, event.guest), event)
-        host.give(Happened(event))
+    def _happened(self, host: RecordHost, event: Event) -> None:
+        if event.synthetic or event.name.startswith("REACTOR_"):
+            return
+        if event.own and self._past.explains(event):
+            self._our_own(host, event)
+            return
+        # Whether it is our own doing today the engine finds out itself.
+        told = Event(event.name, event.guest, event.data, event.time, event.received)
+        self._follower(host, event.guest).happened(told, host.now)
+        host.give(Happened(told))
 
-    def _connected(self, host: VirtualHost, input_: Connected) -> None:
+    def _our_own(self, host: RecordHost, event: Event) -> None:
+        """What reactor did then comes about anew, or not; but a QEMU that ended has ended."""
+        self.counts[LEFT_OUT] += 1
+        follower = host.followers.get(event.guest)
+        if event.name == "SHUTDOWN" and follower is not None and follower.guest.connected:
+            follower.happened(event, host.now)
+            host.give(Happened(event))
+
+    def _connected(self, host: RecordHost, input_: Connected) -> None:
         name = input_.guest
-        if name not in host.guests:
-            self._add(host, name, {}, has_agent=True)
-        guest = host.guests[name]
-        if self._epochs.get(name, input_.epoch) != input_.epoch:
-            guest.start()
+        follower = host.followers.get(name)
+        if follower is None:
+            follower = self._add(host, name, self._labels.get(name, {}), has_agent=True)
+        same_life = self._epochs.get(name, input_.epoch) == input_.epoch
+        if not same_life:
+            follower.guest.start()
         self._epochs[name] = input_.epoch
-        adopt(guest, input_.facts)
+        follower.connected(input_.facts, host.now, same_life=same_life)
         host.connect(name)
 
-    def _of_today(self, host: VirtualHost, order: Order) -> Order | None:
+    def _observe(self, host: RecordHost, answer: Answered, line: Line) -> None:
+        """What was learned then of a guest, or of the host."""
+        result = answer.result
+        if line.asked.startswith("free ") and isinstance(result, int):
+            host.errands.free[line.asked.removeprefix("free ")] = result
+        elif line.asked == "query-status" and isinstance(result, Mapping):
+            follower = host.followers.get(line.guest)
+            if follower is not None:
+                follower.observe(str(result.get("status", "")), host.now)
+
+    def _of_today(self, host: RecordHost, order: Order) -> Order | None:
         """The order, about the run of today that stands where the recorded one stood."""
         if not isinstance(order, Approve | CancelRun):
             return order
-        what = self._ran(order.run)
+        then = self._past.runs.get(order.run)
         for run in host.engine.world.runs.values():
-            if (run.policy, run.guest) == what:
+            if then is not None and (run.policy, run.guest) == (then.policy, then.guest):
                 if isinstance(order, Approve):
                     return Approve(run.id, order.yes, order.comment)
                 return CancelRun(run.id, order.comment)
+        self.counts[NOBODYS] += 1
         return None
 
-    def _come_to_rest(self, host: VirtualHost) -> None:
+    def _come_to_rest(self, host: RecordHost) -> None:
+        host.firings = None
+        if not host.is_up:
+            return  # its daemon was stopped: what is open goes on at its next start
+        host.begin_line()
         end = host.now + AFTER
         while host.engine.world.runs and (due := host.next()) is not None and due <= end:
             host.step(due)

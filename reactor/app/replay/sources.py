@@ -1,176 +1,243 @@
-"""What a replay reads: a journal, a recording, or a plain capture of QMP events."""
+"""What a replay reads: journals, recordings and plain QMP captures; each twice, as a stream."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO, Protocol
 
 import msgspec
+from msgspec.structs import replace
 
 from reactor.adapters.journal import Reader
-from reactor.app.replay.recording import VERSION, Header, Line, Ran, history, input_of, runs_of
+from reactor.app.replay import journal
+from reactor.app.replay.recording import VERSION, Head, Line
 from reactor.core.event import Event
-from reactor.core.inputs import Happened, Input
-from reactor.errors import ReactorError
+from reactor.core.inputs import Happened
+from reactor.errors import RecordingError
 
-LINE_MAX = 16 * 2**20
+LINE_MAX = 16 << 20
 """Bytes of the longest line."""
 
 TOLD_MAX = 20
-"""Unreadable lines that are told one by one; the others are counted."""
+"""Lines that are told one by one when they cannot be read; the others are counted."""
 
 _SQLITE = b"SQLite format 3\0"
-_RUN = b'"run":{'
-_DUMP_COMPLETED = "DUMP_COMPLETED"
+_EVENT = b'"input":{"type":"event"'
+_FOREKNOWN = frozenset({"DUMP_COMPLETED"})
 
 
-class ReplayError(ReactorError):
-    """What shall be replayed cannot be read."""
+class Source(Protocol):
+    """One file of what happened; ``label`` is how it was called.
 
-
-@dataclass(frozen=True, slots=True)
-class Moment:
-    """An input with its time, seconds since the epoch."""
-
-    at: float
-    input: Input
-
-
-@dataclass
-class Source:
-    """A file of inputs. ``moments`` may be read once; then ``ran`` and ``skipped`` are known.
-
-    ``ran`` are the runs that were, where the file knows them (``knows_runs``). ``skipped``
-    are the lines that could not be read, as places with reasons.
+    Raises:
+        ReactorError: from any of the methods, when it cannot be read at all.
     """
 
-    path: Path
-    since: float = 0.0
-    until: float = float("inf")
-    guest: str | None = None
-    ran: list[Ran] = field(default_factory=list)
-    knows_runs: bool = False
-    skipped: list[str] = field(default_factory=list)
-    skipped_count: int = 0
+    label: str
 
-    def moments(self) -> Iterator[Moment]:
-        """The inputs in the order of the file.
+    def head(self) -> Head:
+        """Whose it is; of a capture nothing is known."""
+        ...
 
-        Raises:
-            ReplayError: the file cannot be read at all.
-            JournalError: it is a journal that cannot be read.
-        """
-        self.ran = []
-        yield from self._moments()
+    def beforehand(self) -> Iterator[Line]:
+        """What must be known before it is played, in any order; most inputs are left out."""
+        ...
 
-    def _moments(self, only: str | None = None) -> Iterator[Moment]:
-        """Those of one event's name, or all."""
-        try:
-            with self.path.open("rb") as file:
-                is_journal = file.read(len(_SQLITE)) == _SQLITE
-        except OSError as error:
-            problem = f"it cannot be read: {error.strerror}"
-            raise ReplayError(self.path, problem, "name a journal or a recording") from None
-        yield from self._of_journal(only) if is_journal else self._of_lines(only)
+    def lines(self) -> Iterator[Line]:
+        """What came in and what was in force, in order."""
+        ...
 
-    def _of_journal(self, only: str | None) -> Iterator[Moment]:
-        reader = Reader(self.path)
-        try:
-            self.knows_runs = True
-            self.ran = [ran for ran in runs_of(reader, self.since, self.until) if self._wants(ran)]
-            for row in history(reader, self.since, self.until, self.guest, only):
+    def close(self) -> None:
+        """Let go of it."""
+        ...
+
+
+@dataclass(slots=True)
+class Skipped:
+    """Lines that could not be read, counted; the first are told as they come.
+
+    ``set_back`` counts lines with an earlier time than one before: they are played with
+    that one's time.
+    """
+
+    tell: Callable[[str], None]
+    count: int = 0
+    set_back: int = 0
+
+    def add(self, place: str, reason: str) -> None:
+        """A line that is left out."""
+        self.count += 1
+        if self.count <= TOLD_MAX:
+            self.tell(f"{place}: {reason}")
+
+
+def open_source(path: Path, skipped: Skipped, guest: str | None = None) -> Source:
+    """The source at this path; ``-`` is standard input.
+
+    Args:
+        guest: whose the events of a capture are that name none; None: it is called like
+            the file.
+
+    Raises:
+        RecordingError: it cannot be opened.
+        JournalError: it is a journal that cannot be read.
+    """
+    if str(path) == "-":
+        return _Lines(_spooled(), Path("standard-input"), skipped, guest)
+    try:
+        with path.open("rb") as file:
+            is_journal = file.read(len(_SQLITE)) == _SQLITE
+        if not is_journal:
+            return _Lines(path.open("rb"), path, skipped, guest)
+    except OSError as error:
+        problem = f"it cannot be read: {error.strerror}"
+        raise RecordingError(path, problem, "name a journal or a recording") from None
+    return _Journal(path, skipped)
+
+
+def _spooled() -> BinaryIO:
+    """Standard input in a file without a name, since it is read twice."""
+    file = tempfile.TemporaryFile()  # noqa: SIM115 - its owner closes it
+    shutil.copyfileobj(sys.stdin.buffer, file)
+    file.seek(0)
+    return file
+
+
+class _Journal:
+    """A journal, also one that a daemon writes to: up to what it holds at the opening."""
+
+    def __init__(self, path: Path, skipped: Skipped) -> None:
+        self.label = str(path)
+        self._skipped = skipped
+        self._reader = Reader(path)
+        self._last = self._reader.last()
+
+    def head(self) -> Head:
+        """Its own."""
+        return journal.head(self._reader, whole=True)
+
+    def beforehand(self) -> Iterator[Line]:
+        """Its tables, and some of its history."""
+        for all_ in (journal.texts, journal.sent, journal.ran):
+            for _, line in all_(self._reader):
+                yield line
+        for row in journal.history(self._reader, 0, self._last):
+            if row.kind in {"answered", "fired", "policies"} or row.name in _FOREKNOWN:
                 try:
-                    input_ = input_of(row)
-                except msgspec.MsgspecError as error:
-                    self._skip(f"row {row.seq}", str(error))
-                    continue
-                if input_ is not None:
-                    yield Moment(row.at, input_)
-        finally:
-            reader.close()
+                    found = journal.line_of(row)
+                except msgspec.MsgspecError:
+                    continue  # told when it is played
+                if found is not None:
+                    yield found
 
-    def dump_ends(self) -> list[Event]:
-        """Every DUMP_COMPLETED of ours in the file, in order; found before it is played.
+    def lines(self) -> Iterator[Line]:
+        """Its history."""
+        for row in journal.history(self._reader, 0, self._last):
+            try:
+                line = journal.line_of(row)
+            except msgspec.MsgspecError as error:
+                self._skipped.add(f"{self.label}: row {row.seq}", str(error))
+                continue
+            if line is not None:
+                yield line
+
+    def close(self) -> None:
+        """Close its connection."""
+        self._reader.close()
+
+
+class _Lines:
+    """A file of lines; see ``recording``, or a capture of QMP."""
+
+    def __init__(self, file: BinaryIO, path: Path, skipped: Skipped, guest: str | None) -> None:
+        self.label = str(path)
+        self._file = file
+        self._skipped = skipped
+        self._guest = guest or path.stem
+
+    def head(self) -> Head:
+        """What the first line says.
 
         Raises:
-            ReplayError: the file cannot be read at all.
-            JournalError: it is a journal that cannot be read.
+            RecordingError: a newer reactor wrote it.
         """
-        scan = Source(self.path, self.since, self.until, self.guest)
-        moments = scan._moments(only=_DUMP_COMPLETED)
-        events = [m.input.event for m in moments if isinstance(m.input, Happened)]
-        self.ran = scan.ran
-        return [event for event in events if event.own and event.name == _DUMP_COMPLETED]
-
-    def run(self, name: str) -> tuple[str, str] | None:
-        """The policy and the guest of a recorded run."""
-        return next(((ran.policy, ran.guest) for ran in self.ran if ran.run == name), None)
-
-    def _wants(self, ran: Ran) -> bool:
-        return self.guest in {None, ran.guest}
-
-    def _of_lines(self, only: str | None) -> Iterator[Moment]:
-        wanted = None if only is None else only.encode()
-        with self.path.open("rb") as file:
-            number = 0
-            while line := file.readline(LINE_MAX + 1):
-                number += 1
-                if len(line) > LINE_MAX:
-                    self._skip(f"line {number}", f"longer than {LINE_MAX} bytes")
-                    while line and not line.endswith(b"\n"):
-                        line = file.readline(LINE_MAX)
-                elif wanted is not None and not (wanted in line or _RUN in line):
-                    continue
-                elif line.strip():
-                    yield from self._of_line(line, number)
-
-    def _of_line(self, line: bytes, number: int) -> Iterator[Moment]:
+        self._file.seek(0)
+        line = self._file.readline(LINE_MAX)
         try:
-            read = msgspec.json.decode(line, type=_Any)
-        except msgspec.MsgspecError as error:
-            self._skip(f"line {number}", str(error))
-            return
-        if read.recording is not None:
-            self._header(msgspec.json.decode(line, type=Header))
-        elif read.event is not None:
-            moment = _captured(read, self.path.stem)
-            if self._in_time(moment.at) and self.guest in {None, moment.input.event.guest}:
-                yield Moment(moment.at, moment.input)
-        else:
-            yield from self._recorded(line, number)
-
-    def _header(self, header: Header) -> None:
-        if header.recording > VERSION:
-            raise ReplayError(
-                self.path,
-                f"a newer reactor made this recording: its version is {header.recording}, "
+            found = msgspec.json.decode(line, type=Head)
+        except msgspec.MsgspecError:
+            return Head(0)
+        if found.recording > VERSION:
+            raise RecordingError(
+                self.label,
+                f"a newer reactor made this recording: its version is {found.recording}, "
                 f"this reactor knows {VERSION}",
                 "replay it with the newer reactor",
             )
-        self.knows_runs = True
+        return found
 
-    def _recorded(self, line: bytes, number: int) -> Iterator[Moment]:
+    def beforehand(self) -> Iterator[Line]:
+        """Its lines but for most events; what cannot be read is told when it is played."""
+        names = [name.encode() for name in _FOREKNOWN]
+        for _, raw in self._raw():
+            if (_EVENT in raw or b'"at"' not in raw) and not any(name in raw for name in names):
+                continue
+            line = self._line(raw)
+            if isinstance(line, Line):
+                yield line
+
+    def lines(self) -> Iterator[Line]:
+        """All of them, each with the time of the line before where its own is earlier."""
+        latest = 0.0
+        for number, raw in self._raw():
+            line = self._line(raw)
+            if isinstance(line, str):
+                self._skipped.add(f"{self.label}: line {number}", line)
+                continue
+            if line is None or line.text or line.run or line.sent:
+                continue
+            if line.at < latest:
+                self._skipped.set_back += bool(line.at)
+                line = _put_off(line, latest)
+            latest = line.at
+            yield line
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+    def _raw(self) -> Iterator[tuple[int, bytes]]:
+        self._file.seek(0)
+        number = 0
+        while raw := self._file.readline(LINE_MAX + 1):
+            number += 1
+            yield number, raw
+            is_cut = len(raw) > LINE_MAX
+            while is_cut and raw and not raw.endswith(b"\n"):
+                raw = self._file.readline(LINE_MAX)
+
+    def _line(self, raw: bytes) -> Line | str | None:
+        """A line; None for one that says nothing, a reason for one that cannot be read."""
+        if len(raw) > LINE_MAX:
+            return f"longer than {LINE_MAX} bytes"
+        if not raw.strip():
+            return None
         try:
-            recorded = msgspec.json.decode(line, type=Line)
+            if raw.startswith(b'{"at":'):
+                return _recorded(raw)
+            read = _any(raw)
+            if read.at is not None:
+                return _recorded(raw)
         except msgspec.MsgspecError as error:
-            self._skip(f"line {number}", str(error))
-            return
-        if not self._in_time(recorded.at):
-            return
-        if recorded.run is not None:
-            if self._wants(recorded.run):
-                self.ran.append(recorded.run)
-        elif recorded.input is None:
-            self._skip(f"line {number}", "it is neither an input, a run nor an event")
-        elif self.guest in {None, _guest_of(recorded.input)}:
-            yield Moment(recorded.at, recorded.input)
-
-    def _in_time(self, at: float) -> bool:
-        return self.since <= at <= self.until
-
-    def _skip(self, place: str, reason: str) -> None:
-        self.skipped_count += 1
-        if len(self.skipped) < TOLD_MAX:
-            self.skipped.append(f"{self.path}: {place}: {reason}")
+            return str(error)
+        if read.recording is not None:
+            return None
+        if read.event is None:
+            return "it is neither a line of a recording nor an event of QMP"
+        return _captured(read, self._guest)
 
 
 class _Stamp(msgspec.Struct, frozen=True):
@@ -179,30 +246,40 @@ class _Stamp(msgspec.Struct, frozen=True):
 
 
 class _Any(msgspec.Struct, frozen=True):
-    """What tells a header, a line of QMP and a line of a recording apart."""
+    """What tells a head, a line of QMP and a line of a recording apart."""
 
     recording: int | None = None
+    at: float | None = None
     event: str | None = None
     data: dict[str, object] = {}
     timestamp: _Stamp | None = None
     guest: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class _Captured:
-    at: float
-    input: Happened
+_any = msgspec.json.Decoder(_Any).decode
+_line = msgspec.json.Decoder(Line).decode
 
 
-def _captured(line: _Any, stem: str) -> _Captured:
-    """An event as QEMU sent it; the file's name is the guest's where the line names none."""
-    stamp = line.timestamp or _Stamp(0)
-    at = stamp.seconds + stamp.microseconds / 1e6
-    return _Captured(at, Happened(Event(line.event or "", line.guest or stem, line.data, at, at)))
+def _recorded(raw: bytes) -> Line | str:
+    line = _line(raw)
+    said = (line.input, line.policies, line.text, line.run, line.sent)
+    if not line.stopped and all(one is None for one in said):
+        return "it has a time, and says nothing that this reactor knows"
+    return line
 
 
-def _guest_of(input_: Input) -> str | None:
-    """The guest that an input is about; None when it is about none, and always wanted."""
-    if isinstance(input_, Happened):
-        return input_.event.guest
-    return getattr(input_, "guest", None)
+def _put_off(line: Line, at: float) -> Line:
+    """The line at a later time: an event came then, whenever it happened."""
+    if isinstance(line.input, Happened):
+        event = line.input.event
+        told = replace(event, time=event.time or at, received=at)
+        return replace(line, at=at, input=Happened(told))
+    return replace(line, at=at)
+
+
+def _captured(read: _Any, guest: str) -> Line:
+    """An event as QEMU sent it; one without a time came when the line before it came."""
+    stamp = read.timestamp
+    # QEMU says -1 where it has no clock.
+    at = 0.0 if stamp is None or stamp.seconds < 0 else stamp.seconds + stamp.microseconds / 1e6
+    return Line(at, Happened(Event(read.event or "", read.guest or guest, read.data, at, at)))

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 
 from reactor.app.records import intent_row
 from reactor.app.replay.recording import Ran
@@ -12,6 +13,7 @@ from reactor.core.effect import (
     CallHttp,
     Effect,
     Execute,
+    MarkSet,
     Publish,
     RunChanged,
     StartProgram,
@@ -21,15 +23,29 @@ from reactor.core.effect import (
 _GO_ON = frozenset({Verdict.ARMING.value, Verdict.DEBOUNCED.value})
 """A match that is only held back is counted when it is decided."""
 
+_REASONED = frozenset({Verdict.LIMITED.value, Verdict.SILENCED.value, Verdict.INHIBITED.value}) | {
+    Verdict.HELD.value,
+    Verdict.NOT_READY.value,
+}
+"""Refusals that are counted with what refused: a limit, a silence, a condition."""
+
+REASONS_MAX = 100
+"""Different reasons that are counted one by one for each policy."""
+
+OTHER_REASONS = "other reasons"
+_BEGUN = "begun"
+
 
 @dataclass
 class PolicyTally:
-    """The counts of one policy."""
+    """The counts of one policy; ``because`` counts refusals with what refused."""
 
     runs: Counter[str] = field(default_factory=Counter)
     refused: Counter[str] = field(default_factory=Counter)
+    because: Counter[str] = field(default_factory=Counter)
     commands: Counter[str] = field(default_factory=Counter)
     published: Counter[str] = field(default_factory=Counter)
+    marks: Counter[str] = field(default_factory=Counter)
 
     @property
     def matches(self) -> int:
@@ -39,7 +55,10 @@ class PolicyTally:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """One line of the time line; ``what`` is ``run``, ``refused``, ``command`` or ``publish``."""
+    """One line of the time line.
+
+    ``what`` is ``refused``, ``step``, ``command``, ``publish``, ``mark`` or ``run``, its end.
+    """
 
     at: float
     what: str
@@ -50,75 +69,158 @@ class Told:
     reason: str = ""
 
 
+@dataclass(slots=True)
+class _Open:
+    """A run that has not ended."""
+
+    policy: str
+    guest: str
+    admitted: float
+    steps: list[str] = field(default_factory=list)
+    commands: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Of what is counted: policies and guests (globs), and the time since when."""
+
+    policy: str | None = None
+    guest: str | None = None
+    since: float = 0.0
+
+    def wants(self, policy: str, guest: str, at: float) -> bool:
+        """Whether it is that."""
+        if at < self.since:
+            return False
+        pairs = ((self.policy, policy), (self.guest, guest))
+        return all(glob is None or fnmatchcase(name, glob) for glob, name in pairs)
+
+
 class Tally:
     """Counts effects as they come.
 
     Args:
-        policy: count this one only.
+        wanted: count these only.
         tell: gets the time line.
+        ended: gets every run that is counted, at its end.
     """
 
-    def __init__(self, policy: str | None, tell: Callable[[Told], None] | None) -> None:
+    def __init__(
+        self,
+        wanted: Wanted | None = None,
+        tell: Callable[[Told], None] | None = None,
+        ended: Callable[[Ran], None] | None = None,
+    ) -> None:
         self.policies: dict[str, PolicyTally] = {}
-        self.ran: list[Ran] = []
-        self._policy = policy
+        self._wanted = wanted or Wanted()
         self._tell = tell or (lambda _told: None)
-        self._commands: dict[str, list[str]] = {}
-        self._owners: dict[str, str] = {}
+        self._run_ended = ended or (lambda _ran: None)
+        self._open: dict[str, _Open] = {}
 
     def watch(self, at: float, effect: Effect) -> None:
         """Count one effect."""
         match effect:
             case Trace() if not effect.run:
                 self._refused(effect)
-            case Trace() if not effect.path.startswith("arm"):
-                self._owners[effect.run] = effect.policy
-            case Execute() if effect.changes and effect.run:
-                self._command(at, effect)
-            case CallAgent() | CallHttp() | StartProgram():
+            case Trace():
+                self._traced(effect)
+            case Execute() if not effect.changes:
+                return
+            case Execute() | CallAgent() | CallHttp() | StartProgram():
                 self._command(at, effect)
             case Publish():
                 self._published(at, effect)
-            case RunChanged() if effect.ended is not None and effect.role == "run":
-                self._ended(effect)
+            case MarkSet(mark):
+                self._marked(at, mark.key, mark.run)
+            case RunChanged():
+                self._changed(effect)
             case _:
                 return
+
+    def open_runs(self) -> list[Ran]:
+        """The runs that have not ended, as far as they are counted."""
+        return [_ran(name, run) for name, run in self._open.items() if self._wants(run)]
 
     def _of(self, policy: str) -> PolicyTally:
         return self.policies.setdefault(policy, PolicyTally())
 
-    def _wanted(self, policy: str) -> bool:
-        return self._policy in {None, policy}
+    def _wants(self, run: _Open) -> bool:
+        return self._wanted.wants(run.policy, run.guest, run.admitted)
 
     def _refused(self, trace: Trace) -> None:
-        if trace.verdict in _GO_ON or not self._wanted(trace.policy):
+        if trace.verdict in _GO_ON or not self._wanted.wants(trace.policy, trace.guest, trace.at):
             return
-        self._of(trace.policy).refused[trace.verdict] += 1
+        tally = self._of(trace.policy)
+        tally.refused[trace.verdict] += 1
+        if trace.verdict in _REASONED:
+            reason = f"{trace.verdict}: {trace.reason}"
+            if reason not in tally.because and len(tally.because) >= REASONS_MAX:
+                reason = OTHER_REASONS
+            tally.because[reason] += 1
         told = Told(trace.at, "refused", trace.policy, trace.guest, "", trace.verdict, trace.reason)
         self._tell(told)
 
+    def _traced(self, trace: Trace) -> None:
+        is_step = trace.verdict == _BEGUN and not trace.path.startswith("arm")
+        if not is_step and trace.verdict != Verdict.ADMITTED.value:
+            return
+        run = self._open.get(trace.run)
+        if run is None:
+            run = self._open[trace.run] = _Open(trace.policy, trace.guest, trace.at)
+        if is_step:
+            run.steps.append(trace.reason)
+            self._tell_of(trace.at, "step", trace.run, f"{trace.path}: {trace.reason}")
+
     def _command(self, at: float, effect: Execute | CallAgent | CallHttp | StartProgram) -> None:
-        policy = self._owners.get(effect.run, "")
+        run = self._open.get(effect.run)
+        if run is None:
+            return  # an arm
         command = intent_row(at, effect).command
-        self._commands.setdefault(effect.run, []).append(command)
-        if policy and self._wanted(policy):
-            self._of(policy).commands[command] += 1
-            self._tell(Told(at, "command", policy, effect.guest, effect.run, command))
+        run.commands.append(command)
+        if self._wants(run):
+            self._of(run.policy).commands[command] += 1
+            self._tell_of(at, "command", effect.run, command)
 
     def _published(self, at: float, effect: Publish) -> None:
-        policy = self._owners.get(effect.run, "")
-        if policy and self._wanted(policy):
-            self._of(policy).published[effect.topic] += 1
-            self._tell(Told(at, "publish", policy, "", effect.run, effect.topic))
+        run = self._open.get(effect.run)
+        if run is not None and self._wants(run):
+            self._of(run.policy).published[effect.topic] += 1
+            self._tell_of(at, "publish", effect.run, effect.topic)
 
-    def _ended(self, run: RunChanged) -> None:
-        commands = tuple(self._commands.pop(run.run, ()))
-        self._owners.pop(run.run, None)
-        if not self._wanted(run.policy):
+    def _marked(self, at: float, key: str, name: str) -> None:
+        run = self._open.get(name)
+        if run is not None and self._wants(run):
+            self._of(run.policy).marks[key] += 1
+            self._tell_of(at, "mark", name, key)
+
+    def _tell_of(self, at: float, what: str, name: str, text: str) -> None:
+        run = self._open[name]
+        if self._wants(run):
+            self._tell(Told(at, what, run.policy, run.guest, name, text))
+
+    def _changed(self, changed: RunChanged) -> None:
+        run = self._open.get(changed.run)
+        if run is not None and changed.admitted is not None:
+            run.admitted = changed.admitted
+        if changed.ended is None:
             return
-        self._of(run.policy).runs[run.outcome] += 1
-        at = run.admitted or run.started or run.ended or 0.0
-        ran = Ran(at, run.policy, run.guest, run.run, run.outcome, run.error, commands)
-        self.ran.append(ran)
-        ended = run.ended or at
-        self._tell(Told(ended, "run", run.policy, run.guest, run.run, run.outcome, run.error))
+        self._open.pop(changed.run, None)
+        if run is None or changed.role != "run" or not self._wants(run):
+            return
+        self._of(run.policy).runs[changed.outcome] += 1
+        told = (run.policy, run.guest, changed.run, changed.outcome, changed.error)
+        self._tell(Told(changed.ended, "run", *told))
+        self._run_ended(_ran(changed.run, run, changed.outcome, changed.error))
+
+
+def _ran(name: str, run: _Open, outcome: str = "", error: str = "") -> Ran:
+    return Ran(
+        run.admitted,
+        run.policy,
+        run.guest,
+        name,
+        outcome,
+        error,
+        tuple(run.steps),
+        tuple(run.commands),
+    )

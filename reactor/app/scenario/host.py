@@ -220,18 +220,24 @@ class VirtualHost:
         self.agenda.after(seconds, self._start_again)
 
     def _start_again(self) -> None:
-        # By key, as SQLite gives them back.
-        rows = [Keep(kind, key, value) for (kind, key), value in sorted(self._kept.items())]
-        self.engine = Engine(self._config, IDENTITY)
-        self.is_up = True
-        self._take(self.engine.load(self._policies, self.now))
-        revisions = {policy.revision: policy for policy in self._policies}
-        self._take(self.engine.restore(rows, revisions, self.now))
+        self.begin_again()
         for guest in self.guests.values():
             self.introduce(guest)
         for guest in self.guests.values():
             if guest.connected:
                 self.connect(guest.name)
+
+    def begin_again(self) -> None:
+        """Start the daemon from what it kept; no guest is introduced to it yet."""
+        # By key, as SQLite gives them back.
+        rows = [Keep(kind, key, value) for (kind, key), value in sorted(self._kept.items())]
+        self.engine = Engine(self._config, IDENTITY)
+        self.is_up = True
+        self._take(self.engine.load(self._policies, self.now))
+        self._take(self.engine.restore(rows, self._revisions(), self.now))
+
+    def _revisions(self) -> dict[str, Policy]:
+        return {policy.revision: policy for policy in self._policies}
 
     def _take(self, effects: Iterable[Effect]) -> None:
         for effect in effects:
