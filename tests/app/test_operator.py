@@ -209,7 +209,7 @@ async def test_silences_are_made_listed_and_ended(house: House) -> None:
     answer = await request(house, GiveOrder(AddSilence(("stop-*",), ("*",), 3600.0, "quiet")))
     assert json.loads(bytes(answer.data)) == {"silence": "s-1"}
     guest.event("WATCHDOG", {"action": "none"})
-    await house.until("it is refused", lambda: bool(house.daemon.engine.near_misses("stop-it")))
+    await house.until("it is refused, and journaled", lambda: bool(house.history("event")))
     (silence,) = await look(house, AskSilences(), list[Silence])
     assert (silence.id, silence.who, silence.comment) == ("s-1", ME, "quiet")
     why: Why = await look(house, AskWhy("stop-it", "web-1"), Why)
@@ -392,6 +392,13 @@ async def test_why_of_a_time_is_told_by_the_journal(house: House) -> None:
         pytest.param({"type": "frobnicate"}, Code.WRONG, id="an unknown question"),
         pytest.param({"type": "run"}, Code.WRONG, id="a question without its object"),
         pytest.param({"type": "order", "order": {"type": "explode"}}, Code.WRONG, id="no order"),
+        pytest.param({"type": "runs", "limit": -1}, Code.WRONG, id="all runs that there are"),
+        pytest.param({"type": "runs", "limit": 10**6}, Code.WRONG, id="too many runs"),
+        pytest.param(
+            {"type": "why", "policy": "p", "guest": "g", "at": 1e300},
+            Code.WRONG,
+            id="a time that no calendar has",
+        ),
     ],
 )
 async def test_what_is_not_understood_is_told(

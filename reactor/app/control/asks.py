@@ -1,11 +1,19 @@
 """What can be asked of the daemon: questions, and an operator's orders."""
 
+from typing import Annotated
+
 import msgspec
 
 from reactor.core.orders import Order
 
 RUNS_MAX = 10_000
 """Runs of one answer."""
+
+YEAR_9999 = 253_370_764_800
+"""The last times that can be written, in seconds since the epoch."""
+
+Time = Annotated[float, msgspec.Meta(ge=0, le=YEAR_9999)]
+Length = Annotated[float, msgspec.Meta(ge=0, le=YEAR_9999)]
 
 
 class AskStatus(msgspec.Struct, frozen=True, tag="status"):
@@ -32,7 +40,7 @@ class AskRuns(msgspec.Struct, frozen=True, tag="runs", omit_defaults=True):
     policy: str | None = None
     guest: str | None = None
     only_open: bool = False
-    limit: int = 20
+    limit: Annotated[int, msgspec.Meta(ge=0, le=RUNS_MAX)] = 20
 
 
 class AskRun(msgspec.Struct, frozen=True, tag="run"):
@@ -49,8 +57,8 @@ class AskWhy(msgspec.Struct, frozen=True, tag="why", omit_defaults=True):
 
     policy: str
     guest: str
-    at: float | None = None
-    around: float = 300.0
+    at: Time | None = None
+    around: Length = 300.0
 
 
 class GiveOrder(msgspec.Struct, frozen=True, tag="order"):

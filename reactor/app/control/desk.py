@@ -14,7 +14,6 @@ from reactor.adapters.control import Answer, Code, ControlServer
 from reactor.adapters.journal import Reader
 from reactor.app.control import views
 from reactor.app.control.asks import (
-    RUNS_MAX,
     Ask,
     AskGuests,
     AskMarks,
@@ -33,6 +32,9 @@ from reactor.app.why.reasons import Why
 from reactor.core import scopes
 from reactor.core.world import World
 
+READERS_MAX = 2
+"""Questions to the journal that are looked at side by side; the others wait for their turn."""
+
 T = TypeVar("T")
 
 _decode = msgspec.json.Decoder(Ask).decode
@@ -44,6 +46,7 @@ class Desk:
     def __init__(self, parts: Parts, orders: Orders) -> None:
         self._parts = parts
         self._orders = orders
+        self._reading = asyncio.Semaphore(READERS_MAX)
         self._since = parts.clock.now()
 
     async def answer(  # noqa: C901 - one case for each kind
@@ -90,7 +93,7 @@ class Desk:
         alive = {run.id: run for run in self._world.runs.values()}
         rows = await self._read(
             lambda reader: reader.runs(
-                min(ask.limit, RUNS_MAX),
+                ask.limit,
                 policy=ask.policy,
                 guest=ask.guest,
                 only_open=ask.only_open,
@@ -141,7 +144,9 @@ class Desk:
             finally:
                 reader.close()
 
-        return await asyncio.to_thread(ask)
+        # The threads are those that the outbox and the rules need too.
+        async with self._reading:
+            return await asyncio.to_thread(ask)
 
 
 def _done(data: object) -> Answer:

@@ -47,7 +47,7 @@ def why_at(  # noqa: PLR0913 - what is asked, and what is known of the host
     text = text_of(reader, policy, at, at + around)
     record = gather(reader, policy, guest, at, (at - around, at + around))
     built = _built(policy, text, loaded)
-    eye = Eye(built, guest, record.labels or {}, host) if built else None
+    eye = Eye(built, guest, record.labels, host) if built else None
     return explain(policy, guest, at, record, text, eye)
 
 

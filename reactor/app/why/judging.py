@@ -16,17 +16,20 @@ from reactor.core.text import render_duration
 FITS = "it fits"
 UNKNOWN = "it cannot be told"
 
-_KEPT = frozenset({"guest.name", "guest.host", "guest.labels"})
-"""What of a guest is known of another time."""
+_KEPT = ("guest.name", "guest.host")
+"""What of a guest is known of any time; its labels are where the journal knows them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Eye:
-    """A policy as it was, a guest as far as it is known, and the host."""
+    """A policy as it was, a guest as far as it is known, and the host.
+
+    ``labels`` None: nobody knows which the guest had.
+    """
 
     policy: Policy
     guest: str
-    labels: Mapping[str, str]
+    labels: Mapping[str, str] | None
     host: Mapping[str, object]
 
     def look_at(self, seen: Sequence[Seen]) -> list[Moment | None]:
@@ -67,7 +70,7 @@ class Eye:
         if event.synthetic and not trigger.synthetic:
             return moment(Verdict.SYNTHETIC.value, event.name)
         if trigger.where is not None:
-            if lacking := _not_kept(trigger.where):
+            if lacking := self._not_kept(trigger.where):
                 text = f"`{trigger.where.source}` reads {lacking}, which is not kept"
                 return moment(UNKNOWN, text)
             scope = self.scope(event)
@@ -112,20 +115,24 @@ class Eye:
         values: dict[str, object] = {
             "event": scopes.event_view(event),
             "data": event.data,
-            "guest": {"name": self.guest, "labels": self.labels, "host": self.host["name"]},
+            "guest": {
+                "name": self.guest,
+                "labels": self.labels or {},
+                "host": self.host["name"],
+            },
             "host": self.host,
         }
         return Scope(values, now=event.received)
 
-
-def _not_kept(condition: Expression) -> str:
-    """The first thing that it reads and that nobody knows any more; empty when there is none."""
-    if "marked(" in condition.source:
-        return "marks"
-    for read in sorted(condition.reads):
-        path = read.partition("[")[0]
-        if path.startswith("guest") and not any(
-            path == kept or path.startswith(f"{kept}.") for kept in _KEPT
-        ):
-            return read
-    return ""
+    def _not_kept(self, condition: Expression) -> str:
+        """The first thing that it reads and that nobody knows any more; empty without one."""
+        if "marked(" in condition.source:
+            return "marks"
+        kept = _KEPT if self.labels is None else (*_KEPT, "guest.labels")
+        for read in sorted(condition.reads):
+            path = read.partition("[")[0]
+            if path.partition(".")[0] == "guest" and not any(
+                path == name or path.startswith(f"{name}.") for name in kept
+            ):
+                return read
+        return ""

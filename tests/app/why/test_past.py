@@ -434,6 +434,14 @@ def test_labels_that_are_not_known(book: Book) -> None:
     assert why.moments[0].verdict == "`where` is false"
 
 
+def test_a_condition_on_labels_that_are_not_known(book: Book) -> None:
+    """It is not guessed at."""
+    trigger = "{event: GO, where: guest.labels.tier == 'web'}"
+    (moment,) = book.loaded(document("p", "[{log: x}]", trigger)).event(1).why().moments
+    assert moment.verdict == "it cannot be told"
+    assert "reads guest.labels.tier, which is not kept" in moment.reason
+
+
 def test_the_other_events_of_that_time(book: Book) -> None:
     """The most frequent first."""
     why = book.loaded(PICKY).known().event(1, "STOP").event(2, "RTC").event(3, "RTC").why()
