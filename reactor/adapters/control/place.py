@@ -155,8 +155,7 @@ class Place:
             made.bind(path)
             self._made = name
             os.chmod(path, MODE)  # noqa: PTH101 - no Path is as short
-            if self.gid is not None:
-                self._give_to_group(path)
+            self._give_to_group(path)
             self._inode = self._look(name)
         except BaseException:
             made.close()
@@ -164,11 +163,17 @@ class Place:
         return made
 
     def _give_to_group(self, path: str) -> None:
+        # A sandbox may forbid it even to a member: not done where it is so already.
+        if self.gid is None or os.stat(path).st_gid == self.gid:  # noqa: PTH116 - no Path is as short
+            return
         try:
-            os.chown(path, -1, self.gid or 0)
+            os.chown(path, -1, self.gid)
         except PermissionError:
-            problem = f"the user that runs reactor is not in the group {self._group}"
-            fix = f"`usermod -aG {self._group} USER` and start reactor again, or leave it out"
+            problem = f"reactor may not give the socket to the group {self._group}"
+            fix = (
+                f"run it in that group (`Group={self._group}` in its unit), or make the folder "
+                f"the group's: `chgrp {self._group} {self.path.parent}`, then `chmod g+s` on it"
+            )
             raise ControlError("control.group", problem, fix) from None
 
     def _look(self, name: str) -> tuple[int, int]:

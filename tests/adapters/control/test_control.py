@@ -1,6 +1,7 @@
 """The control socket: what comes back, where it is, and what nobody can do to it."""
 
 import asyncio
+import grp
 import os
 import socket
 import stat
@@ -167,6 +168,28 @@ async def test_a_user_without_a_name() -> None:
     """His number has to do."""
     assert user_name(os.getuid()) == ME
     assert user_name(3_999_999_999) == "uid 3999999999"
+
+
+async def test_a_socket_that_may_not_be_given_away(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a sandbox not even to a group of one's own; where it is so already nothing is done."""
+
+    def forbidden(*_words: object) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr(os, "chown", forbidden)
+    own = grp.getgrgid(desk.path.parent.stat().st_gid).gr_name
+    server = await desk.start(group=own)
+    await server.close()
+    other = next(one.gr_name for one in grp.getgrall() if one.gr_name != own)
+    with pytest.raises(ControlError) as refused:
+        await desk.start(group=other)
+    assert str(refused.value) == (
+        f"control.group: reactor may not give the socket to the group {other}\n"
+        f"  fix: run it in that group (`Group={other}` in its unit), or make the folder the "
+        f"group's: `chgrp {other} {desk.path.parent}`, then `chmod g+s` on it"
+    )
 
 
 async def test_a_group_that_does_not_exist(desk: Desk) -> None:
