@@ -73,6 +73,14 @@ def test_each_key_and_each_guest_is_counted_for_itself() -> None:
     assert _windows(host) == 2
 
 
+def test_the_windows_of_a_policy_can_be_looked_at() -> None:
+    """With the times that they hold; a policy without any has none."""
+    host = _at(_host(), 1, 2)
+    windows = host.engine.world.triggers.windows
+    assert [window.times for window in windows.of("p").values()] == [[START + 1, START + 2]]
+    assert windows.of("another") == {}
+
+
 def test_each_trigger_of_a_policy_has_its_own_windows() -> None:
     """Two triggers that see the same events fire for themselves."""
     host = _host(_three(), on("GO", count=2, within=10.0), payload="${trigger.index}")

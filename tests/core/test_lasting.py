@@ -290,6 +290,17 @@ def test_a_late_answer_to_another_question_is_let_be(holds: list[str]) -> None:
     assert host.engine.world.guests["web-1"].refreshing == ""
 
 
+def test_an_answer_about_a_guest_that_is_gone_is_let_be() -> None:
+    """Its status was asked because of an event, and nobody names it any more."""
+    host = _host()
+    host.event("web-1", "STOP", {}, after=0.0)
+    host.run(0.0)
+    host.give(GuestForgotten("web-1"))
+    host.run(1)
+    assert host.engine.world.guests == {}
+    assert host.engine.world.asked == {}
+
+
 def test_a_guest_that_answers_nothing_is_asked_again() -> None:
     """A question that is lost ends no watch."""
     host = _host(seconds=0.0)
