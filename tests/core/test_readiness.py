@@ -167,7 +167,9 @@ def test_a_retry_that_is_due_while_the_monitor_is_away_sends_nothing() -> None:
 
 def test_a_policy_without_a_monitor_is_not_ready() -> None:
     """An event of the engine's own may come before the first connect."""
-    text = ARMED.replace("event: GO, by: 'data.?n.orValue(0)'", "event: REACTOR_MARK_SET")
+    text = ARMED.replace("event: GO, by: 'data.?n.orValue(0)'", "event: REACTOR_MARK_SET").replace(
+        "${data.?n.orValue(0)}", "0"
+    )
     other = document("o", "[{mark: {guest: self, as: x, reason: r}}]")
     host = Host([text, other])
     _go(host)
@@ -177,7 +179,9 @@ def test_a_policy_without_a_monitor_is_not_ready() -> None:
 
 def test_a_failed_arm_says_that_the_monitor_is_away_while_it_is() -> None:
     """The reason is today's."""
-    text = ARMED.replace("event: GO, by: 'data.?n.orValue(0)'", "event: REACTOR_GUEST_LOST")
+    text = ARMED.replace(
+        "event: GO, by: 'data.?n.orValue(0)'", "event: REACTOR_GUEST_LOST"
+    ).replace("${data.?n.orValue(0)}", "0")
     host = Host([text])
     host.guests["web-1"].failing["set-action"] = "no"
     host.connect()
