@@ -131,7 +131,7 @@ class Tally:
             case Publish():
                 self._published(at, effect)
             case MarkSet(mark):
-                self._marked(at, mark.key, mark.run)
+                self._marked(at, f"{mark.kind.value} {mark.word}", mark.run)
             case RunChanged():
                 self._changed(effect)
             case _:
@@ -187,11 +187,11 @@ class Tally:
             self._of(run.policy).published[effect.topic] += 1
             self._tell_of(at, "publish", effect.run, effect.topic)
 
-    def _marked(self, at: float, key: str, name: str) -> None:
+    def _marked(self, at: float, what: str, name: str) -> None:
         run = self._open.get(name)
         if run is not None and self._wants(run):
-            self._of(run.policy).marks[key] += 1
-            self._tell_of(at, "mark", name, key)
+            self._of(run.policy).marks[what] += 1
+            self._tell_of(at, "mark", name, what)
 
     def _tell_of(self, at: float, what: str, name: str, text: str) -> None:
         run = self._open[name]

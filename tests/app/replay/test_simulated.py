@@ -136,7 +136,7 @@ def test_what_limits_held_back_is_counted_with_the_limit() -> None:
     assert panic.matches == 3
     assert panic.commands == {"dump-guest-memory": 2, "system_reset": 2, "cont": 2}
     assert panic.published == {"alert/info": 2}
-    assert panic.marks == {"web-1/guest/self/cured": 2}
+    assert panic.marks == {"guest cured": 2}
     assert found.assumed == [
         "7 commands were sent then too, and end as they did",
         "6 events were reactor's own doing then, and are left out",
