@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reactor.core.event import Event
-from reactor.core.inputs import Happened
+from reactor.core.inputs import GuestForgotten, Happened
 from reactor.core.resync import STATE_EVENTS
 from tests.core.simulation import Host, document
 
@@ -176,6 +176,28 @@ def test_a_wait_hears_what_the_connect_makes_up_for() -> None:
     host.guests["web-1"].status = "guest-panicked"
     host.connect()
     assert host.outcomes() == ["succeeded"]
+
+
+def test_a_wait_that_wants_another_event_is_not_proved() -> None:
+    """Its `where` is false of what the connect makes up for: nobody knows whether it came."""
+    wait = '{event: GUEST_PANICKED, where: data.action == "run", timeout: 1h}'
+    host = Host([document("p", f"[{{wait: {wait}}}]")]).connect()
+    host.event("web-1", "GO", {})
+    host.run(1)
+    host.disconnect("web-1")
+    host.guests["web-1"].status = "guest-panicked"
+    host.connect()
+    assert host.outcomes() == ["unknown"]
+
+
+def test_an_answer_about_a_guest_that_is_gone_is_nobodys() -> None:
+    """Its status was asked just before it was forgotten."""
+    host = Host([PANIC]).connect()
+    host.event("web-1", "STOP", {}, after=0.0)
+    host.run(0.0)
+    host.give(GuestForgotten("web-1"))
+    host.run(1.0)
+    assert "web-1" not in host.engine.world.guests
 
 
 def test_a_storage_daemon_has_no_state() -> None:

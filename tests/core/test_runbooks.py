@@ -1,5 +1,7 @@
 """A runbook's steps in the place of a `run:` step: its params, its own names."""
 
+import dataclasses
+
 import pytest
 
 from reactor.core.steps import DelayStep, ParamKind, RunbookStep, Step
@@ -119,3 +121,14 @@ def test_a_runbook_survives_a_restart(at: float) -> None:
     host.event("web-1", "GO", {"n": 1})
     host.run(at).restart().run(20.0)
     assert (said(host), host.outcomes()) == (["x running"], ["succeeded"])
+
+
+@pytest.mark.parametrize(("value", "ok"), [("${data.n}", True), ("${data.n + 1}", False)])
+def test_a_param_with_choices_is_one_of_them(value: str, ok: bool) -> None:
+    """What a template gives is looked at when the step begins."""
+    made = runbook("s", log("i/0"), kinds="p=integer", values={"p": value})
+    assert isinstance(made, RunbookStep)
+    host = play(with_steps(dataclasses.replace(made, choices=(("p", (1, 3)),))))
+    assert host.outcomes() == ["succeeded" if ok else "failed"]
+    if not ok:
+        assert host.ended()[-1].error == "run: rb: `p` must be one of 1, 3"
