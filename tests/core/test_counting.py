@@ -5,7 +5,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from reactor.core.effect import Log
-from reactor.core.event_windows import EventWindows, arrive
+from reactor.core.event_windows import arrive
 from reactor.core.inputs import GuestForgotten
 from reactor.core.policy import EventTrigger, Policy
 from reactor.core.windows import KEYS_KEPT
@@ -299,9 +299,3 @@ def test_two_triggers_with_one_text_keep_their_own_windows() -> None:
     assert _windows(host) == 2
     host.restart()
     assert fired(_at(host, 3)) == ["x", "x"]
-
-
-def test_the_windows_of_a_policy_can_be_looked_at() -> None:
-    """By name; a policy that counted nothing has none."""
-    windows = EventWindows()
-    assert windows.of("p") == {}
