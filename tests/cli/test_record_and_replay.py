@@ -235,3 +235,27 @@ def test_what_is_no_moment_is_a_mistake_of_usage() -> None:
     """With what to write."""
     with pytest.raises(UsageError, match="how long ago"):
         parse_moment("soon", place="reactor replay")
+
+
+def test_a_part_of_a_journal_begins_with_how_things_stood(reactor: Call, here: Path) -> None:
+    """The guest was connected before; the other guest and what came earlier are left out."""
+    path = here / "journal.db"
+    facts = Facts(status="running")
+    panic = {"action": "pause"}
+    write_rows(
+        path,
+        [
+            row(Connected("web-1", "1-1", facts), AT - 9000),
+            row(Connected("db-1", "1-1", facts), AT - 9000),
+            row(Happened(event("GUEST_PANICKED", data=panic)), AT - 8000),
+            row(Happened(event("STOP", "db-1")), AT + 1),
+            row(Happened(event("STOP", "web-1")), AT + 2),
+        ],
+    )
+    since = "2027-01-15T08:00:00Z"
+    code, out, err = reactor("record", "--journal", path, "--since", since, "--guest", "web-*")
+    assert (code, err) == (0, "")
+    head, *lines = [json.loads(line) for line in out.splitlines()]
+    assert "whole" not in head
+    told = [(round(line["at"] - AT, 2), line["input"]["type"]) for line in lines]
+    assert told == [(-0.25, "connected"), (2.0, "event")]
