@@ -239,6 +239,15 @@ def test_in_audit_nobody_is_asked() -> None:
     assert host.traces("would run")[0].values["ask"] == "reset web-1?"
 
 
+@pytest.mark.parametrize("gone", [False, True], ids=["changed", "gone"])
+def test_a_run_that_waits_survives_a_reload(gone: bool) -> None:
+    """With the text that was asked about: what was approved is what is done."""
+    host = _go(_host())
+    host.load([] if gone else [document("p", "[{publish: new}]", more=ASK)])
+    assert host.order(Approve(RUN)).ok
+    assert _topics(host) == ["done"]
+
+
 def test_a_question_once_asked_stays_when_the_cap_is_lifted() -> None:
     """Who asked for a human keeps asking: a restart with other settings does nothing alone."""
     host = _go(_host("", enforcement=Enforcement.APPROVE))

@@ -98,6 +98,17 @@ def test_the_wait_survives_a_restart(away: float) -> None:
     assert _started(host)[0][0] == pytest.approx(max(13.0, 4.0 + away), abs=0.01)
 
 
+def test_after_a_restart_the_condition_is_asked_when_the_monitor_is_there() -> None:
+    """A wait that ends a moment before the connect finds no guest that is `disconnected`."""
+    host = _host("debounce: 10s\nif: guest.status == 'running'\n")
+    _go(host, 1, 9.0)
+    host.restart(connect=False)
+    host.run(5.0)
+    assert host.outcomes() == []
+    host.connect()
+    assert host.outcomes() == ["succeeded"]
+
+
 def test_at_most_counts_from_the_first_match_over_a_restart() -> None:
     """Else a daemon that is restarted often would never start the run."""
     host = _host("debounce: {quiet: 10s, at_most: 12s}\n")
