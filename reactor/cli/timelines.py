@@ -35,12 +35,12 @@ def show_timeline(screen: Screen, timeline: "Timeline") -> None:
     times = [f"+{shown_length(entry.at - begin)}" for entry in timeline.entries]
     wide = max(map(len, times), default=0)
     paths = max((len(entry.path) for entry in timeline.entries), default=0)
-    whats = max((len(entry.what) for entry in timeline.entries), default=0)
+    words = max((len(entry.what) for entry in timeline.entries), default=0)
     for at, entry in zip(times, timeline.entries, strict=True):
         screen.line(
             (at.rjust(wide), "dim"),
             f"  {entry.path.ljust(paths)}  ",
-            (entry.what.ljust(whats), _STYLES.get(entry.what, "")),
+            (entry.what.ljust(words), _STYLES.get(entry.what, "")),
             f"  {_reason(entry)}".rstrip(),
         )
     if timeline.waits:
