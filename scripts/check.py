@@ -109,7 +109,7 @@ def test_checks() -> list[Check]:
     pure = "--include=reactor/errors.py,reactor/core/*,reactor/policyfile/*"
     tests = pytest("-m", "not lab", f"--numprocesses={CORES}", "--cov", "--cov-report=", "tests")
     return [
-        Check("tests", tests, limit=420),
+        Check("tests", tests, limit=720),
         Check("coverage of core and policyfile is 100 %", (*floor, "100", pure)),
         # The demo is covered by the lab, on a real QEMU.
         Check("coverage of all is at least 90 %", (*floor, "90", "--omit=reactor/demo/*")),
