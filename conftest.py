@@ -18,7 +18,8 @@ from scripts.schema_check import documents
 def check_policy(example: Example) -> None:
     """Fail with what `reactor check` prints when it refuses the policy."""
     text = str(example.parsed)
-    if not list(documents(text)):
+    # A test needs the policies of its page: tests/docs/test_blocks.py plays it with them.
+    if not list(documents(text)) or text.startswith("test:"):
         return
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder, "snippet.yaml")

@@ -42,10 +42,11 @@ class Failed:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """The step ends its section, whatever follows."""
+    """The step ends its section, whatever follows; ``step`` names the one inside it that does."""
 
     outcome: Outcome
     reason: str
+    step: str = ""
 
 
 Flow = Simple | Jump | Skip | Failed | Ended

@@ -5,6 +5,7 @@ import itertools
 from reactor.core.flow import Ended, Failed, Flow, Jump, Simple, Skip
 from reactor.core.hand import release
 from reactor.core.inputs import Answered
+from reactor.core.nested import decides_first
 from reactor.core.operations import perform
 from reactor.core.ops import BranchEnd, Enter, Finish, Leave, Op, Section
 from reactor.core.program import Program
@@ -60,8 +61,8 @@ def _follow(world: World, run: Run, op: Op, flow: Flow) -> bool:
             run.cursor = Cursor(pc=to)
         case Failed(reason, unknown, step):
             _step_failed(world, run, reason, unknown=unknown, step=step)
-        case Ended(outcome, reason):
-            _section_ended(world, run, outcome, reason)
+        case Ended(outcome, reason, step):
+            _section_ended(world, run, outcome, reason, step)
     return True
 
 
@@ -108,9 +109,9 @@ def _deadline_passed(world: World, run: Run) -> bool:
     cursor = run.cursor
     if _open_branches(world, run) or (cursor.pending and not _given_up(world, run)):
         return False
-    if cursor.answer is not None:
+    if cursor.answer is not None or decides_first(run):
         # What became of a command decides before any deadline does: else a lost
-        # reply would be a plain failure, which is tried again.
+        # reply would be a plain failure, which is tried again. So does a branch's last word.
         return False
     if run.deadline is not None and world.now >= run.deadline:
         _run_timed_out(world, run)
@@ -259,15 +260,15 @@ def _handler_failed(world: World, run: Run, reason: str, path: str) -> None:
     _finish_section(world, run, run.section)
 
 
-def _section_ended(world: World, run: Run, outcome: Outcome, reason: str) -> None:
+def _section_ended(world: World, run: Run, outcome: Outcome, reason: str, step: str) -> None:
     options = world.options_of(run)
+    step = step or options.name or options.path
     world.trace(run, options.path, outcome.value, reason)
     abandon_step(world, run)
     if run.role is Role.BRANCH:
-        step = options.name or options.path
         _branch_ended(world, run, BranchResult(outcome, reason, step, whole=True))
     elif run.section is Section.STEPS:
-        _conclude(world, run, outcome, reason, options.name or options.path)
+        _conclude(world, run, outcome, reason, step)
     else:
         _finish_section(world, run, run.section)
 

@@ -152,16 +152,26 @@ def branch_closed(world: World, branch: Run) -> None:
 
 
 def join(run: Run) -> Flow:
-    """Go on when all branches have ended; the first that did not end well decides."""
+    """Go on when all branches have ended.
+
+    An unknown outcome goes first, then what ends the whole run, then the first failure written.
+    """
     ends = [end for end in run.cursor.branches.values() if end is not None]
     if len(ends) < len(run.cursor.branches):
         return BLOCK
     bad = [end for end in ends if end.outcome is not Outcome.SUCCEEDED]
     if not bad:
         return NEXT
-    unknown = [end for end in bad if end.outcome is Outcome.UNKNOWN]
-    if unknown:
-        return Failed(unknown[0].reason, unknown=True, step=unknown[0].failed_step)
-    if bad[0].whole:
-        return Ended(bad[0].outcome, bad[0].reason)
+    for end in bad:
+        if end.outcome is Outcome.UNKNOWN:
+            return Failed(end.reason, unknown=True, step=end.failed_step)
+    for end in bad:
+        if end.whole:
+            return Ended(end.outcome, end.reason, end.failed_step)
     return Failed(bad[0].reason, step=bad[0].failed_step)
+
+
+def decides_first(run: Run) -> bool:
+    """Whether a branch has ended so that no deadline of a step around may hide it."""
+    ends = run.cursor.branches.values()
+    return any(end is not None and (end.whole or end.outcome is Outcome.UNKNOWN) for end in ends)

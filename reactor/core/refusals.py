@@ -44,6 +44,7 @@ def tell_limited(world: World, policy: Policy, match: Match, decision: Decision)
     if enforcement_of(world, policy) is Enforcement.AUDIT or not policy.on_limit:
         return
     run = new_run(world, policy, match.guest, match.key, match.origin, Role.ON_LIMIT)
+    run.nth = state.starts.within_hour(match.key, world.now)
     start_handler(world, run, Section.ON_LIMIT)
 
 

@@ -5,7 +5,7 @@ import pytest
 from reactor.core.config import EngineConfig
 from reactor.core.effect import Log, RunChanged
 from reactor.core.policy import Limit, LimitScope, Policy
-from reactor.core.steps import DelayStep, GuestDump, Step, StopStep
+from reactor.core.steps import DelayStep, FailStep, GuestDump, Step, StopStep
 from tests.core.built import (
     CONTINUE,
     check,
@@ -190,6 +190,54 @@ def test_all_branches_run_to_their_end_before_the_step_fails() -> None:
     # `fail` ends the whole run, once all branches are at their end.
     assert (said(host), host.outcomes()) == (["c"], ["failed"])
     assert host.ended()[-1].error == "late"
+
+
+UNKNOWN: list[Step] = [sends("a/0", "system_reset"), log("a/1", "never")]
+
+
+@pytest.mark.parametrize(
+    "around",
+    [
+        pytest.param({"timeout": 10.0, "retry": 2, "on_error": CONTINUE}, id="its own time"),
+        pytest.param({"on_error": CONTINUE}, id="no time"),
+    ],
+)
+@pytest.mark.parametrize("inside", ["nothing", "choose", "repeat"])
+def test_an_unknown_outcome_of_a_branch_is_hidden_by_nothing(
+    around: dict[str, object], inside: str
+) -> None:
+    """Not by the time of a step around, which passes meanwhile, and not by `continue`."""
+    both = parallel("p", UNKNOWN, [DelayStep(options("b/0"), 30.0)], **around)
+    step: Step = both
+    if inside == "choose":
+        step = choose("c", ("", [both]), timeout=15.0, on_error=CONTINUE)
+    elif inside == "repeat":
+        step = repeat("r", 3, [both], timeout=15.0, on_error=CONTINUE)
+    host = Host([with_steps(step, log("x", "after"))]).connect()
+    host.guests["web-1"].silent.add("system_reset")
+    host.event("web-1", "GO", {"n": 1})
+    host.run(300.0)
+    assert (host.commands(), said(host)) == (["system_reset"], [])
+    assert host.outcomes() == ["unknown"]
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_a_stop_in_any_branch_stops_the_run(first: bool) -> None:
+    """Whichever stands first, and although another branch failed; the step is named."""
+    stop: list[Step] = [StopStep(options("s", name="enough"), "enough")]
+    bad: list[Step] = [fails("f")]
+    branches = [stop, bad] if first else [bad, stop]
+    host = play(with_steps(parallel("p", *branches, on_error=CONTINUE), log("x", "never")))
+    assert (said(host), host.outcomes()) == ([], ["stopped"])
+
+
+def test_a_fail_in_a_branch_is_named() -> None:
+    """The handlers read which step it was."""
+    inner = FailStep(options("i", name="inner"), "boo")
+    policy = with_steps(
+        parallel("p", [inner], [log("b")]), on_failure=[log("h", "${run.failed_step}")]
+    )
+    assert said(play(policy)) == ["done", "inner"]
 
 
 def test_the_first_error_written_is_the_error() -> None:

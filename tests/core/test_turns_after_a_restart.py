@@ -2,7 +2,7 @@
 
 import pytest
 
-from reactor.core.effect import RunChanged
+from reactor.core.effect import Log, RunChanged
 from reactor.core.inputs import Operated
 from reactor.core.orders import Approve
 from tests.core.simulation import Host
@@ -59,3 +59,14 @@ def test_who_waits_for_a_yes_takes_no_place(restart: bool) -> None:
     host.run(1.0)
     assert [run.guest for run in host.ended()] == ["web-2"]
     assert host.outcomes() == ["succeeded"]
+
+
+def test_on_limit_knows_how_many_runs_there_were() -> None:
+    """A crash-loop alert says so."""
+    text = ASKED.replace("approval: {expires: 1h}", "on_limit: [{log: '${run.nth}'}]")
+    text = text.replace("1 at once per host", "2 per 1h per guest")
+    host = Host([text]).connect()
+    for _ in range(3):
+        host.event("web-1", "GO", {})
+        host.run(1.0)
+    assert [line.text for line in host.seen(Log) if isinstance(line, Log)] == ["x", "x", "2"]
