@@ -319,9 +319,9 @@ async def test_a_guest_that_went_while_the_daemon_was_away_is_forgotten(
         await subscriber.until(lambda: said(subscriber, "guest/gone/availability") == ["online"])
         await house.start("stays")
         await house.until(
-            "it is emptied", lambda: said(subscriber, "guest/gone/availability")[-1] == ""
+            "it is emptied", lambda: said(subscriber, "guest/gone/availability")[-1:] == [""]
         )
-        await house.until("all of it", lambda: said(subscriber, "guest/gone/state")[-1] == "")
+        await house.until("all of it", lambda: said(subscriber, "guest/gone/state")[-1:] == [""])
     assert set(house.daemon.engine.world.guests) == {"stays"}
     with hears(broker) as late:
         await late.until(lambda: bool(said(late, "guest/stays/availability")))
@@ -479,7 +479,7 @@ async def test_an_engine_that_fails_ends_the_daemon_and_frees_everything(
         with pytest.raises(ExceptionGroup) as died:
             await house.ended()
         assert died.value.subgroup(ZeroDivisionError) is not None
-        await subscriber.until(lambda: said(subscriber, "availability")[-1] == "offline")
+        await subscriber.until(lambda: said(subscriber, "availability")[-1:] == ["offline"])
     assert asyncio.all_tasks() == {asyncio.current_task()}
     await house.start("web-1")
 
@@ -500,8 +500,8 @@ async def test_a_guest_that_vanishes_is_forgotten_after_a_while(
         await house.until("it is online", lambda: said(subscriber, link)[-1:] == ["online"])
         await guest.close()
         house.unlink("web-1")
-        await house.until("it is emptied", lambda: said(subscriber, state)[-1] == "")
-        await house.until("both are", lambda: said(subscriber, link)[-1] == "")
+        await house.until("it is emptied", lambda: said(subscriber, state)[-1:] == [""])
+        await house.until("both are", lambda: said(subscriber, link)[-1:] == [""])
         assert said(subscriber, link)[-2:] == ["offline", ""]
         assert said(subscriber, state)[-2]["status"] == "disconnected"
     assert house.daemon.engine.world.guests == {}

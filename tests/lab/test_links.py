@@ -62,7 +62,7 @@ async def test_a_broker_that_is_killed_and_comes_back(lab: Lab, tmp_path: Path) 
             assert host.heard("alert/info") == []
             broker.start()
             await host.until("the alert arrives", lambda: bool(host.heard("alert/info")), 30)
-            await host.until("online again", lambda: host.heard("availability")[-1] == "online")
+            await host.until("online again", lambda: host.heard("availability")[-1:] == ["online"])
             await host.until(
                 "the guest's state stands again",
                 lambda: (

@@ -152,7 +152,12 @@ async def test_qemu_killed_between_the_dump_and_the_reset(lab: Lab, tmp_path: Pa
         await guest.run()
         await guest.up()
         await guest.panic()
-        await guest.control.event("DUMP_COMPLETED")
+        world = host.running.engine.world
+
+        def steps() -> list[str]:
+            return [world.options_of(run).path for run in world.runs.values()]
+
+        await host.until("it is between them", lambda: steps() == ["steps/1"])
         await guest.restart()
         audit = Audit(guest)
         await guest.run()

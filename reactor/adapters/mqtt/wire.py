@@ -130,6 +130,9 @@ class Wire(aiomqtt.Client):
                 silent=reason_code == "Keep alive timeout", garbled=reason_code == "Protocol error"
             )
         self.listener.on_ended(how)
+        if self._connected.cancelled():
+            # Nobody waits for the connection any more, and aiomqtt would raise that.
+            return
         # Told as a success, or aiomqtt puts an exception into a future.
         fine = ReasonCode(PacketTypes.DISCONNECT, "Normal disconnection")
         super()._on_disconnect(client, userdata, flags, fine, properties)
