@@ -1,6 +1,6 @@
 # Everything that people and CI run. `make` alone lists it.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo check test lab bench pins clean
+.PHONY: help setup demo check test lab fuzz bench pins clean
 
 BIN := .venv/bin
 
@@ -21,6 +21,9 @@ test: setup ## everything: check, then the lab on real QEMU, the documents' snip
 
 lab: setup ## only the tests on a real QEMU and Mosquitto
 	@$(BIN)/python -m pytest -m lab tests
+
+fuzz: setup ## damaged policies, expressions, messages by chance; EXAMPLES=20000 for each kind
+	@EXAMPLES=$${EXAMPLES:-20000} $(BIN)/python -m pytest --hypothesis-profile=fuzz -o timeout=0 -n 2 tests/fuzz
 
 bench: setup ## measure against the machine's floors
 	@$(BIN)/python -m bench

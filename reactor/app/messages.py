@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from reactor.app.depth import is_too_deep
+from reactor.app.foreign import UNREADABLE
 from reactor.core.inputs import Message
 
 if TYPE_CHECKING:
@@ -86,7 +87,7 @@ def read_json(text: str) -> tuple[object, bool]:
     """The value and True; None and False where the text is no JSON that we can keep."""
     try:
         value = msgspec.json.decode(text)
-    except (msgspec.MsgspecError, RecursionError):
+    except UNREADABLE:
         return None, False
     # Depth first: what looks at numbers goes as deep as the value does.
     if is_too_deep(value) or not _has_short_numbers(value):

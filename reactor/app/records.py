@@ -137,15 +137,25 @@ def intent_row(now: float, effect: Execute | CallAgent | CallHttp | StartProgram
 def _shown(effect: Execute | CallAgent | CallHttp | StartProgram) -> tuple[str, object]:
     match effect:
         case Execute():
-            return effect.command, effect.arguments
-        case CallAgent(arguments=arguments):
-            if "password" in arguments:
-                arguments = {**arguments, "password": HIDDEN}
-            return f"agent {effect.command}", arguments
+            return effect.command, _without_secrets(effect.arguments)
+        case CallAgent():
+            return f"agent {effect.command}", _without_secrets(effect.arguments)
         case CallHttp():
             return f"http {effect.method} {shown_url(effect.url)}", {}
         case StartProgram():
             return f"exec {effect.program}", {"arguments": effect.arguments}
+
+
+def _without_secrets(arguments: Mapping[str, object]) -> Mapping[str, object]:
+    """The arguments of a command as they may be kept.
+
+    Source: QEMU's qapi/ui.json and qga/qapi-schema.json (``password``), qapi/qom.json
+    (the objects ``secret`` and ``secret_keyring``; ``data`` is the secret itself).
+    """
+    hidden = {"password"}
+    if str(arguments.get("qom-type", "")).startswith("secret"):
+        hidden.add("data")
+    return {name: HIDDEN if name in hidden else value for name, value in arguments.items()}
 
 
 def run_row(effect: RunChanged) -> RunRow:

@@ -17,6 +17,7 @@ from reactor.adapters.journal import (
     TraceRow,
 )
 from reactor.app.control.answers import RunLine
+from reactor.app.foreign import UNREADABLE
 from reactor.core.inputs import Happened
 from reactor.core.run import Phase, Run
 from reactor.core.text import render_duration, render_time
@@ -135,7 +136,7 @@ def _decoded(kept: bytes | None) -> Run | None:
         return None
     try:
         return msgspec.json.decode(kept, type=Run)
-    except msgspec.MsgspecError:  # another version of reactor wrote it
+    except UNREADABLE:  # another version of reactor wrote it
         return None
 
 
@@ -164,7 +165,7 @@ def _event(reader: Reader, row: RunRow, traces: Sequence[TraceRow]) -> Entry | N
 def _entry_of(row: HistoryRow) -> Entry | None:
     try:
         event = msgspec.json.decode(row.body, type=Happened).event
-    except msgspec.MsgspecError:
+    except UNREADABLE:
         return None
     return Entry(row.at, "", EVENT, event.name, event.data)
 

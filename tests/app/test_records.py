@@ -38,6 +38,33 @@ from reactor.core.effect import AskFree, AskPath, CallAgent, CallHttp, Execute, 
             id="a password for the guest",
         ),
         pytest.param(
+            Execute("r-1/1", "web-1", "set_password", {"password": "s3cret"}, 9.0, run="r-1"),
+            "set_password",
+            {"password": "***"},
+            id="a password for the screen",
+        ),
+        pytest.param(
+            Execute(
+                "r-1/1",
+                "web-1",
+                "object-add",
+                {"qom-type": "secret", "data": "s3cret"},
+                9.0,
+                run="r-1",
+            ),
+            "object-add",
+            {"qom-type": "secret", "data": "***"},
+            id="a secret of QEMU",
+        ),
+        pytest.param(
+            Execute(
+                "r-1/1", "web-1", "object-add", {"qom-type": "x", "data": "all"}, 9.0, run="r-1"
+            ),
+            "object-add",
+            {"qom-type": "x", "data": "all"},
+            id="another object",
+        ),
+        pytest.param(
             CallHttp(
                 "r-1/1",
                 "web-1",

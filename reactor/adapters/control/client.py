@@ -51,7 +51,7 @@ def ask(path: Path, body: bytes, *, within_s: float = ANSWER_S) -> Answer:
         line = _read_line(connection, path, end)
     try:
         answer = read_answer(line)
-    except msgspec.MsgspecError:
+    except (msgspec.MsgspecError, UnicodeError, RecursionError):
         problem = "what listens there does not speak the control protocol"
         raise ControlError(path, problem, "check `control.socket` in the settings") from None
     if answer.code is Code.FORBIDDEN:

@@ -26,6 +26,7 @@ from reactor.app.control.asks import (
 )
 from reactor.app.control.orders import Orders
 from reactor.app.control.vitals import Parts, daemon_line
+from reactor.app.foreign import UNREADABLE
 from reactor.app.timeline import read_timeline, run_line
 from reactor.app.why.asking import recent, why_at, why_now
 from reactor.app.why.reasons import Why
@@ -59,7 +60,7 @@ class Desk:
         """
         try:
             ask: Ask = _decode(body)
-        except msgspec.MsgspecError as error:
+        except UNREADABLE as error:
             text = f"the request is not understood: {error}"
             fix = "use the reactor command of the version that the daemon is"
             return Answer(Code.WRONG, text, fix)

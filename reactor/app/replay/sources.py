@@ -12,6 +12,8 @@ import msgspec
 from msgspec.structs import replace
 
 from reactor.adapters.journal import Reader
+from reactor.app.depth import is_too_deep
+from reactor.app.foreign import UNREADABLE
 from reactor.app.replay import journal
 from reactor.app.replay.recording import VERSION, Head, Line
 from reactor.core.event import Event
@@ -128,7 +130,7 @@ class _Journal:
             if row.kind in {"answered", "fired", "policies"} or row.name in _FOREKNOWN:
                 try:
                     found = journal.line_of(row)
-                except msgspec.MsgspecError:
+                except UNREADABLE:
                     continue  # told when it is played
                 if found is not None:
                     yield found
@@ -138,7 +140,7 @@ class _Journal:
         for row in journal.history(self._reader, 0, self._last):
             try:
                 line = journal.line_of(row)
-            except msgspec.MsgspecError as error:
+            except UNREADABLE as error:
                 self._skipped.add(f"{self.label}: row {row.seq}", str(error))
                 continue
             if line is not None:
@@ -168,7 +170,7 @@ class _Lines:
         line = self._file.readline(LINE_MAX)
         try:
             found = msgspec.json.decode(line, type=Head)
-        except msgspec.MsgspecError:
+        except UNREADABLE:
             return Head(0)
         if found.recording > VERSION:
             raise RecordingError(
@@ -231,12 +233,10 @@ class _Lines:
             read = _any(raw)
             if read.at is not None:
                 return _recorded(raw)
-        except msgspec.MsgspecError as error:
+        except UNREADABLE as error:
             return str(error)
         if read.recording is not None:
             return None
-        if read.event is None:
-            return "it is neither a line of a recording nor an event of QMP"
         return _captured(read, self._guest)
 
 
@@ -277,9 +277,13 @@ def _put_off(line: Line, at: float) -> Line:
     return replace(line, at=at)
 
 
-def _captured(read: _Any, guest: str) -> Line:
+def _captured(read: _Any, guest: str) -> Line | str:
     """An event as QEMU sent it; one without a time came when the line before it came."""
+    if read.event is None:
+        return "it is neither a line of a recording nor an event of QMP"
+    if is_too_deep(read.data):
+        return "its data is nested too deep"
     stamp = read.timestamp
     # QEMU says -1 where it has no clock.
     at = 0.0 if stamp is None or stamp.seconds < 0 else stamp.seconds + stamp.microseconds / 1e6
-    return Line(at, Happened(Event(read.event or "", read.guest or guest, read.data, at, at)))
+    return Line(at, Happened(Event(read.event, read.guest or guest, read.data, at, at)))

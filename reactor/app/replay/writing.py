@@ -4,9 +4,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
-import msgspec
-
 from reactor.adapters.journal import Reader
+from reactor.app.foreign import UNREADABLE
 from reactor.app.replay import journal
 from reactor.app.replay.recording import Line, written
 from reactor.core.inputs import Happened
@@ -90,7 +89,7 @@ class Recorder:
         for row in rows:
             try:
                 line = journal.line_of(row)
-            except msgspec.MsgspecError:
+            except UNREADABLE:
                 self.unreadable += 1
                 continue
             if line is not None and part.is_of_guest(line):

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import msgspec
 
 from reactor.adapters.journal import HistoryRow, Reader, Revision, RunRow
+from reactor.app.foreign import UNREADABLE
 from reactor.core.effect import Trace
 from reactor.core.event import Event
 from reactor.core.inputs import Connected, Disconnected, GuestKnown, Happened
@@ -136,7 +137,7 @@ def _seen(row: HistoryRow) -> Seen | None:
         return None
     try:
         return Seen(row.at, msgspec.json.decode(row.body, type=Happened).event)
-    except msgspec.MsgspecError:  # another version of reactor wrote it
+    except UNREADABLE:  # another version of reactor wrote it
         return None
 
 
@@ -155,12 +156,12 @@ def _look_back(reader: Reader, guest: str, last: int, record: Record) -> None:
 def _labels(body: bytes) -> Mapping[str, str] | None:
     try:
         return msgspec.json.decode(body, type=GuestKnown).labels
-    except msgspec.MsgspecError:  # it says that the guest was forgotten
+    except UNREADABLE:  # it says that the guest was forgotten
         return None
 
 
 def _monitor(row: HistoryRow) -> tuple[float, Connected | Disconnected] | None:
     try:
         return row.at, msgspec.json.decode(row.body, type=Connected | Disconnected)
-    except msgspec.MsgspecError:
+    except UNREADABLE:
         return None
