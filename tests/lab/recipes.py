@@ -76,6 +76,15 @@ async def break_unplugging(guest: Guest) -> None:
     The machine's controller forgets that it can unplug memory; call it while the guest
     is paused, after `unplug_memory`.
     """
+    await _can_unplug(guest, able=False)
+
+
+async def mend_unplugging(guest: Guest) -> None:
+    """Take `break_unplugging` back."""
+    await _can_unplug(guest, able=True)
+
+
+async def _can_unplug(guest: Guest, *, able: bool) -> None:
     folder = "/machine/unattached"
     children = await guest.control.command("qom-list", {"path": folder})
     controller = next(c["name"] for c in children if c["type"] == "child<ICH9-LPC>")
@@ -84,6 +93,6 @@ async def break_unplugging(guest: Guest) -> None:
         {
             "path": f"{folder}/{controller}",
             "property": "memory-hotplug-support",
-            "value": False,
+            "value": able,
         },
     )
