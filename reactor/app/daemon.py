@@ -186,7 +186,13 @@ class Daemon:
 
     async def _serve(self) -> None:
         found = self._settings.discoveries
-        self.guests = Guests(self.dispatcher.submit, self.clock.now, found, self.agents)
+        self.guests = Guests(
+            self.dispatcher.submit,
+            self.clock.now,
+            found,
+            self.agents,
+            self._settings.control_socket,
+        )
         patterns = [each.discover for each in found]
         discovery = Discovery(patterns, self.guests)
         self._install_signals()

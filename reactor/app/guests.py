@@ -3,6 +3,7 @@
 import asyncio
 import os
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 
 import structlog
 
@@ -37,6 +38,7 @@ class Guests:
         now: the engine's clock.
         discoveries: what the settings say of the guests that a pattern finds.
         agents: learns where the agents of guests are reached.
+        control: where reactor itself listens for operators: a pattern may find that too.
 
     ``troubles`` are why monitors cannot be used now, by guest.
     """
@@ -47,11 +49,13 @@ class Guests:
         now: Callable[[], float],
         discoveries: Sequence[Discovery],
         agents: Agents,
+        control: Path | None = None,
     ) -> None:
         self._submit = submit
         self._now = now
         self._discoveries = {found.discover: found for found in discoveries}
         self._agents = agents
+        self._control = None if control is None else os.path.realpath(control)
         self._named: dict[str, str] = {}
         self._found: set[str] = set()
         self._forgetting: dict[str, asyncio.TimerHandle] = {}
@@ -88,7 +92,11 @@ class Guests:
 
     def on_found(self, found: Found) -> None:
         """A socket appeared."""
-        if os.path.realpath(found.path) in self._named.values():
+        path = os.path.realpath(found.path)
+        if path in self._named.values():
+            return
+        if path == self._control:
+            log.info("not a guest: reactor's own control socket", socket=found.path)
             return
         if found.guest in self._named:
             self._tell(found.guest, _taken(found))

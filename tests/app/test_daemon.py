@@ -20,6 +20,7 @@ from reactor.app.daemon import Daemon, serve
 from reactor.app.rules import Rules
 from reactor.app.settings import (
     Discovery,
+    JournalSettings,
     MqttSettings,
     NamedGuest,
 )
@@ -128,6 +129,25 @@ async def test_no_rules_and_no_folder_for_sockets_are_told_too(house: House) -> 
         f"discover: {where}/*.sock",
         f"there is no folder {where}",
     )
+
+
+async def test_a_pattern_that_fits_the_control_socket_too(house: House) -> None:
+    """Beside the journal in the guests' folder it is found, said, and watched as no guest."""
+    house.settings = replace(house.settings, journal=JournalSettings(house.run / "journal.db"))
+    await house.guest()
+    with capture_logs() as lines:
+        await house.start("web-1")
+        await house.until(
+            "it is told", lambda: any(x["event"].startswith("not a guest") for x in lines)
+        )
+    assert list(house.daemon.engine.world.guests) == ["web-1"]
+    (line,) = [line for line in lines if line["event"].startswith("not a guest")]
+    assert line == {
+        "event": "not a guest: reactor's own control socket",
+        "log_level": "info",
+        "socket": f"{house.run}/journal.db.sock",
+    }
+    assert house.daemon.guests.troubles == {}
 
 
 async def test_a_journal_that_another_daemon_holds(house: House) -> None:
