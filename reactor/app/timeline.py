@@ -18,6 +18,7 @@ from reactor.adapters.journal import (
 )
 from reactor.app.control.answers import RunLine
 from reactor.app.foreign import UNREADABLE
+from reactor.core.admission import Verdict
 from reactor.core.inputs import Happened
 from reactor.core.run import Phase, Run
 from reactor.core.text import render_duration, render_time
@@ -27,6 +28,9 @@ COMMAND = "command"
 
 _LOOK_AT = 1000
 """Rows of the history among which the event that started a run is looked for."""
+
+_REFUSALS_MAX = 100
+"""Refusals of one instant among which that of a handler is looked for."""
 
 
 class Entry(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -65,8 +69,16 @@ def read_timeline(reader: Reader, run: str) -> Timeline | None:
         return None
     state = _decoded(reader.kept("run", run))
     traces = reader.traces(run)
+    if is_handler(row):
+        # A handler was never admitted: what the limit refused is what it is about.
+        traces = _refused(reader, row) + traces
     event = _event(reader, row, traces) if state is None else _origin(state)
     return timeline(row, state, traces, reader.intents(run), event)
+
+
+def is_handler(row: RunRow) -> bool:
+    """Whether it is a policy's ``on_limit``, and no run of a match."""
+    return row.body == b"on_limit"
 
 
 def timeline(
@@ -155,11 +167,19 @@ def _event(reader: Reader, row: RunRow, traces: Sequence[TraceRow]) -> Entry | N
     if not traces:
         return None
     admitted = traces[0].trace
-    name = admitted.reason.partition(" ")[0]
+    name = str(admitted.values.get("event") or admitted.reason.partition(" ")[0])
     upto = reader.before(math.nextafter(admitted.at, math.inf))
     after = max(0, upto - _LOOK_AT)
     rows = reader.history(after, _LOOK_AT, guest=row.guest, name=name, upto=upto)
     return _entry_of(rows[-1]) if rows else None
+
+
+def _refused(reader: Reader, row: RunRow) -> list[TraceRow]:
+    """The refusal that a handler is about; its event is named in it."""
+    if row.admitted is None:
+        return []
+    found = reader.refusals(row.policy, row.guest, row.admitted, row.admitted, _REFUSALS_MAX)
+    return [one for one in found if one.trace.verdict == Verdict.LIMITED.value][:1]
 
 
 def _entry_of(row: HistoryRow) -> Entry | None:

@@ -157,13 +157,12 @@ def _timeline_from_journal(daemon: Daemon, run: str) -> bytes:
 def _row(run: "RunLine") -> tuple[str, ...]:
     begin = run.started or run.admitted
     took = "-" if begin is None or run.ended is None else shown_length(run.ended - begin)
-    role = "" if run.role == "run" else f"{run.role}: "
     return (
         run.run,
         run.policy,
         run.guest,
         shown_time(run.admitted or run.started or run.ended),
         took,
-        role + (run.outcome or run.state),
+        run.stands,
         run.reason,
     )

@@ -129,7 +129,7 @@ def _run_row(run: "RunLine", now: float) -> tuple[str, ...]:
         run.policy,
         run.guest,
         shown_age(run.admitted, now),
-        run.state,
+        run.stands,
         run.reason,
     )
 

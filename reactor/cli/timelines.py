@@ -29,7 +29,7 @@ def show_timeline(screen: Screen, timeline: "Timeline") -> None:
     if timeline.revision:
         screen.line(f"revision of the policy: {timeline.revision}")
     if timeline.entries:
-        screen.line(f"begin: {shown_time(timeline.entries[0].at)}")
+        screen.line(f"begin: {shown_time(timeline.entries[0].at)}{_start(timeline)}")
     screen.line()
     begin = timeline.entries[0].at if timeline.entries else 0.0
     times = [f"+{shown_length(entry.at - begin)}" for entry in timeline.entries]
@@ -48,13 +48,20 @@ def show_timeline(screen: Screen, timeline: "Timeline") -> None:
         screen.line(("now: ", "bold"), timeline.waits)
 
 
+def _start(timeline: "Timeline") -> str:
+    """When its steps began, where that is later than the first line: its time counts from there."""
+    started, begin = timeline.run.started, timeline.entries[0].at
+    if started is None or started <= begin:
+        return ""
+    return f", started at +{shown_length(started - begin)}"
+
+
 def _end(timeline: "Timeline") -> str:
     run = timeline.run
-    if run.ended is None:
-        return run.state
     begin = run.started or run.admitted
-    took = "" if begin is None else f" after {shown_length(run.ended - begin)}"
-    return f"{run.outcome}{took}" + (f": {run.reason}" if run.reason else "")
+    took = "" if begin is None or run.ended is None else f" after {shown_length(run.ended - begin)}"
+    reason = f": {run.reason}" if run.reason and (run.ended is not None or run.outcome) else ""
+    return f"{run.stands}{took}{reason}"
 
 
 def _reason(entry: "Entry") -> str:

@@ -138,7 +138,11 @@ def _decision(moment: "Moment") -> list[tuple[str, str]]:
         return [("started run ", ""), (moment.run, "bold"), (f": {moment.outcome}", "")]
     star = " *" if moment.evaluated else ""
     reason = f": {moment.reason}" if moment.reason else ""
-    return [(f"{moment.path}: ", "dim"), (moment.verdict, "yellow"), (f"{reason}{star}", "")]
+    said = [(f"{moment.path}: ", "dim"), (moment.verdict, "yellow"), (f"{reason}{star}", "")]
+    if moment.on_limit:
+        said += [("; its on_limit is run ", ""), (moment.on_limit, "bold")]
+        said += [(f": {moment.outcome}", "")]
+    return said
 
 
 def _note(found: "Why") -> str:
@@ -167,5 +171,5 @@ def _show_runs(screen: Screen, runs: "list[RunLine]") -> None:
             ("  " + shown_time(begin), "dim"),
             "  ",
             (run.run, "bold"),
-            f"  {run.outcome or run.state}{took}{reason}",
+            f"  {run.stands}{took}{reason}",
         )

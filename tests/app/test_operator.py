@@ -361,6 +361,37 @@ async def test_why_tells_what_became_of_the_latest_events(house: House) -> None:
     assert (why.moments[1].run, why.moments[1].outcome) == (why.runs[0].run, "succeeded")
 
 
+async def test_an_on_limit_is_told_as_one_everywhere(house: House) -> None:
+    """Beside the event that the limit refused, and never as a run of a match."""
+    house.policy(LIMITED.replace("steps:", "on_limit:\n  - log: too many\nsteps:"))
+    guest = await house.guest()
+    await house.start("web-1")
+    guest.event("WATCHDOG", {"action": "none"})
+    await house.outcomes(1)
+    guest.event("WATCHDOG", {"action": "reset"})
+    await house.outcomes(2)
+    await house.rest()
+    ran, handler = house.runs()
+    now: Why = await look(house, AskWhy("limited", "web-1"), Why)
+    assert handler.admitted is not None
+    short = AskWhy("limited", "web-1", at=handler.admitted, around=0.0)
+    then: Why = await look(house, short, Why)
+    assert [(m.event, m.verdict, m.run, m.on_limit, m.outcome) for m in now.moments] == [
+        ("WATCHDOG", "admitted", ran.id, "", "succeeded"),
+        ("WATCHDOG", "limited", "", handler.id, "succeeded"),
+    ]
+    assert then.moments == now.moments[1:]
+    assert then.verdict == "it did not run on WATCHDOG: limited: 1 per 1h per guest"
+    assert [run.stands for run in now.runs] == ["succeeded", "on_limit: succeeded"]
+    told: Timeline = await look(house, AskRun(handler.id), Timeline)
+    assert [(one.what, one.reason) for one in told.entries[:2]] == [
+        ("event", "WATCHDOG"),
+        ("limited", "1 per 1h per guest"),
+    ]
+    assert told.entries[0].values == {"action": "reset"}
+    assert told.run.stands == "on_limit: succeeded"
+
+
 async def test_why_of_a_time_is_told_by_the_journal(house: House) -> None:
     """With the revision that was in force then, though the policy has changed since."""
     house.policy(

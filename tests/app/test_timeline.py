@@ -120,6 +120,27 @@ def test_a_match_that_had_to_wait(tmp_path: Path) -> None:
     assert timeline.entries[0].values == {"x": 1}
 
 
+def test_an_on_limit(tmp_path: Path) -> None:
+    """The event that the limit refused, the refusal, then what the handler did."""
+    refused = Trace(AT, "p", "web-1", "trigger", "limited", "3 per 1h", "", {"event": "GO"})
+    other = Trace(AT, "p", "web-1", "trigger", "silenced", "s-1", "", {"event": "STOP"})
+    story = [other, refused, refused, trace(0, "on_limit/0", "begun", "publish")]
+    handler = msgspec.structs.replace(ENDED, body=b"on_limit", admitted=AT, started=AT)
+    timeline = told(tmp_path, event(0, x=1), Batch(runs=[handler], traces=story))
+    assert lines(timeline) == [
+        (0.0, "", "event", "GO"),
+        (0.0, "trigger", "limited", "3 per 1h"),
+        (0.0, "on_limit/0", "begun", "publish"),
+    ]
+    assert timeline.run.stands == "on_limit: succeeded"
+
+
+def test_an_on_limit_of_which_only_its_end_is_known(tmp_path: Path) -> None:
+    """What is not there is not told."""
+    handler = msgspec.structs.replace(ENDED, body=b"on_limit", admitted=None)
+    assert told(tmp_path, Batch(runs=[handler])).entries == []
+
+
 @pytest.mark.parametrize(
     "batches",
     [

@@ -464,6 +464,7 @@ RUNS = [
         ended=NOW - 47.5,
     ),
     RunLine(*("r-0", "p", "web-1", "ended", "succeeded"), ended=NOW, role="on_limit"),
+    RunLine(*("r-3", "p", "web-1", "handling the end", "failed", "it broke"), admitted=NOW),
 ]
 
 
@@ -475,10 +476,13 @@ def test_runs_are_a_table(reactor: Call, daemon: FakeDaemon) -> None:
     assert (code, err) == (0, "")
     assert daemon.asked == [AskRuns("p", "web-1", only_open=True, limit=3)]
     assert out == (
-        "RUN  POLICY  GUEST  ADMITTED                 TOOK     STATE                 REASON\n"
+        "RUN  POLICY  GUEST  ADMITTED                 TOOK     STATE                      REASON\n"
         "r-2  p       web-1  2027-01-15 08:00:00.250  -        waiting for its turn\n"
-        "r-1  p       web-1  2027-01-15 07:59:00.250  2s500ms  failed                it broke\n"
+        "r-1  p       web-1  2027-01-15 07:59:00.250  2s500ms  failed                     "
+        "it broke\n"
         "r-0  p       web-1  2027-01-15 08:00:00.250  -        on_limit: succeeded\n"
+        "r-3  p       web-1  2027-01-15 08:00:00.250  -        handling the end (failed)  "
+        "it broke\n"
     )
 
 
@@ -505,14 +509,14 @@ TIMELINE = Timeline(
     run=RunLine(
         *("r-1", "p", "web-1", "ended", "failed", "no room"),
         admitted=NOW,
-        started=NOW,
-        ended=NOW + 90,
+        started=NOW + 0.25,
+        ended=NOW + 90.25,
     ),
     entries=[
         Entry(NOW, "", "event", "GUEST_PANICKED", {"action": "pause"}),
         Entry(NOW, "trigger", "admitted", "GUEST_PANICKED"),
         Entry(NOW + 0.25, "steps/0", "begun", "guest: dump"),
-        Entry(NOW + 90, "", "command", "dump-guest-memory: refused after 2ms: no room"),
+        Entry(NOW + 90.25, "", "command", "dump-guest-memory: refused after 2ms: no room"),
     ],
     key="web-1/disk0",
     revision="abc",
@@ -529,7 +533,7 @@ def test_a_run_is_told_step_by_step(reactor: Call, daemon: FakeDaemon) -> None:
         "run r-1 of p on web-1: failed after 1m30s: no room\n"
         "key: web-1/disk0\n"
         "revision of the policy: abc\n"
-        "begin: 2027-01-15 08:00:00.250\n"
+        "begin: 2027-01-15 08:00:00.250, started at +250ms\n"
         "\n"
         '   +0s           event     GUEST_PANICKED {"action": "pause"}\n'
         "   +0s  trigger  admitted  GUEST_PANICKED\n"
@@ -544,6 +548,24 @@ def test_an_open_run_says_what_it_waits_for(reactor: Call, daemon: FakeDaemon) -
     daemon.says(Timeline(run, [], waits="running; the run has until ..."))
     _, out, _ = reactor("runs", "show", "r-1", "-c", "r.yaml")
     assert out == "run r-1 of p on web-1: running\n\n\nnow: running; the run has until ...\n"
+
+
+def test_an_open_run_whose_end_is_being_handled(reactor: Call, daemon: FakeDaemon) -> None:
+    """It has an outcome already, and is not over."""
+    daemon.says(Timeline(RUNS[3], []))
+    _, out, _ = reactor("runs", "show", "r-3", "-c", "r.yaml")
+    assert out == "run r-3 of p on web-1: handling the end (failed): it broke\n\n"
+
+
+def test_a_run_that_started_at_once(reactor: Call, daemon: FakeDaemon) -> None:
+    """Its clock is that of the lines: nothing is said of it."""
+    run = RunLine("r-1", "p", "web-1", "ended", "succeeded", started=NOW, ended=NOW + 1)
+    daemon.says(Timeline(run, [Entry(NOW, "trigger", "admitted", "GO")]))
+    _, out, _ = reactor("runs", "show", "r-1", "-c", "r.yaml")
+    assert out.splitlines()[:2] == [
+        "run r-1 of p on web-1: succeeded after 1s",
+        "begin: 2027-01-15 08:00:00.250",
+    ]
 
 
 # ----------------------------------------------------------------------- why
@@ -568,8 +590,13 @@ WHY = Why(
             {"b": 1},
             evaluated=True,
         ),
+        Moment(
+            *(NOW + 2, "STOP", "limited", "3 per 1h", "trigger"),
+            on_limit="r-0",
+            outcome="succeeded",
+        ),
     ],
-    runs=RUNS[1:2],
+    runs=RUNS[1:3],
     revision="0123456789abcdef",
     in_force=NOW - 60,
     online=True,
@@ -594,12 +621,15 @@ def test_why_is_told_condition_by_condition(reactor: Call, daemon: FakeDaemon) -
         "      started run r-1: succeeded\n"
         '  2027-01-15 08:00:01.250  STOP {"b": 1}\n'
         "      trigger: `where` is false: `data.a`: it is absent *\n"
+        "  2027-01-15 08:00:02.250  STOP\n"
+        "      trigger: limited: 3 per 1h; its on_limit is run r-0: succeeded\n"
         "\n"
         "* left no trace: looked at again now, with the event's recorded data and the policy's "
         "revision 0123456789ab, in force since 2027-01-15 07:59:00.250\n"
         "\n"
         "runs:\n"
         "  2027-01-15 07:59:10.250  r-1  failed after 2s500ms: it broke\n"
+        "  2027-01-15 08:00:00.250  r-0  on_limit: succeeded after 0s\n"
     )
 
 
@@ -685,7 +715,10 @@ def test_why_of_an_old_journal(reactor: Call, golden: Path) -> None:
     """Of its end, when no time is named; whatever is not known is not guessed."""
     code, out, err = reactor("why", "limited", "web-1", "--journal", golden)
     assert (code, err) == (0, "")
-    assert out.startswith("limited on web-1: it ran: run iwf25t-1 succeeded\n")
+    assert out.startswith(
+        "limited on web-1: it ran: run iwf25t-1 succeeded; not on WATCHDOG at "
+        "2026-11-28T11:00:21Z: limited: 1 per 1h per guest\n"
+    )
     assert "the daemon does not run: this is what its journal tells" in out
     assert "trigger: limited: 1 per 1h per guest" in out
 

@@ -28,6 +28,15 @@ class RunLine(msgspec.Struct, frozen=True, omit_defaults=True):
     ended: float | None = None
     role: str = "run"
 
+    @property
+    def stands(self) -> str:
+        """How it stands, or ended: ``on_limit: succeeded``, ``handling the end (failed)``."""
+        role = "" if self.role == "run" else f"{self.role}: "
+        if self.ended is not None:
+            return role + (self.outcome or self.state)
+        # The outcome is known before the handlers of the end are done.
+        return role + self.state + (f" ({self.outcome})" if self.outcome else "")
+
 
 class GuestLine(msgspec.Struct, frozen=True, omit_defaults=True):
     """One guest; ``trouble`` is why its monitor is away or cannot be used.

@@ -3,15 +3,19 @@
 from collections import Counter
 from collections.abc import Sequence
 
+from msgspec.structs import replace
+
 from reactor.adapters.journal import RunRow
-from reactor.app.timeline import run_line
+from reactor.app.timeline import is_handler, run_line
 from reactor.app.why.judging import FITS, Eye
 from reactor.app.why.reasons import Finding, Mark, Moment, Why
 from reactor.app.why.record import Record, Seen, Text
 from reactor.app.why.selecting import selection
+from reactor.core.admission import Verdict
 from reactor.core.effect import Trace
 from reactor.core.inputs import Connected
 from reactor.core.policy import EventTrigger, Policy
+from reactor.core.run import Outcome
 from reactor.core.text import render_time
 
 _OTHERS_SHOWN = 10
@@ -61,7 +65,11 @@ def moments_of(record: Record, eye: Eye | None) -> list[Moment]:
         seen = events.get((trace.at, name))
         if seen is not None:
             explained.add(id(seen))
-        moments.append(_decided(trace, name, seen, run))
+        moment = _decided(trace, name, seen, run)
+        if trace.verdict == Verdict.LIMITED.value and trace.at in record.handlers:
+            handler = record.handlers[trace.at]
+            moment = replace(moment, on_limit=handler.id, outcome=_outcome(handler))
+        moments.append(moment)
     if eye is not None:
         looked_at = zip(record.events, eye.look_at(record.events), strict=True)
         moments += [m for seen, m in looked_at if m is not None and id(seen) not in explained]
@@ -96,6 +104,15 @@ def _outcome(run: RunRow) -> str:
     if run.ended is None:
         return run.state
     return f"{run.outcome}: {run.error}" if run.error else run.outcome
+
+
+def _came_to(run: RunRow) -> str:
+    """What became of a run that was admitted, as the sentence to read first says it."""
+    if run.outcome == Outcome.WOULD_RUN.value:
+        return f"it would have run (audit): run {run.id}"
+    if run.started is None and run.ended is not None:
+        return f"it was admitted, and did not start: run {run.id} {_outcome(run)}"
+    return f"it ran: run {run.id} {_outcome(run)}"
 
 
 def _of_policy(policy: str, at: float, text: Text | None, eye: Eye | None) -> list[Finding]:
@@ -159,12 +176,13 @@ def _verdict(at: float, found: Sequence[Finding], moments: Sequence[Moment], rec
 
     Of several the nearest to ``at``.
     """
-    if record.runs:
-        runs = {run.id: run for run in record.runs}
+    runs = {run.id: run for run in record.runs if not is_handler(run)}
+    refused = [moment for moment in moments if not (moment.evaluated or moment.run)]
+    if runs:
         started = [moment for moment in moments if moment.run]
-        run = runs[_nearest(at, started).run] if started else record.runs[-1]
-        return f"it ran: run {run.id} {_outcome(run)}"
-    refused = [moment for moment in moments if not moment.evaluated]
+        nearest = _nearest(at, started) if started else None
+        run = runs[nearest.run] if nearest else list(runs.values())[-1]
+        return _came_to(run) + (_but_then(at, nearest, refused) if nearest else "")
     looked_at = [moment for moment in moments if moment.evaluated and moment.verdict != FITS]
     for some in (refused, looked_at, moments):
         if some:
@@ -175,6 +193,17 @@ def _verdict(at: float, found: Sequence[Finding], moments: Sequence[Moment], rec
     if first is not None:
         return f"it did not run: {first.text}"
     return "it did not run: no event came that its trigger names"
+
+
+def _but_then(at: float, run: Moment, refused: Sequence[Moment]) -> str:
+    """What was refused nearer to the time that is asked about than the run; empty without that."""
+    if not refused:
+        return ""
+    one = _nearest(at, refused)
+    if abs(one.at - at) >= abs(run.at - at):
+        return ""
+    reason = f": {one.reason}" if one.reason else ""
+    return f"; not on {one.event} at {render_time(one.at)}: {one.verdict}{reason}"
 
 
 def _nearest(at: float, moments: Sequence[Moment]) -> Moment:

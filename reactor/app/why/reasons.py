@@ -31,7 +31,8 @@ class Moment(msgspec.Struct, frozen=True, omit_defaults=True):
 
     ``verdict`` and ``reason`` were recorded then, unless ``evaluated``: then the event's
     recorded data was looked at now, because an event that does not fit leaves no trace.
-    ``run`` is the run that it started, ``outcome`` how that ended.
+    ``run`` is the run that it started; ``on_limit`` is that of the policy's handler, where a
+    limit refused it. ``outcome`` is how that one ended, or stands.
     """
 
     at: float
@@ -43,6 +44,7 @@ class Moment(msgspec.Struct, frozen=True, omit_defaults=True):
     values: Mapping[str, object] = {}
     evaluated: bool = False
     run: str = ""
+    on_limit: str = ""
     outcome: str = ""
 
 

@@ -1,5 +1,6 @@
 """What the journal holds about a policy and a guest around a time; every method reads only."""
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
@@ -7,6 +8,7 @@ import msgspec
 
 from reactor.adapters.journal import HistoryRow, Reader, Revision, RunRow
 from reactor.app.foreign import UNREADABLE
+from reactor.app.timeline import is_handler
 from reactor.core.effect import Trace
 from reactor.core.event import Event
 from reactor.core.inputs import Connected, Disconnected, GuestKnown, Happened
@@ -35,7 +37,8 @@ class Seen:
 class Record:
     """What was recorded from ``begin`` to ``end``.
 
-    ``admitted`` is by which trace each run began. ``labels`` are those that the guest was
+    ``admitted`` is by which trace each run began; ``handlers`` are the policy's ``on_limit``, by
+    when the limit refused, and are no runs of a match. ``labels`` are those that the guest was
     last known with, None where that is not known; ``monitor`` is what was last said of its
     monitor before ``end``. ``fired`` is when schedules of the policy were due. ``cut``:
     there were more events than are looked at.
@@ -47,6 +50,7 @@ class Record:
     refusals: list[Trace] = field(default_factory=list)
     runs: list[RunRow] = field(default_factory=list)
     admitted: dict[str, Trace] = field(default_factory=dict)
+    handlers: dict[float | None, RunRow] = field(default_factory=dict)
     fired: list[float] = field(default_factory=list)
     labels: Mapping[str, str] | None = None
     monitor: tuple[float, Connected | Disconnected] | None = None
@@ -73,7 +77,7 @@ def gather(reader: Reader, policy: str, guest: str, at: float, span: tuple[float
     """
     begin, end = span
     record = Record(begin, end)
-    first, last = reader.before(begin), reader.before(end)
+    first, last = reader.before(begin), reader.before(math.nextafter(end, math.inf))
     middle = min(max(reader.before(at), first), last)
     record.cut = middle - first > BACK_MAX
     first = max(first, middle - BACK_MAX)
@@ -91,8 +95,9 @@ def gather(reader: Reader, policy: str, guest: str, at: float, span: tuple[float
     record.refusals = [row.trace for row in found]
     record.runs = reader.runs(RUNS_MAX, policy=policy, guest=guest, within=span)[::-1]
     for run in record.runs:
-        traces = reader.traces(run.id)
-        if traces:
+        if is_handler(run):
+            record.handlers[run.admitted] = run
+        elif traces := reader.traces(run.id):
             record.admitted[run.id] = traces[0].trace
     _look_back(reader, guest, last, record)
     return record

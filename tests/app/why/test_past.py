@@ -86,6 +86,14 @@ class Book:
         self.batches.append(Batch(runs=[msgspec.structs.replace(row, **members)], traces=[trace]))
         return self
 
+    def spoke(self, after: float, run: str = "r-9", **members: Any) -> "Book":  # noqa: ANN401
+        """The on_limit of p, as the daemon leaves it: its first trace is its first step's."""
+        at = AT + after
+        row = RunRow(run, "p", "web-1", "ended", "succeeded", "", at, at, at, b"on_limit")
+        trace = Trace(at, "p", "web-1", "on_limit/0", "begun", "publish", run)
+        self.batches.append(Batch(runs=[msgspec.structs.replace(row, **members)], traces=[trace]))
+        return self
+
     def asked(self, question: Callable[[Reader], Why]) -> Why:
         """What a reader answers, once all is written."""
 
@@ -142,7 +150,9 @@ def test_what_was_recorded_stands(book: Book) -> None:
     assert why.moments[2].reason == "`data.x == 1`: data.x is 2"
     assert why.moments[2].values == {"data.x": 2}
     assert (why.moments[0].run, why.moments[0].outcome) == ("r-1", "succeeded")
-    assert why.verdict == "it ran: run r-1 succeeded"
+    assert why.verdict == (
+        "it ran: run r-1 succeeded; not on GO at 2027-01-15T07:59:55Z: limited: 1 per 1h per guest"
+    )
     assert [run.run for run in why.runs] == ["r-1"]
     assert (why.online, why.at, why.begin, why.end) == (False, AT, AT - 60, AT + 60)
 
@@ -195,6 +205,31 @@ def test_what_was_recorded_stands(book: Book) -> None:
             "it ran: run r-2 failed: no room",
             id="of two runs the nearest",
         ),
+        pytest.param(
+            lambda book: book.event(1).refused(1, "limited", "3 per 1h", event="GO").spoke(1),
+            "it did not run on GO: limited: 3 per 1h",
+            id="a limit refused it, and on_limit spoke",
+        ),
+        pytest.param(
+            lambda book: book.ran(-9).refused(2, "limited", "3 per 1h", event="GO").spoke(2),
+            "it ran: run r-1 succeeded; not on GO at 2027-01-15T08:00:02Z: limited: 3 per 1h",
+            id="a run, and nearer a refusal",
+        ),
+        pytest.param(
+            lambda book: book.ran(2).refused(-2, "limited", "3 per 1h", event="GO"),
+            "it ran: run r-1 succeeded",
+            id="a refusal as near as the run",
+        ),
+        pytest.param(
+            lambda book: book.ran(1, outcome="would run"),
+            "it would have run (audit): run r-1",
+            id="audit",
+        ),
+        pytest.param(
+            lambda book: book.ran(1, started=None, outcome="cancelled", error="refused by anna"),
+            "it was admitted, and did not start: run r-1 cancelled: refused by anna",
+            id="an operator said no",
+        ),
     ],
 )
 def test_the_first_sentence(book: Book, write: Callable[[Book], object], sentence: str) -> None:
@@ -202,6 +237,20 @@ def test_the_first_sentence(book: Book, write: Callable[[Book], object], sentenc
     book.loaded(PICKY).known()
     write(book)
     assert book.why().verdict == sentence
+
+
+def test_an_on_limit_stands_beside_what_the_limit_refused(book: Book) -> None:
+    """It is no event and no run of a match; in the list of runs it says what it is."""
+    book.loaded(PICKY).known().event(1, data={"x": 1})
+    book.refused(1, "limited", "3 per 1h", event="GO").spoke(1)
+    book.refused(2, "limited", "3 per 1h", event="GO").refused(3, "silenced", "s", event="GO")
+    why = book.why()
+    assert [(m.event, m.verdict, m.run, m.on_limit, m.outcome) for m in why.moments] == [
+        ("GO", "limited", "", "r-9", "succeeded"),
+        ("GO", "limited", "", "", ""),
+        ("GO", "silenced", "", "", ""),
+    ]
+    assert [(run.run, run.stands) for run in why.runs] == [("r-9", "on_limit: succeeded")]
 
 
 @pytest.mark.parametrize(
