@@ -128,6 +128,11 @@ def moves_guest(command: str) -> bool:
     }
 
 
+def migrates(command: str) -> bool:
+    """Whether the command is about migrations, which a storage daemon does not know."""
+    return command.startswith("migrate")
+
+
 def needs_allow(command: str, arguments: Mapping[str, object] | None = None) -> bool:
     """Whether ``settings.qmp.allow`` must name this command before it goes out.
 

@@ -1,6 +1,6 @@
 """Arming policies at a connect, and who is not ready, with the reason."""
 
-from reactor.core import gate
+from reactor.core import catalog, gate
 from reactor.core.admission import Decision, Verdict
 from reactor.core.catalog import CONNECTED
 from reactor.core.event import Event
@@ -13,7 +13,7 @@ from reactor.core.policy import Enforcement, Policy
 from reactor.core.refusals import refusal_trace, refuse
 from reactor.core.run import Cursor, Origin, Outcome, Phase, Role, Run
 from reactor.core.runs import enforcement_of, new_run
-from reactor.core.steps import GuestStep
+from reactor.core.steps import GuestStep, QmpStep, Step
 from reactor.core.text import render_duration
 from reactor.core.world import World
 
@@ -59,7 +59,7 @@ def arm(world: World, guest: Guest, policy: Policy, before: Arming | None) -> No
     if not policy.arm or enforcement_of(world, policy) is Enforcement.AUDIT:
         guest.arming.pop(policy.name, None)
         return
-    if guest.is_storage_daemon and any(isinstance(step, GuestStep) for step in policy.arm):
+    if guest.is_storage_daemon and any(_needs_a_guest(step) for step in policy.arm):
         # Not a failure that anybody should hear of: there is nothing to arm.
         reason = "a storage daemon has no guest to arm"
         guest.arming[policy.name] = Arming(policy.revision, Readiness.NOT_READY, reason)
@@ -76,6 +76,12 @@ def arm(world: World, guest: Guest, policy: Policy, before: Arming | None) -> No
     run.deadline = world.now + ARM_LIMIT
     run.cursor = Cursor(pc=world.program_of(run).starts[Section.ARM])
     advance(world, run)
+
+
+def _needs_a_guest(step: Step) -> bool:
+    return isinstance(step, GuestStep) or (
+        isinstance(step, QmpStep) and catalog.migrates(step.command)
+    )
 
 
 def armed(world: World, run: Run) -> None:

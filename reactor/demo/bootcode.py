@@ -166,6 +166,9 @@ UNPLUG_LISTING: Final = """
 7c40 | eb d3             |        | jmp poll                |
 """
 
+# QEMU 7.2 without KVM notices a write to a page only once after each flush of its TLB: without
+# the flush (a change of CR4.PSE, which means nothing in real mode) the second pass of a migration
+# would find no page to send.
 DIRTYING_LISTING: Final = """
 7c00 | fa                | start: | cli                     |
 7c01 | b0 55             |        | mov al, 'U'             |
@@ -179,7 +182,10 @@ DIRTYING_LISTING: Final = """
 7c14 | 05 00 10          |        | add ax, 0x1000          |
 7c17 | 3d 00 90          |        | cmp ax, 0x9000          | up to 576 KiB
 7c1a | 72 ec             |        | jb chunk                |
-7c1c | eb e7             |        | jmp again               |
+7c1c | 0f 20 e0          |        | mov eax, cr4            |
+7c1f | 66 83 f0 10       |        | xor eax, 0x10           | PSE: flushes the TLB
+7c23 | 0f 22 e0          |        | mov cr4, eax            |
+7c26 | eb dd             |        | jmp again               |
 """
 
 

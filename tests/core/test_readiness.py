@@ -207,9 +207,16 @@ def test_audit_sends_no_arm_and_is_ready(text: str, config: EngineConfig) -> Non
     assert host.outcomes() == ["would run"]
 
 
-def test_a_storage_daemon_has_no_guest_to_arm() -> None:
-    """A `guest:` arm is not sent and nobody is alarmed; the match says why it is refused."""
-    text = ARMED.replace("qmp: set-action\n    args: {panic: pause}", "guest: preserve-on-panic")
+@pytest.mark.parametrize(
+    "arm",
+    [
+        pytest.param("guest: preserve-on-panic", id="a verb of a guest"),
+        pytest.param("qmp: migrate-set-capabilities\n    args: {x: 1}", id="a migration"),
+    ],
+)
+def test_a_storage_daemon_has_no_guest_to_arm(arm: str) -> None:
+    """The arm is not sent and nobody is alarmed; the match says why it is refused."""
+    text = ARMED.replace("qmp: set-action\n    args: {panic: pause}", arm)
     host = Host([text])
     host.guests["web-1"].kind = "storage-daemon"
     host.connect()
