@@ -18,7 +18,7 @@ from reactor.core.config import EngineConfig
 from reactor.core.effect import Effect
 from reactor.core.inputs import Message, Operated, Received
 from reactor.core.policy import Policy
-from reactor.core.run import Run
+from reactor.core.run import Phase, Run
 from reactor.errors import Place
 from reactor.policyfile.policy_tests import (
     AnswerRun,
@@ -207,7 +207,7 @@ class _Player:
     ) -> orders.Order | None:
         match what:
             case AnswerRun(verb, policy, guest, comment):
-                run = self._open_run(policy, guest)
+                run = self._open_run(policy, guest, asks=verb != "cancel")
                 if run is None:
                     problem = f"no run of {policy} is open on {guest}: there is nothing to {verb}"
                     self._trouble(entry.place, problem)
@@ -228,12 +228,16 @@ class _Player:
             case TakeMark(guest, kind, name, word):
                 return orders.ClearMark(guest, kind.value, name, word)
 
-    def _open_run(self, policy: str, guest: str) -> Run | None:
-        """The oldest run of the policy that is open on the guest."""
+    def _open_run(self, policy: str, guest: str, *, asks: bool) -> Run | None:
+        """The oldest run of the policy that is open on the guest.
+
+        Args:
+            asks: one that waits for an answer goes before the others.
+        """
         runs = self._host.engine.world.runs.values()
-        return next(
-            (r for r in runs if (r.policy, r.guest) == (policy, guest) and r.id == r.story), None
-        )
+        found = [r for r in runs if (r.policy, r.guest) == (policy, guest) and r.id == r.story]
+        waiting = [run for run in found if run.phase is Phase.WAITING_APPROVAL]
+        return next(iter((waiting if asks else []) + found), None)
 
 
 _ByHand = AnswerRun | TriggerRun | SilencePolicies | HoldGuest | ReleaseGuest | PutMark | TakeMark

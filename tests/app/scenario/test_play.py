@@ -265,6 +265,15 @@ def test_runs_that_ask(entry: str, outcome: str) -> None:
     assert found[-1].startswith(f"run: p  outcome: {outcome}")
 
 
+def test_an_answer_is_for_the_run_that_asks() -> None:
+    """Of two open runs the older one may be under way already."""
+    policy = ON_STOP.replace("{event: STOP}", "{event: STOP, by: event.received}")
+    asks = policy + "approval: {ask: really}\nsteps: [{delay: 10m}]\n"
+    stops = "{at: 1s, event: STOP}, {at: 1m, approve: p}, {at: 2m, event: STOP}"
+    found = played(asks, f"timeline: [{stops}, {{at: 3m, approve: p}}]\n")
+    assert found.troubles == []
+
+
 @pytest.mark.parametrize("verb", ["approve", "deny", "cancel"])
 def test_there_is_no_run_to_answer(verb: str) -> None:
     """The entry is named with its place."""
