@@ -121,7 +121,8 @@ def test_every_policy_test_holds(block: Block, tmp_path: Path) -> None:
         and not any(f"policy: {name}\n" in file.read_text(encoding="utf-8") for name in shown)
     ]
     loaded = load([tmp_path, *shipped])
-    assert [str(problem) for problem in (*loaded.problems, *loaded.test_problems)] == []
+    problems = [*loaded.problems, *loaded.test_problems]
+    assert [str(one) for one in problems if one.severity is not Severity.NOTE] == []
     policies = {policy.name: policy for policy in loaded.policies}
     assert loaded.tests
     if "test:" in block.text:

@@ -40,5 +40,5 @@ def test_labels_that_a_policy_looks_at_are_in_the_table_of_labels(policy: Policy
     labels = set(re.findall(r"guest\.labels\[\??[\"']([\w-]+)", policy.source))
     for selector in (policy.guests, policy.guests.excludes or Selector()):
         labels |= {label for label, _ in selector.labels}
-    told = re.findall(r"^\| `([\w-]+): [^|]*\| `" + policy.name + "`", PAGE, re.MULTILINE)
+    told = re.findall(rf"^\| `([\w-]+): [^|]*\| [^|]*`{policy.name}`", PAGE, re.MULTILINE)
     assert labels <= set(told)
