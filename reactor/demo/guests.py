@@ -62,8 +62,7 @@ class Guest(Emulator):
     def options(self) -> list[str]:
         """The hardware of the plan."""
         plan = self.plan
-        boot = self.files / "boot.img"
-        boot.write_bytes(plan.boot)
+        boot = self.boots_next(plan.boot)
         return [
             # KVM is never tried: nested, it takes seconds for what TCG does in 0.1 s.
             *("-accel", "tcg", "-M", plan.machine, "-m", plan.memory, "-S"),
@@ -92,6 +91,12 @@ class Guest(Emulator):
     def _disk_options(disk: QuorumDisk) -> list[str]:
         nodes = [part for node in disk.blockdevs() for part in ("-blockdev", node)]
         return [*nodes, "-device", f"ide-hd,drive={disk.name},id={disk.name}-device"]
+
+    def boots_next(self, boot: bytes) -> Path:
+        """Put another boot sector into its place: QEMU reads it at the next reset."""
+        image = self.files / "boot.img"
+        image.write_bytes(boot)
+        return image
 
     # ------------------------------------------------------------ what it does
 

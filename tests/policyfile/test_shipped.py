@@ -21,10 +21,9 @@ PERMISSIONS = {
 
 
 def test_the_shipped_policies_have_no_findings() -> None:
-    """No error, no warning, and one note: that its count is a lower bound is meant."""
-    (note,) = SHIPPED.problems
-    assert (note.severity, note.place.file) == (Severity.NOTE, str(RULES / "quorum-repair.yaml"))
-    assert "lower bound" in note.problem
+    """No error and no warning; notes only that a count is a lower bound, which is meant."""
+    assert {problem.severity for problem in SHIPPED.problems} <= {Severity.NOTE}
+    assert [one for one in SHIPPED.problems if "lower bound" not in one.problem] == []
     assert len(NAMES) >= len(list(RULES.glob("*.test.yaml")))
 
 
