@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
+from reactor.app.scenario import jobs
 from reactor.app.scenario.qemu import Qemu
 
 _Data = Mapping[str, object]
@@ -131,4 +132,5 @@ _MOVES: Mapping[str, Callable[[Qemu, _Data], None]] = {
     "MIGRATION": _migration,
     "MIGRATION_PASS": _migration_pass,
     "VSERPORT_CHANGE": _port,
+    "BLOCK_JOB_READY": jobs.somebody_elses,
 }

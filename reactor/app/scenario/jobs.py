@@ -46,6 +46,21 @@ def begin(
     return None
 
 
+def somebody_elses(qemu: Qemu, data: Mapping[str, object]) -> None:
+    """A job that a test lets be ready, and that somebody else began: it can be completed."""
+    job: dict[str, object] = {
+        "type": data.get("type", "mirror"),
+        "status": "ready",
+        "auto-finalize": True,
+        "auto-dismiss": True,
+        "speed": data.get("speed", 0),
+        "breaks": None,
+        "offset": data.get("offset", _SIZE),
+    }
+    qemu.jobs.setdefault(str(data.get("device", "")), job)
+    qemu.send("BLOCK_JOB_READY", data)
+
+
 def _become(qemu: Qemu, name: str, status: str) -> None:
     qemu.jobs[name]["status"] = status
     qemu.send("JOB_STATUS_CHANGE", {"status": status, "id": name})

@@ -30,6 +30,9 @@ def test_a_capture_of_a_real_qemu() -> None:
     """What the shipped policies make of it, to the last count."""
     policies = load([shipped_rules()]).policies
     assert _counted(_replayed(GOLDEN / "capture-7.2.jsonl", Request(policies))) == {
+        "block-job-ended": ({"succeeded": 1}, {}),
+        # Behind a quorum's failure: every other policy keeps away from that guest.
+        "block-job-error": ({}, {"inhibited": 1}),
         # Six incidents; nothing is known of the memory devices that there were then.
         "memory-unplug": ({"skipped": 6}, {}),
         "panic-dump-reset": ({"succeeded": 2, "skipped": 1}, {}),

@@ -158,3 +158,15 @@ def test_a_first_pass_without_a_number() -> None:
     bench = Bench()
     bench.happen("MIGRATION_PASS", {})
     assert bench.result("query-migrate") == {"status": "active"}
+
+
+def test_a_ready_job_of_somebody_else_can_be_completed() -> None:
+    """It is known from then on, and ends as any other."""
+    bench = Bench()
+    bench.happen("BLOCK_JOB_READY", {"device": "m", "type": "mirror"})
+    known = {"id": "m", "type": "mirror", "status": "ready", "current-progress": 0}
+    assert bench.result("query-jobs") == [known]
+    bench.run(0.1).names()
+    bench.command("job-complete", {"id": "m"})
+    assert "BLOCK_JOB_COMPLETED" in bench.names()
+    assert bench.result("query-jobs") == []
