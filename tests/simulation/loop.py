@@ -1,0 +1,155 @@
+"""An event loop in virtual time: nobody waits, the clock jumps to what is due next.
+
+It has no selector, no thread and no socket, so that one seed gives one history, in
+every process. What the daemon gives to a thread is done in line, a moment later.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import ModuleType
+from typing import Any, Protocol, TypeVar
+
+from tests.simulation.modules import modules_of_reactor
+
+T = TypeVar("T")
+
+START = 1_800_000_000.0
+"""What the wall clock shows when a history begins."""
+
+THREAD_S = 0.0004
+"""Seconds that a thread takes for what it is given."""
+
+WAKEUPS_MAX = 400_000
+"""Turns of the loop in one history; more is a daemon that spins."""
+
+
+class Stalled(AssertionError):
+    """Nothing will ever happen again, or too much does."""
+
+
+class Socket(Protocol):
+    """The near end of a connection that the loop is asked to drive."""
+
+    def attach(self, protocol: asyncio.BaseProtocol) -> asyncio.Transport:
+        """The transport of this protocol, connected."""
+        ...
+
+
+class _Jumper:
+    """In place of a selector: where that would wait, the clock jumps."""
+
+    def __init__(self, loop: "VirtualLoop") -> None:
+        self._loop = loop
+
+    def select(self, timeout: float | None) -> list[object]:
+        """Nothing is ever ready; the time has come all the same."""
+        self._loop.jump(timeout)
+        return []
+
+
+class VirtualLoop(asyncio.BaseEventLoop):
+    """``time`` counts seconds from 0 and moves only between two turns of the loop."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._selector = _Jumper(self)
+        self._moment = 0.0
+        self._turns = 0
+        self.wall_offset = START
+        self.faults: list[str] = []
+        self.set_exception_handler(self._note)
+
+    def time(self) -> float:
+        """Seconds since the history began."""
+        return self._moment
+
+    def wall(self) -> float:
+        """What the host's clock on the wall shows; it may be set."""
+        return self._moment + self.wall_offset
+
+    def jump(self, timeout: float | None) -> None:
+        """Let so much time pass.
+
+        Raises:
+            Stalled: nothing is due, ever; or the loop does not come to rest.
+        """
+        self._turns += 1
+        if timeout is None:
+            message = "everybody waits, and nothing is due any more"
+            raise Stalled(message)
+        if self._turns > WAKEUPS_MAX:
+            message = f"the daemon does not come to rest: {WAKEUPS_MAX} turns of its loop"
+            raise Stalled(message)
+        self._moment += timeout
+
+    def run_in_executor(  # type: ignore[override] # typeshed has no TypeVarTuple here
+        self, _executor: object, func: Callable[..., T], *args: Any
+    ) -> asyncio.Future[T]:
+        """What a thread would do, done by this one a moment later."""
+        future: asyncio.Future[T] = self.create_future()
+
+        def work() -> None:
+            if future.done():
+                return
+            try:
+                future.set_result(func(*args))
+            except Exception as error:  # noqa: BLE001 - it is the caller's
+                future.set_exception(error)
+
+        self.call_later(THREAD_S, work)
+        return future
+
+    async def create_unix_connection(  # type: ignore[override] # of all its ways only this one
+        self, protocol_factory: Callable[[], asyncio.BaseProtocol], *, sock: Socket
+    ) -> tuple[asyncio.Transport, asyncio.BaseProtocol]:
+        """Drive a connection of the simulation."""
+        protocol = protocol_factory()
+        return sock.attach(protocol), protocol
+
+    def add_signal_handler(self, sig: int, callback: Callable[..., object], *args: Any) -> None:
+        """No signal ever comes."""
+
+    def remove_signal_handler(self, sig: int) -> bool:
+        """There is none."""
+        return bool(sig)
+
+    def _process_events(self, _events: object) -> None:
+        """There are none."""
+
+    def _write_to_self(self) -> None:
+        """Nobody else could wake it."""
+
+    def _note(self, _loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        self.faults.append(f"{context.get('message')}: {context.get('exception')!r}")
+
+
+class VirtualTime(ModuleType):
+    """The module ``time`` as the daemon sees it in a history."""
+
+    def __init__(self, loop: VirtualLoop) -> None:
+        super().__init__("time")
+        self._loop = loop
+
+    def time(self) -> float:
+        """The wall clock."""
+        return self._loop.wall()
+
+    def monotonic(self) -> float:
+        """The clock that is never set."""
+        return self._loop.time()
+
+
+@contextmanager
+def virtual_time(loop: VirtualLoop) -> Iterator[None]:
+    """Every module of reactor sees the loop's clocks instead of the machine's."""
+    virtual = VirtualTime(loop)
+    users = [module for module in modules_of_reactor() if vars(module).get("time") is time]
+    for module in users:
+        vars(module)["time"] = virtual
+    try:
+        yield
+    finally:
+        for module in users:
+            vars(module)["time"] = time

@@ -1,0 +1,82 @@
+"""One history from its first move to its audit."""
+
+import asyncio
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+
+from tests.simulation.audit import audit
+from tests.simulation.loop import Stalled, VirtualLoop
+from tests.simulation.moves import Move, history, make
+from tests.simulation.policies import ALL, GUESTS
+from tests.simulation.stage import Stage, play
+
+MEMORY = Path("/dev/shm")  # noqa: S108 - only ever a parent of temporary folders
+
+REST_S = 6000.0
+"""Seconds for which everything works again at the end: longer than any limit or delay."""
+
+
+@dataclass(frozen=True, slots=True)
+class Played:
+    """A history with what is wrong with it; ``digest`` tells two of them apart."""
+
+    seed: int
+    moves: Sequence[Move]
+    wrong: Sequence[str]
+    digest: str
+
+    def __str__(self) -> str:
+        lines = [f"SEED={self.seed}: {len(self.moves)} moves", *map(str, self.moves)]
+        return "\n  ".join([*lines, *(f"WRONG: {one}" for one in self.wrong)])
+
+
+def play_seed(seed: int) -> Played:
+    """The history of this seed."""
+    return play_moves(seed, history(seed))
+
+
+def play_moves(seed: int, moves: Sequence[Move]) -> Played:
+    """These moves, with the chance of this seed."""
+    loop = VirtualLoop()
+    where = MEMORY if MEMORY.is_dir() else None
+    with tempfile.TemporaryDirectory(prefix="reactor-simulation-", dir=where) as folder:
+        stage = Stage(loop, Path(folder), GUESTS, ALL, Random(seed))
+        wrong: list[str] = []
+        with stage.patched():
+            try:
+                play(loop, _scene(stage, moves, wrong))
+            except Stalled as error:
+                wrong.append(str(error))
+    wrong += loop.faults
+    heard = [(round(one.at, 6), one.seq, one.topic) for one in stage.broker.heard]
+    return Played(seed, moves, wrong, str(heard))
+
+
+async def _scene(stage: Stage, moves: Sequence[Move], wrong: list[str]) -> None:
+    stage.start()
+    for move in moves:
+        if move.pause:
+            await asyncio.sleep(move.pause)
+        await make(stage, move)
+    await _heal(stage)
+    wrong += audit(stage)
+    await stage.stop()
+    await stage.wait_for_ends()
+    mine = {asyncio.current_task()}
+    wrong += [f"a task is left: {task!r}" for task in asyncio.all_tasks() - mine]
+
+
+async def _heal(stage: Stage) -> None:
+    """Everything works again, for long enough."""
+    stage.disk.full = False
+    stage.disk.crash = stage.send_crash = None
+    stage.broker.up()
+    for name in stage.qemus.monitors:
+        stage.qemus.revive(name)
+    for seconds in (1.0, 1.0, REST_S):
+        # Again: it may die of a crash that was under way.
+        stage.start()
+        await asyncio.sleep(seconds)
