@@ -6,6 +6,7 @@ from reactor.core import trigger_life
 from reactor.core.catalog import CONNECTED, DISCONNECTED
 from reactor.core.effect import GuestChanged
 from reactor.core.event import Event
+from reactor.core.facts import LOST_AFTER
 from reactor.core.guards import AFTER_RESET, FAULT_STATES
 from reactor.core.guest import Guest, OwnActions
 from reactor.core.inputs import Connected, Disconnected, GuestForgotten, GuestKnown
@@ -18,9 +19,6 @@ from reactor.core.resync import missed
 from reactor.core.run import Phase, Run
 from reactor.core.sending import at_commands
 from reactor.core.world import World
-
-LOST_AFTER = 5.0
-"""Seconds after which a monitor that closed without a SHUTDOWN counts as lost."""
 
 
 def known(world: World, input_: GuestKnown) -> None:
@@ -123,6 +121,9 @@ def disconnected(world: World, input_: Disconnected) -> None:
     if not guest.end_known:
         guest.lost_reason = input_.reason
         world.timers.set(f"lost {guest.name}", world.now + LOST_AFTER)
+        # Most connections are back within a second: a condition that is looked at in
+        # between would find a guest away that has just panicked, and let it lie.
+        guest.awaited_until = world.now + LOST_AFTER
     trigger_life.disconnected(world, guest)
     world.wakeups.extend(guest.watchers)
 

@@ -15,6 +15,9 @@ POLL = 0.25
 QUERY_LIMIT = 10.0
 """Seconds QEMU has to answer a query."""
 
+LOST_AFTER = 5.0
+"""Seconds after which a monitor that closed without a SHUTDOWN counts as lost."""
+
 SETTLE_AFTER_RESTART = 30.0
 """Seconds a run that was open at a restart waits for its guest's monitor."""
 
@@ -33,7 +36,8 @@ def fresh_facts(world: World, run: Run, needed: frozenset[str]) -> bool:
     """Whether these facts were just asked; if not they are asked now, and the run waits.
 
     A monitor that is away has nothing to answer: its guest is ``disconnected``,
-    which is a fact too. After a restart of the daemon it is given time to come.
+    which is a fact too. It is given a moment to come back, after a restart of the daemon
+    a longer one: who just panicked must not be taken for away.
     ``free PATH`` is a fact of the host.
     """
     cursor, guest = run.cursor, world.guest_of(run)
@@ -88,6 +92,17 @@ def _is_away(world: World, run: Run, guest: Guest) -> bool:
         run.cursor.wake = guest.awaited_until
         return False
     return True
+
+
+def may_be_asked_again(world: World, run: Run, purpose: str, answer: Answered) -> bool:
+    """Whether a query went down with its connection, and the guest is not given up yet."""
+    if purpose not in QUERIES or not (answer.lost or answer.unsent):
+        return False
+    guest = world.guest_of(run)
+    if answer.unsent and guest.connected and guest.awaited_until is None:
+        # The connection is over, and the word of it is still on its way.
+        guest.awaited_until = world.now + LOST_AFTER
+    return guest.awaited_until is not None and world.now < guest.awaited_until
 
 
 def take_room(world: World, fact: str, answer: Answered) -> None:

@@ -2,6 +2,7 @@
 
 import itertools
 
+from reactor.core.facts import may_be_asked_again
 from reactor.core.flow import Ended, Failed, Flow, Jump, Simple, Skip
 from reactor.core.hand import release
 from reactor.core.inputs import Answered
@@ -350,6 +351,8 @@ def answered(world: World, run: Run, answer: Answered) -> bool:
     world.touch(run)
     if purpose in _DEEDS:
         run.cursor.answer = answer
+        return True
+    if may_be_asked_again(world, run, purpose, answer):
         return True
     run.cursor.fresh = (*run.cursor.fresh, purpose)
     return _DEEDS.issuperset(run.cursor.pending.values())

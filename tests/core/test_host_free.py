@@ -64,5 +64,5 @@ def test_it_is_asked_although_the_monitor_is_away() -> None:
     host.free = {"/dumps": 2000}
     host.disconnect("web-1")
     host.event("web-1", "GO", {})
-    host.run(1)
+    host.run(6)
     assert said(host) == ["room"]

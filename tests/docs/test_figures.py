@@ -12,7 +12,6 @@ from reactor.app import daemon, dispatcher, inbound
 from reactor.core import (
     admission,
     cel_values,
-    connection,
     expr,
     facts,
     guards,
@@ -57,7 +56,7 @@ def said(seconds: float) -> str:
         pytest.param(POLICIES, f"more than {cel_values.LIST_MAX:,} items", id="list"),
         pytest.param(POLICIES, f"more than {cel_values.TURNS_MAX:,} turns", id="turns"),
         pytest.param(POLICIES, f"at most {admission.SLOT_LINE_MAX:,} for each", id="slot line"),
-        pytest.param(POLICIES, f"within {connection.LOST_AFTER:g} s", id="lost"),
+        pytest.param(POLICIES, f"within {facts.LOST_AFTER:g} s", id="lost"),
         pytest.param(DURABILITY, f"up to {facts.SETTLE_AFTER_RESTART:g} seconds", id="settle"),
         pytest.param(DURABILITY, f"up to {daemon.STOP_S:g} seconds", id="stop"),
         pytest.param(DURABILITY, f"more than {sending.COMMAND_LIMIT:g} seconds", id="in doubt"),

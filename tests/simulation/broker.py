@@ -36,6 +36,7 @@ class Broker:
         self.heard: list[Heard] = []
         self.retained: dict[str, bytes] = {}
         self.life = 0
+        self.cut_at: int | None = None
         self._link: SimLink | None = None
 
     async def connect(
@@ -60,6 +61,23 @@ class Broker:
         )
         if message.retain:
             self.retained[message.topic] = bytes(message.payload)
+
+    def is_cut_before(self) -> bool:
+        """Whether the connection breaks before the message that comes now is taken.
+
+        ``cut_at`` counts messages; below 0, and it breaks after the last of them.
+        """
+        if self.cut_at is None or self.cut_at <= 0:
+            return False
+        self.cut_at -= 1
+        return self.cut_at == 0
+
+    def is_cut_after(self) -> bool:
+        """Whether it breaks before the message that was taken now is acknowledged."""
+        if self.cut_at is None or self.cut_at >= 0:
+            return False
+        self.cut_at += 1
+        return self.cut_at == 0
 
     def cut(self, *, lose_messages: bool) -> None:
         """The connection breaks; acknowledgements on their way are lost."""
@@ -132,7 +150,13 @@ class SimLink:
             self._changed()
 
     def _arrive(self, number: int, job: Job) -> None:
+        if self._broker.is_cut_before():
+            self.cut(lose_messages=True)
+            return
         self._broker.take(self._life, job)
+        if self._broker.is_cut_after():
+            self.cut(lose_messages=True)
+            return
         if not self._broker.is_silent:
             self._back.put(lambda: self._answer(number, job))
 

@@ -4,6 +4,7 @@ The journal's own writer works without its thread: what it would do is done by t
 loop, a moment later. A crash leaves the files as a kill or a power cut would.
 """
 
+import asyncio
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
@@ -180,6 +181,7 @@ class LoopWriter(Writer):
         self.head = Head(connection, self.disk)
         self.queue = intake
         self.is_over = False
+        self._alarm: asyncio.TimerHandle | None = None
         super().__init__(self.head, path, intake, limits, now)  # type: ignore[arg-type] # a proxy
 
     def start(self) -> None:
@@ -193,9 +195,16 @@ class LoopWriter(Writer):
         return True
 
     def _wake(self, seconds: float) -> None:
-        self.disk.loop.call_later(seconds, self._turn)
+        """Take a turn in so many seconds, unless one comes before."""
+        loop = self.disk.loop
+        if self._alarm is not None and self._alarm.when() <= loop.time() + seconds:
+            return
+        if self._alarm is not None:
+            self._alarm.cancel()
+        self._alarm = loop.call_later(seconds, self._turn)
 
     def _turn(self) -> None:
+        self._alarm = None
         if self.is_over:
             return
         work = self.queue.take(0.0)

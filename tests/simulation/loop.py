@@ -94,9 +94,14 @@ class VirtualLoop(asyncio.BaseEventLoop):
             if future.done():
                 return
             try:
-                future.set_result(func(*args))
+                result = func(*args)
             except Exception as error:  # noqa: BLE001 - it is the caller's
-                future.set_exception(error)
+                if not future.done():
+                    future.set_exception(error)
+            else:
+                # The daemon may have died in it.
+                if not future.done():
+                    future.set_result(result)
 
         self.call_later(THREAD_S, work)
         return future

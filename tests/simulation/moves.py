@@ -13,8 +13,8 @@ PAUSES = (0.0, 0.0005, 0.0015, 0.0035, 0.011, 0.06, 0.4, 1.7, 2.0, 6.0, 31.0, 40
 
 KINDS = """
     panic panic panic panic io-error go go other disk-fine
-    cut cut die crash crash crash send-crash send-crash kill stop start start start
-    broker-down broker-cut broker-silent broker-up broker-up
+    cut cut-at cut-at die crash crash crash send-crash send-crash kill stop start start start
+    broker-down broker-cut broker-cut-at broker-cut-at broker-silent broker-up broker-up
     disk-full disk-full disk-fine disk-fine wall-ahead wall-back
     reload change slow-dump broken-dump fine-dump hold release release silence
 """.split()
@@ -59,6 +59,9 @@ async def make(stage: Stage, move: Move) -> None:  # noqa: C901 - one case for e
             qemus.event(guest, "GO", {"disk": f"d{choice % 2}"})
         case "cut":
             qemus.cut(guest, lose_commands=choice % 2 == 0, lose_replies=choice % 4 < 2)
+        case "cut-at":
+            count = 1 + choice // 2 % 6
+            qemus.monitors[guest].cut_at = count if choice % 2 else -count
         case "die":
             qemus.die(guest, (0.01, 1.0, 20.0)[choice % 3])
         case "crash":
@@ -84,6 +87,9 @@ def _more(stage: Stage, move: Move) -> None:  # noqa: C901 - one case for each k
             broker.down()
         case "broker-cut":
             broker.cut(lose_messages=choice % 2 == 0)
+        case "broker-cut-at":
+            count = 1 + choice // 2 % 6
+            broker.cut_at = count if choice % 2 else -count
         case "broker-silent":
             broker.is_silent = True
         case "broker-up":

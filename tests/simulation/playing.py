@@ -74,8 +74,9 @@ async def _heal(stage: Stage) -> None:
     stage.disk.full = False
     stage.disk.crash = stage.send_crash = None
     stage.broker.up()
+    stage.broker.cut_at = None
     for name in stage.qemus.monitors:
-        stage.qemus.revive(name)
+        stage.qemus.heal(name)
     for seconds in (1.0, 1.0, REST_S):
         # Again: it may die of a crash that was under way.
         stage.start()

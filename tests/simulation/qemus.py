@@ -77,6 +77,7 @@ class Monitor:
     negotiated: bool = False
     incident: int = 0
     partial: bytes = b""
+    cut_at: int = 0
     deeds: list[Deed] = field(default_factory=list)
 
     def opened(self, cable: Cable) -> None:
@@ -121,7 +122,22 @@ class Monitor:
                 deed = Deed(self.log.agenda.now - START, self.guest.name, self.incident, name, before)
                 self.deeds.append(deed)
 
+        cuts = self._is_cut()
+        if cuts and self.cut_at > 0:
+            self.log.cut(self.guest.name, lose_commands=True, lose_replies=True)
+            self.cut_at = 0
+            return
         commands.execute(qemu, name, message.get("arguments", {}), reply)
+        if cuts:
+            self.log.cut(self.guest.name, lose_commands=True, lose_replies=True)
+            self.cut_at = 0
+
+    def _is_cut(self) -> bool:
+        """Whether the connection breaks at this command: at 1 before QEMU obeys, at -1 after."""
+        if abs(self.cut_at) > 1:
+            self.cut_at += -1 if self.cut_at > 0 else 1
+            return False
+        return self.cut_at != 0
 
     def _reply(self, number: object, result: object) -> None:
         if self.cable is None:
@@ -222,6 +238,11 @@ class Qemus:
         if guest.qemu is None:
             guest.connected = False
             guest.start("running")
+
+    def heal(self, name: str) -> None:
+        """It is there, and its connection breaks no more."""
+        self.monitors[name].cut_at = 0
+        self.revive(name)
 
     def cut(self, name: str, *, lose_commands: bool, lose_replies: bool) -> None:
         """The connection to the monitor breaks."""

@@ -253,7 +253,7 @@ class Stage:
         if self.life is not None:
             shift = self.life.daemon.clock.now() - self.loop.time() - START
             for batch in batches:
-                self.watch.written(batch, self.loop.time(), shift)
+                self.watch.written(batch, self.loop.time(), self.lives, shift)
 
     def peer(self, cable: Cable) -> str:
         """In place of the adapter's ``peer_of``."""

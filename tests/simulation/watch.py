@@ -14,17 +14,18 @@ ANNOUNCED = frozenset({"dump-guest-memory", "system_reset", "cont", "stop"})
 class Watch:
     """``begun`` holds, by run of ``slow``, when it began, ``late`` when its delay was over.
 
-    Both as true seconds since the history began, with how far reactor's clock was ahead.
+    Both as true seconds since the history began, with the daemon's life in which it was
+    and how far its clock was ahead of the true one.
     """
 
     def __init__(self) -> None:
         self.wrong: list[str] = []
-        self.begun: dict[str, tuple[float, float]] = {}
-        self.late: dict[str, tuple[float, float]] = {}
+        self.begun: dict[str, tuple[float, int, float]] = {}
+        self.late: dict[str, tuple[float, int, float]] = {}
         self.last_message = 0
         self._sent: Counter[tuple[str, str, str]] = Counter()
 
-    def written(self, batch: Batch, at: float, shift: float) -> None:
+    def written(self, batch: Batch, at: float, life: int, shift: float) -> None:
         """A batch is on disk."""
         for message in batch.messages:
             _, _, rest = message.topic.partition("reactor/h/")
@@ -32,9 +33,9 @@ class Watch:
             if kind == "begun":
                 # The engine's own word: a full disk may have held the message up.
                 told = datetime.fromisoformat(message.payload.decode()).timestamp()
-                self.begun.setdefault(run, (told - START - shift, shift))
+                self.begun.setdefault(run, (told - START - shift, life, shift))
             elif kind == "late":
-                self.late.setdefault(run, (at, shift))
+                self.late.setdefault(run, (at, life, shift))
 
     def sent(self, guest: str, line: bytes, reader: Reader) -> None:
         """A command leaves for QEMU: its intent must be on disk, one for each time."""
