@@ -24,6 +24,15 @@ CALLED_OFF = {
 """Verdicts on a panic after which nobody promised anything."""
 
 
+HARMFUL = {
+    ("system_reset", "running"),
+    ("system_reset", "save-vm"),
+    ("dump-guest-memory", "running"),
+    ("cont", "guest-panicked"),
+}
+"""What none of these policies asks for: a command, and the run state that it met."""
+
+
 def audit(stage: Stage) -> list[str]:
     """Everything that is wrong, in words."""
     life = stage.life
@@ -62,17 +71,11 @@ def _deeds(monitor: Monitor) -> Iterator[str]:
         for command in ("dump-guest-memory", "system_reset"):
             if count[command] > 1:
                 yield f"{where}: {command} was obeyed {count[command]} times"
-        if count["system_reset"] and deeds[0].command != "dump-guest-memory":
-            done = [deed.command for deed in deeds]
-            if "dump-guest-memory" not in done[: done.index("system_reset")]:
-                yield f"{where}: a reset without its dump"
+        done = [deed.command for deed in deeds]
+        if count["system_reset"] and "dump-guest-memory" not in done[: done.index("system_reset")]:
+            yield f"{where}: a reset without its dump"
     for deed in monitor.deeds:
-        if (deed.command, deed.before) in {
-            ("system_reset", "running"),
-            ("system_reset", "save-vm"),
-            ("dump-guest-memory", "running"),
-            ("cont", "guest-panicked"),
-        }:
+        if (deed.command, deed.before) in HARMFUL:
             yield f"{deed.command} was sent to {deed.guest} in {deed.before!r} at {deed.at:.4f}"
 
 
@@ -151,9 +154,7 @@ def _runs(stage: Stage, reader: Reader, engine: Engine) -> Iterator[str]:
 
 
 def _has_finally(run: RunRow) -> bool:
-    return (
-        run.policy != "panic-dump-reset" and run.body == b"run" and run.started is not None
-    )
+    return run.policy != "panic-dump-reset" and run.body == b"run" and run.started is not None
 
 
 # ------------------------------------------------------- limits and timers
@@ -209,4 +210,4 @@ def _journaled(reader: Reader) -> list[RunRow]:
 
 
 def _traces(reader: Reader) -> Iterable[TraceRow]:
-    return reader._traces("1 ORDER BY seq")  # noqa: SLF001 - the whole table
+    return reader._traces("1 ORDER BY seq")

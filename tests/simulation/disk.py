@@ -102,6 +102,12 @@ class Head:
             raise Killed
         return cursor
 
+    @property
+    def died(self) -> Where:
+        """Where it died, once it has."""
+        assert self.where is not None
+        return self.where
+
     def close(self) -> None:
         """As SQLite's own."""
         self._connection.close()
@@ -166,6 +172,7 @@ class LoopIntake(Intake):
         super().give_back(rows, done, wait_s)
         self.wake(wait_s)
 
+
 class LoopWriter(Writer):
     """The journal's writer, turn by turn in the loop."""
 
@@ -196,7 +203,7 @@ class LoopWriter(Writer):
 
     def _wake(self, seconds: float) -> None:
         """Take a turn in so many seconds, unless one comes before."""
-        loop = self.disk.loop
+        loop = asyncio.get_running_loop()
         if self._alarm is not None and self._alarm.when() <= loop.time() + seconds:
             return
         if self._alarm is not None:
@@ -216,7 +223,7 @@ class LoopWriter(Writer):
             if work.queue or work.done or self.problem is not None:
                 self._write(work)
         except Killed:
-            self.disk.kill(self.head.where)
+            self.disk.kill(self.head.died)
         if self.problem is not None:
             self._wake(self._limits.retry_s)
 

@@ -25,7 +25,7 @@ WAKEUPS_MAX = 400_000
 """Turns of the loop in one history; more is a daemon that spins."""
 
 
-class Stalled(AssertionError):
+class StalledError(AssertionError):
     """Nothing will ever happen again, or too much does."""
 
 
@@ -73,15 +73,15 @@ class VirtualLoop(asyncio.BaseEventLoop):
         """Let so much time pass.
 
         Raises:
-            Stalled: nothing is due, ever; or the loop does not come to rest.
+            StalledError: nothing is due, ever; or the loop does not come to rest.
         """
         self._turns += 1
         if timeout is None:
             message = "everybody waits, and nothing is due any more"
-            raise Stalled(message)
+            raise StalledError(message)
         if self._turns > WAKEUPS_MAX:
             message = f"the daemon does not come to rest: {WAKEUPS_MAX} turns of its loop"
-            raise Stalled(message)
+            raise StalledError(message)
         self._moment += timeout
 
     def run_in_executor(  # type: ignore[override] # typeshed has no TypeVarTuple here
@@ -113,7 +113,9 @@ class VirtualLoop(asyncio.BaseEventLoop):
         protocol = protocol_factory()
         return sock.attach(protocol), protocol
 
-    def add_signal_handler(self, sig: int, callback: Callable[..., object], *args: Any) -> None:
+    def add_signal_handler(  # type: ignore[override] # as above
+        self, sig: int, callback: Callable[..., object], *args: Any
+    ) -> None:
         """No signal ever comes."""
 
     def remove_signal_handler(self, sig: int) -> bool:

@@ -1,5 +1,6 @@
 """What can happen on a stage, and the histories that a seed makes of it."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from random import Random
 
@@ -12,8 +13,8 @@ PAUSES = (0.0, 0.0005, 0.0015, 0.0035, 0.011, 0.06, 0.4, 1.7, 2.0, 6.0, 31.0, 40
 """Seconds between two moves: within a write, a reply, a dump, a reconnect, a delay, a limit."""
 
 KINDS = """
-    panic panic panic panic io-error go go other disk-fine
-    cut cut-at cut-at die crash crash crash send-crash send-crash kill stop start start start
+    panic panic panic panic io-error go go go disk-fine
+    cut cut cut-at cut-at die crash crash crash send-crash send-crash kill stop start start start
     broker-down broker-cut broker-cut-at broker-cut-at broker-silent broker-up broker-up
     disk-full disk-full disk-fine disk-fine wall-ahead wall-back
     reload change slow-dump broken-dump fine-dump hold release release silence
@@ -45,76 +46,83 @@ def history(seed: int) -> list[Move]:
     ]
 
 
-async def make(stage: Stage, move: Move) -> None:  # noqa: C901 - one case for each kind
+async def make(stage: Stage, move: Move) -> None:
     """Let it happen."""
-    qemus, disk = stage.qemus, stage.disk
-    guest, choice = move.guest, move.choice
-    match move.kind:
-        case "panic":
-            qemus.panic(guest)
-        case "io-error":
-            data = {"device": "d0", "operation": "read", "action": "stop", "reason": "EIO"}
-            qemus.event(guest, "BLOCK_IO_ERROR", data)
-        case "go" | "other":
-            qemus.event(guest, "GO", {"disk": f"d{choice % 2}"})
-        case "cut":
-            qemus.cut(guest, lose_commands=choice % 2 == 0, lose_replies=choice % 4 < 2)
-        case "cut-at":
-            count = 1 + choice // 2 % 6
-            qemus.monitors[guest].cut_at = count if choice % 2 else -count
-        case "die":
-            qemus.die(guest, (0.01, 1.0, 20.0)[choice % 3])
-        case "crash":
-            disk.crash = Crash(1 + choice // 5 % 12, tuple(Where)[choice % 5])
-        case "send-crash":
-            count = 1 + choice // 2 % 4
-            stage.send_crash = count if choice % 2 else -count
-        case "kill":
-            stage.kill()
-        case "stop":
-            await stage.stop()
-        case "start":
-            stage.start()
-        case _:
-            _more(stage, move)
+    if move.kind == "stop":
+        await stage.stop()
+    else:
+        _MOVES[move.kind](stage, move.guest, move.choice)
 
 
-def _more(stage: Stage, move: Move) -> None:  # noqa: C901 - one case for each kind
-    qemus, broker, disk = stage.qemus, stage.broker, stage.disk
-    guest, choice = move.guest, move.choice
-    match move.kind:
-        case "broker-down":
-            broker.down()
-        case "broker-cut":
-            broker.cut(lose_messages=choice % 2 == 0)
-        case "broker-cut-at":
-            count = 1 + choice // 2 % 6
-            broker.cut_at = count if choice % 2 else -count
-        case "broker-silent":
-            broker.is_silent = True
-        case "broker-up":
-            broker.up()
-        case "disk-full":
-            disk.full = True
-        case "disk-fine":
-            disk.full = False
-        case "wall-ahead":
-            stage.loop.wall_offset += (0.5, 20.0, 900.0)[choice % 3]
-        case "wall-back":
-            stage.loop.wall_offset -= (0.5, 20.0, 900.0)[choice % 3]
-        case "reload":
-            stage.reload(ALL)
-        case "change":
-            stage.reload(CHANGED)
-        case "slow-dump":
-            qemus.dumps(guest, takes=25.0, breaks=None)
-        case "broken-dump":
-            qemus.dumps(guest, takes=0.5, breaks="no room")
-        case "fine-dump":
-            qemus.dumps(guest, takes=0.5, breaks=None)
-        case "hold":
-            stage.order(HoldGuests(("", guest)[choice % 2], 40.0))
-        case "release":
-            stage.order(ReleaseGuests())
-        case "silence":
-            stage.order(AddSilence(("counted", "slow"), (guest,), 15.0))
+def _either(choice: int, most: int) -> int:
+    """From 1 to ``most``, or below 0 the same: before something happens, or after."""
+    count = 1 + choice // 2 % most
+    return count if choice % 2 else -count
+
+
+def _io_error(stage: Stage, guest: str, _choice: int) -> None:
+    data = {"device": "d0", "operation": "read", "action": "stop", "reason": "EIO"}
+    stage.qemus.event(guest, "BLOCK_IO_ERROR", data)
+
+
+def _cut(stage: Stage, guest: str, choice: int) -> None:
+    stage.qemus.cut(guest, lose_commands=choice % 2 == 0, lose_replies=choice % 4 < 2)
+
+
+def _cut_at(stage: Stage, guest: str, choice: int) -> None:
+    stage.qemus.monitors[guest].cut_at = _either(choice, 6)
+
+
+def _crash(stage: Stage, _guest: str, choice: int) -> None:
+    stage.disk.crash = Crash(1 + choice // 5 % 12, tuple(Where)[choice % 5])
+
+
+def _send_crash(stage: Stage, _guest: str, choice: int) -> None:
+    stage.send_crash = _either(choice, 4)
+
+
+def _broker_cut_at(stage: Stage, _guest: str, choice: int) -> None:
+    stage.broker.cut_at = _either(choice, 6)
+
+
+def _broker_silent(stage: Stage, _guest: str, _choice: int) -> None:
+    stage.broker.is_silent = True
+
+
+def _disk(stage: Stage, *, full: bool) -> None:
+    stage.disk.full = full
+
+
+def _set_clock(stage: Stage, choice: int, direction: float) -> None:
+    stage.loop.wall_offset += direction * (0.5, 20.0, 900.0)[choice % 3]
+
+
+_MOVES: Mapping[str, Callable[[Stage, str, int], None]] = {
+    "panic": lambda stage, guest, _: stage.qemus.panic(guest),
+    "io-error": _io_error,
+    "go": lambda stage, guest, n: stage.qemus.event(guest, "GO", {"disk": f"d{n % 2}"}),
+    "cut": _cut,
+    "cut-at": _cut_at,
+    "die": lambda stage, guest, n: stage.qemus.die(guest, (0.01, 1.0, 20.0)[n % 3]),
+    "crash": _crash,
+    "send-crash": _send_crash,
+    "kill": lambda stage, _, __: stage.kill(),
+    "start": lambda stage, _, __: stage.start(),
+    "broker-down": lambda stage, _, __: stage.broker.down(),
+    "broker-cut": lambda stage, _, n: stage.broker.cut(lose_messages=n % 2 == 0),
+    "broker-cut-at": _broker_cut_at,
+    "broker-silent": _broker_silent,
+    "broker-up": lambda stage, _, __: stage.broker.up(),
+    "disk-full": lambda stage, _, __: _disk(stage, full=True),
+    "disk-fine": lambda stage, _, __: _disk(stage, full=False),
+    "wall-ahead": lambda stage, _, n: _set_clock(stage, n, 1.0),
+    "wall-back": lambda stage, _, n: _set_clock(stage, n, -1.0),
+    "reload": lambda stage, _, __: stage.reload(ALL),
+    "change": lambda stage, _, __: stage.reload(CHANGED),
+    "slow-dump": lambda stage, guest, _: stage.qemus.dumps(guest, takes=25.0, breaks=None),
+    "broken-dump": lambda stage, guest, _: stage.qemus.dumps(guest, takes=0.5, breaks="no room"),
+    "fine-dump": lambda stage, guest, _: stage.qemus.dumps(guest, takes=0.5, breaks=None),
+    "hold": lambda stage, guest, n: stage.order(HoldGuests(("", guest)[n % 2], 40.0)),
+    "release": lambda stage, _, __: stage.order(ReleaseGuests()),
+    "silence": lambda stage, guest, _: stage.order(AddSilence(("counted", "slow"), (guest,), 15.0)),
+}

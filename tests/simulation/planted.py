@@ -7,6 +7,7 @@ from unittest.mock import patch
 
 from reactor.adapters.journal import Batch
 from reactor.adapters.mqtt.publisher import Publisher
+from reactor.app import clock
 from reactor.app.calls import Deed
 from reactor.app.clock import Clock
 from reactor.app.dispatcher import Dispatcher
@@ -117,9 +118,7 @@ def missed_events_ignored() -> Any:
 
 def clock_on_the_wall() -> Any:
     """Deadlines follow a wall clock that is set."""
-    import reactor.app.clock as module  # noqa: PLC0415
-
-    return _method(Clock, "now", lambda _self: module.time.time())
+    return _method(Clock, "now", lambda _self: vars(clock)["time"].time())
 
 
 PLANTED: Mapping[str, Callable[[], Any]] = {

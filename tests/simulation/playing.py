@@ -8,7 +8,7 @@ from pathlib import Path
 from random import Random
 
 from tests.simulation.audit import audit
-from tests.simulation.loop import Stalled, VirtualLoop
+from tests.simulation.loop import StalledError, VirtualLoop
 from tests.simulation.moves import Move, history, make
 from tests.simulation.policies import ALL, GUESTS
 from tests.simulation.stage import Stage, play
@@ -48,7 +48,7 @@ def play_moves(seed: int, moves: Sequence[Move]) -> Played:
         with stage.patched():
             try:
                 play(loop, _scene(stage, moves, wrong))
-            except Stalled as error:
+            except StalledError as error:
                 wrong.append(str(error))
     wrong += loop.faults
     heard = [(round(one.at, 6), one.seq, one.topic) for one in stage.broker.heard]

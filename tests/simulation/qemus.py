@@ -119,7 +119,9 @@ class Monitor:
             # A slow command's reply goes to whoever is connected by then.
             self._reply(number, result)
             if name in WATCHED and not isinstance(result, Refusal):
-                deed = Deed(self.log.agenda.now - START, self.guest.name, self.incident, name, before)
+                deed = Deed(
+                    self.log.agenda.now - START, self.guest.name, self.incident, name, before
+                )
                 self.deeds.append(deed)
 
         cuts = self._is_cut()

@@ -294,9 +294,7 @@ def silence(loop: VirtualLoop) -> Iterator[None]:
         raise structlog.DropEvent
 
     before = structlog.get_config()
-    structlog.configure(
-        processors=[keep], wrapper_class=structlog.make_filtering_bound_logger(40)
-    )
+    structlog.configure(processors=[keep], wrapper_class=structlog.make_filtering_bound_logger(40))
     try:
         yield
     finally:
