@@ -1,6 +1,6 @@
 # Everything that people and CI run. `make` alone lists it.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo check test lab fuzz bench pins clean
+.PHONY: help setup demo check test lab fuzz simulate bench pins clean
 
 BIN := .venv/bin
 
@@ -24,6 +24,9 @@ lab: setup ## only the tests on a real QEMU and Mosquitto
 
 fuzz: setup ## damaged policies, expressions, messages by chance; EXAMPLES=20000 for each kind
 	@EXAMPLES=$${EXAMPLES:-20000} $(BIN)/python -m pytest --hypothesis-profile=fuzz -o timeout=0 -n 2 tests/fuzz
+
+simulate: setup ## the whole daemon in virtual time: HISTORIES=20000 or MINUTES=n; SEED=n tells one again
+	@$(BIN)/python -m tests.simulation $(if $(SEED),--seed $(SEED)) $(if $(HISTORIES),--histories $(HISTORIES)) $(if $(MINUTES),--minutes $(MINUTES)) $(if $(PLANTED),--planted)
 
 bench: setup ## measure against the machine's floors
 	@$(BIN)/python -m bench
