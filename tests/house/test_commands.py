@@ -10,7 +10,19 @@ import pytest
 from scripts.check import Check, Report, run
 from tests.house.checkout import ROOT, name_of, texts
 
-TARGETS = ["help", "setup", "demo", "check", "test", "lab", "fuzz", "simulate", "bench", "pins", "clean"]
+TARGETS = [
+    "help",
+    "setup",
+    "demo",
+    "check",
+    "test",
+    "lab",
+    "fuzz",
+    "simulate",
+    "bench",
+    "pins",
+    "clean",
+]
 
 
 def make(*arguments: str) -> str:

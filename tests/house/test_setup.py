@@ -73,6 +73,7 @@ def machine(tmp_path: Path) -> Machine:
         "grep",
         "rm",
         "chmod",
+        "readlink",
     ):
         found = shutil.which(name)
         assert found, name
@@ -233,3 +234,22 @@ def test_a_failed_installation_is_tried_again_next_time(machine: Machine) -> Non
 
     pins.write_text(before, encoding="utf-8")
     assert machine.set_up(python).returncode == 1
+
+
+def test_a_link_to_the_environment_of_another_checkout_is_left_alone(machine: Machine) -> None:
+    """It would be emptied, and be missing there."""
+    for name in PROGRAMS:
+        machine.fake(name, "")
+    other = machine.checkout.with_name("other")
+    (other / "bin").mkdir(parents=True)
+    (other / "bin" / "reactor").touch()
+    (machine.checkout / ".venv").symlink_to(other)
+    result = machine.set_up(a_python(machine))
+    assert result.returncode == 1
+    assert result.stderr == (
+        f"setup: .venv is a link to {other}, which was not made for this checkout\n"
+        "  fix: remove the link, then run 'make setup' again; or call the programs in it "
+        "without make\n"
+    )
+    assert installs(machine) == []
+    assert (other / "bin" / "reactor").exists()
