@@ -5,15 +5,14 @@ Nothing acts before the input that caused it, and its own intent, are durable.
 
 import asyncio
 import hashlib
-from collections import deque
 from collections.abc import Callable, Sequence
 
-import msgspec
 import structlog
 
 from reactor.adapters.journal import Batch, Loaded
 from reactor.app.calls import Calls, Deed
 from reactor.app.clock import Clock
+from reactor.app.line import Adoption, Bounds, Line
 from reactor.app.ports import JournalPort, Outside
 from reactor.app.projection import Projection
 from reactor.app.records import (
@@ -51,26 +50,30 @@ from reactor.core.effect import (
     Trace,
 )
 from reactor.core.engine import Engine
-from reactor.core.inputs import Answered, Fired, Happened, Input, Received, Ticked
+from reactor.core.inputs import (
+    Answered,
+    Connected,
+    Disconnected,
+    Fired,
+    GuestForgotten,
+    GuestKnown,
+    Happened,
+    Input,
+    Operated,
+    Received,
+    Ticked,
+)
 from reactor.core.policy import Policy
 from reactor.errors import JournalError
-
-INPUTS_MAX = 200_000
-"""Inputs that may wait; beyond it events and firings are dropped and counted, answers never."""
 
 MESSAGES_MAX_BYTES = 8 << 20
 """Bytes of messages that may wait, each reckoned as one KiB and its payload."""
 
+BOUNDS = Bounds()
 BATCH_MAX = 1000
 RETRY_JOURNAL_S = 1.0
 
 log = structlog.get_logger("reactor")
-
-
-class Adoption(msgspec.Struct, frozen=True):
-    """New policies, in the same line as the inputs: what is kept keeps its order."""
-
-    policies: Sequence[Policy]
 
 
 class Dispatcher:
@@ -100,27 +103,19 @@ class Dispatcher:
         self._projection = projection
         self._clock = clock
         self._nudge = nudge
-        self._inputs: deque[tuple[float, Input | Adoption]] = deque()
+        self._inputs = Line(engine.matters, BOUNDS)
         self._asked: dict[str, tuple[str, str]] = {}
         self._wake = asyncio.Event()
         self._calls = Calls(outside, self.submit, self._wake.set, clock)
         self._alarm: asyncio.TimerHandle | None = None
         self._alarm_at: float | None = None
-        self.dropped = 0
-        self._dropping = 0
         self._message_bytes = 0
         self.journal_trouble = ""
         self.stopping = False
 
     def submit(self, input_: Input) -> None:
         """Let an input in; it is handled in the order of arrival."""
-        if len(self._inputs) >= INPUTS_MAX and isinstance(input_, Happened | Fired):
-            if not self._dropping:
-                log.error("events dropped", reason="too many inputs wait", bound=INPUTS_MAX)
-            self.dropped += 1
-            self._dropping += 1
-            return
-        self._inputs.append((self._clock.now(), input_))
+        self._inputs.put(self._clock.now(), input_, self._guest_of(input_))
         self._wake.set()
 
     def offer(self, message: Received) -> bool:
@@ -134,7 +129,7 @@ class Dispatcher:
 
     def adopt(self, policies: Sequence[Policy]) -> None:
         """Let the engine load these policies, after the inputs that came before."""
-        self._inputs.append((self._clock.now(), Adoption(policies)))
+        self._inputs.put(self._clock.now(), Adoption(policies))
         self._wake.set()
 
     @property
@@ -142,24 +137,52 @@ class Dispatcher:
         """Inputs that are not handled yet."""
         return len(self._inputs)
 
+    @property
+    def dropped(self) -> int:
+        """Events and firings for which there was no room."""
+        return self._inputs.dropped
+
+    @property
+    def missed(self) -> int:
+        """Those of the dropped that a policy, a step or a guest's state may have needed."""
+        return self._inputs.missed
+
     async def run(self) -> None:
         """Handle inputs until ``stop`` has seen the last answer."""
         while not (self.stopping and not self._calls.in_flight and not self._inputs):
             await self._wait()
             batch, effects = Batch(), list[Effect]()
-            for _ in range(min(BATCH_MAX, len(self._inputs))):
-                at, input_ = self._inputs.popleft()
-                if isinstance(input_, Received):
-                    self._message_bytes -= _room(input_)
-                # An answer that came before a deadline counts, however late it is looked at.
-                self._tick(at, batch, effects)
-                self._take(at, input_, batch, effects)
-            if not self._inputs:
-                self._tick(self._clock.now(), batch, effects)
-            if self._dropping and not self._inputs:
-                log.warning("events are taken in again", dropped=self._dropping)
-                self._dropping = 0
+            self._handle_some(batch, effects)
+            self._inputs.tell_ends()
             await self._carry_out(batch, effects)
+
+    def _handle_some(self, batch: Batch, effects: list[Effect]) -> None:
+        """Handle what stands in the line, as far as a batch goes."""
+        began, number = self._clock.now(), self._inputs.ahead
+        for _ in range(min(BATCH_MAX, number)):
+            at, input_ = self._inputs.take()
+            if isinstance(input_, Received):
+                self._message_bytes -= _room(input_)
+            # An answer that came before a deadline counts, however late it is looked at.
+            self._tick(at, batch, effects)
+            self._take(at, input_, batch, effects)
+        if not self._inputs:
+            self._tick(self._clock.now(), batch, effects)
+        elif number <= BATCH_MAX:
+            # Only guests that flood have older inputs: nobody's time stands still for them.
+            self._tick(began, batch, effects)
+
+    def _guest_of(self, input_: Input) -> str:
+        """The guest among whose inputs it keeps its order, empty for the host."""
+        match input_:
+            case Happened(event):
+                return event.guest
+            case Answered():
+                return self._asked.get(input_.id, ("", ""))[0]
+            case GuestKnown() | GuestForgotten() | Connected() | Disconnected():
+                return input_.guest
+            case Fired() | Received() | Operated() | Ticked():
+                return ""
 
     async def take_up(self, effects: list[Effect], policies: Sequence[Policy], at: float) -> None:
         """Carry out what the engine wants since its start, ``at``, before any input."""

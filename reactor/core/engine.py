@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from reactor.core import connection, gate, holds, lasting, readiness, trigger_life
 from reactor.core.config import EngineConfig
 from reactor.core.effect import Effect, Keep, Trace
+from reactor.core.event import Event
 from reactor.core.facts import FREE, take_fact, take_room
 from reactor.core.inputs import (
     Answered,
@@ -19,6 +20,7 @@ from reactor.core.inputs import (
     Received,
     Ticked,
 )
+from reactor.core.interest import matters
 from reactor.core.machine import answered
 from reactor.core.matching import Index
 from reactor.core.memory import adopt_policies, fold, restore
@@ -119,6 +121,10 @@ class Engine:
         """Why the latest refused matches of a policy did not become runs."""
         found = self._world.near.get(policy, ())
         return [record if isinstance(record, Trace) else record.trace() for record in found]
+
+    def matters(self, event: Event) -> bool:
+        """Whether anybody would miss the event, if it were never handled."""
+        return matters(self._world, event)
 
     def _take(self, input_: _Rare) -> None:  # noqa: C901 - one case for each kind
         world = self._world

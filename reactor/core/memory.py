@@ -7,6 +7,7 @@ import msgspec
 
 from reactor.core import trigger_life
 from reactor.core.admission import LedgerRow, PolicyState, Verdict
+from reactor.core.awaited import Awaited
 from reactor.core.effect import Keep, Log
 from reactor.core.facts import SETTLE_AFTER_RESTART
 from reactor.core.gate import debounced_restored, forget_debounced
@@ -37,6 +38,9 @@ def adopt_policies(world: World, index: Index) -> None:
     needed = {policy.revision for policy in index.policies.values()}
     needed.update(run.revision for run in world.runs.values())
     world.programs = {rev: prog for rev, prog in world.programs.items() if rev in needed}
+    world.awaited = Awaited()
+    for program in world.programs.values():
+        world.awaited.add(program)
     for name, state in world.states.items():
         if name not in index.policies:
             forget_debounced(world, name, state)

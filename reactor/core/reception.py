@@ -20,7 +20,7 @@ from reactor.core.run import Origin
 from reactor.core.text import render_duration
 from reactor.core.world import World
 
-_STATUS_EVENTS = frozenset(
+STATUS_EVENTS = frozenset(
     "STOP RESUME RESET SHUTDOWN SUSPEND SUSPEND_DISK WAKEUP GUEST_PANICKED WATCHDOG "
     "DUMP_COMPLETED BLOCK_IO_ERROR MIGRATION".split()
 )
@@ -42,7 +42,7 @@ def receive(world: World, event: Event) -> None:  # noqa: C901 - the hot path st
     if name in MAYBE_OWN and is_own(event, guest, world.now):
         event = msgspec.structs.replace(event, own=True)
         world.emit(EventSeen(event))
-    if name in _STATUS_EVENTS:
+    if name in STATUS_EVENTS:
         _note(world, guest, event)
     if guest.listeners:
         _tell_listeners(world, guest, event)

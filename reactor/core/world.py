@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import msgspec
 
 from reactor.core.admission import LedgerRow, PolicyState, scope_values
+from reactor.core.awaited import Awaited
 from reactor.core.catalog import DISCONNECTED
 from reactor.core.config import EngineConfig
 from reactor.core.effect import (
@@ -88,6 +89,7 @@ class World:
     selections: dict[str, Selection] = dataclasses.field(default_factory=dict)
     runs: dict[str, Run] = dataclasses.field(default_factory=dict)
     programs: dict[str, Program] = dataclasses.field(default_factory=dict)
+    awaited: Awaited = dataclasses.field(default_factory=Awaited)
     index: Index = dataclasses.field(default_factory=Index)
     states: dict[str, PolicyState] = dataclasses.field(default_factory=dict)
     free: dict[str, int | str] = dataclasses.field(default_factory=dict)
@@ -192,6 +194,7 @@ class World:
         program = self.programs.get(policy.revision)
         if program is None:
             program = self.programs[policy.revision] = compile_program(policy)
+            self.awaited.add(program)
         return program
 
     def state_of(self, policy: str) -> PolicyState:

@@ -16,10 +16,11 @@ from reactor.app.clock import Clock
 from reactor.app.depth import DEPTH_MAX
 from reactor.app.dispatcher import Dispatcher
 from reactor.app.dumps import Dumps
+from reactor.app.line import Bounds
 from reactor.app.projection import Projection
 from reactor.app.records import Rulebook
 from reactor.core.config import EngineConfig
-from reactor.core.effect import Keep
+from reactor.core.effect import Effect, Keep
 from reactor.core.engine import Engine
 from reactor.core.event import Event
 from reactor.core.inputs import (
@@ -504,57 +505,106 @@ async def test_new_policies_are_adopted_in_line_with_the_inputs(desk: Open) -> N
 # ------------------------------------------------------------------ bounds
 
 
+FEW = Bounds(line=4, ahead=2, behind=4, guest=4)
+
+
 async def test_too_many_events_are_dropped_and_counted_and_answers_never(
     desk: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Said once for each flood, with the number at its end."""
+    monkeypatch.setattr(module, "BOUNDS", FEW)
     host = await desk(MARK, broker=False).start()
-    monkeypatch.setattr(module, "INPUTS_MAX", 5)
     with capture_logs() as lines:
         for flood in (1, 2):
             before = len(host.paper.lazy) + len(host.paper.inputs)
             for number in range(8):
-                host.event("NIC_RX_FILTER_CHANGED", number=number)
+                host.event("STOP", number=number)
             for number in range(4):
                 host.give(Answered(f"nobody-asked-{number}"))
-            assert host.dispatcher.waiting == 9
-            assert host.dispatcher.dropped == 3 * flood
+            assert host.dispatcher.waiting == 10
+            assert (host.dispatcher.dropped, host.dispatcher.missed) == (2 * flood, 2 * flood)
             await host.until("they are handled", lambda: not host.dispatcher.waiting)
+            await host.until("the status is known", lambda: not host.engine.world.asked)
             rows = len(host.paper.lazy) + len(host.paper.inputs)
-            assert rows - before == 9
+            assert rows - before >= 10
+    told = {"reason": "too many inputs wait", "waiting": 4, "guest": "web-1"}
+    ended = {"event": "events are taken in again", "log_level": "warning", "dropped": 2}
     assert (
         lines
         == [
-            {
-                "event": "events dropped",
-                "log_level": "error",
-                "reason": "too many inputs wait",
-                "bound": 5,
-            },
-            {"event": "events are taken in again", "log_level": "warning", "dropped": 3},
+            {"event": "events dropped", "log_level": "error"} | told,
+            {"guest": "web-1"} | ended,
         ]
         * 2
     )
 
 
-async def test_the_bound_itself_is_allowed(desk: Open, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One more is dropped."""
-    host = await desk(MARK).start()
-    monkeypatch.setattr(module, "INPUTS_MAX", 5)
-    for _ in range(5):
-        host.event("STOP")
-    assert (host.dispatcher.waiting, host.dispatcher.dropped) == (5, 0)
-    host.event("STOP")
-    assert (host.dispatcher.waiting, host.dispatcher.dropped) == (5, 1)
+async def test_what_a_policy_selects_is_taken_in_where_the_rest_is_dropped(
+    desk: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The engine is asked: a flood that nobody listens to hides no event of a policy."""
+    monkeypatch.setattr(module, "BOUNDS", FEW)
+    host = await desk(STOP).start()
+    for _ in range(20):
+        host.event("NIC_RX_FILTER_CHANGED")
+    host.event("WATCHDOG")
+    assert (host.dispatcher.dropped, host.dispatcher.missed) == (16, 0)
+    await host.rest()
+    assert host.guests.sent == [("web-1", "stop")]
 
 
 async def test_firings_are_dropped_like_events(desk: Open, monkeypatch: pytest.MonkeyPatch) -> None:
     """A disk that refuses everything for a day must not fill the memory with them."""
+    monkeypatch.setattr(module, "BOUNDS", FEW)
     host = await desk(MARK).start()
-    monkeypatch.setattr(module, "INPUTS_MAX", 5)
     for number in range(7):
         host.give(Fired("p", 0, float(number)))
-    assert (host.dispatcher.waiting, host.dispatcher.dropped) == (5, 2)
+    assert (host.dispatcher.waiting, host.dispatcher.dropped) == (4, 3)
+
+
+async def test_an_answer_keeps_its_place_behind_the_events_of_its_guest(
+    desk: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What QEMU sent before a reply is handled before it, also when the guest floods."""
+    monkeypatch.setattr(module, "BOUNDS", Bounds(ahead=2))
+    host = await desk(STOP, broker=False).start()
+    host.guests.gate.clear()
+    host.event()
+    await host.until("it is sent", lambda: host.guests.sent == [("web-1", "stop")])
+    await host.until("only it is open", lambda: len(host.engine.world.asked) == 1)
+    handle, seen = host.engine.handle, list[str]()
+
+    def noting(input_: Input, now: float) -> list[Effect]:
+        seen.append(type(input_).__name__)
+        return handle(input_, now)
+
+    monkeypatch.setattr(host.engine, "handle", noting)
+    name = host.paper.intents[0].id
+    for number in range(9):
+        host.event("NIC_RX_FILTER_CHANGED", number=number)
+    host.give(Answered(name, result={}))
+    host.event("NIC_RX_FILTER_CHANGED", number=9)
+    await host.until("they are handled", lambda: not host.dispatcher.waiting)
+    assert [name for name in seen if name != "Ticked"] == ["Happened"] * 9 + [
+        "Answered",
+        "Happened",
+    ]
+
+
+async def test_nobodys_deadline_waits_for_a_flood(desk: Open) -> None:
+    """The inputs that stand back are older, and a delay of another guest ends all the same."""
+    host = await desk(SLOW).start("noisy", "quiet")
+    host.event(guest="quiet")
+    await host.until("it sleeps", lambda: host.engine.next_deadline() is not None)
+    due = host.engine.next_deadline()
+    assert due is not None
+    for _ in range(20_000):
+        host.event("NIC_RX_FILTER_CHANGED", guest="noisy")
+    while host.clock.now() <= due:
+        pass
+    while host.engine.world.runs:  # noqa: ASYNC110 - turn by turn of the loop
+        await asyncio.sleep(0)
+    assert host.dispatcher.waiting > 10_000
 
 
 async def test_messages_have_a_room_of_their_own(

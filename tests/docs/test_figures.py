@@ -31,6 +31,7 @@ POLICIES = "docs/reference/policies.md"
 DURABILITY = "docs/explanation/durability.md"
 MQTT = "docs/reference/mqtt.md"
 IN = InLimits()
+BOUNDS = dispatcher.BOUNDS
 
 
 def said(seconds: float) -> str:
@@ -60,7 +61,9 @@ def said(seconds: float) -> str:
         pytest.param(DURABILITY, f"up to {facts.SETTLE_AFTER_RESTART:g} seconds", id="settle"),
         pytest.param(DURABILITY, f"up to {daemon.STOP_S:g} seconds", id="stop"),
         pytest.param(DURABILITY, f"more than {sending.COMMAND_LIMIT:g} seconds", id="in doubt"),
-        pytest.param(DURABILITY, f"| {dispatcher.INPUTS_MAX:,} |", id="inputs"),
+        pytest.param(DURABILITY, f"| {BOUNDS.line:,} in line, {BOUNDS.behind:,} behind", id="line"),
+        pytest.param(DURABILITY, f"behind it, {BOUNDS.guest:,} of these", id="a guest's share"),
+        pytest.param(DURABILITY, f"{BOUNDS.ahead} of its inputs stand in", id="a guest in line"),
         pytest.param(
             DURABILITY, f"| {dispatcher.MESSAGES_MAX_BYTES >> 20} MiB |", id="messages that wait"
         ),

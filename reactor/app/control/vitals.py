@@ -78,6 +78,7 @@ def _waiting(parts: Parts) -> Mapping[str, int]:
 def _dropped(parts: Parts, server: ControlServer) -> Mapping[str, int]:
     counted = {
         "inputs": parts.dispatcher.dropped,
+        "inputs: somebody waited for": parts.dispatcher.missed,
         "history": parts.journal.statistics().history_dropped,
         "derived events": parts.engine.world.derived_dropped,
         "firings: missed": parts.scheduling.schedules.missed,
