@@ -125,7 +125,7 @@ class Daemon:
         return self.guests.monitors.send(guest, command, arguments, timeout=timeout)
 
     def _adopt(self, policies: Sequence[Policy]) -> None:
-        warn_of(policies, self._config)
+        warn_of(policies, self._settings)
         # First: what was due before the change is for the policies before it.
         self.scheduling.adopt(policies)
         self.dispatcher.adopt(policies)
@@ -220,7 +220,7 @@ class Daemon:
     async def _take_up(self) -> tuple[list[Effect], Sequence[Policy], float]:
         """Load the policies and restore what an earlier life kept: effects, policies, time."""
         policies = await self.rules.start()
-        warn_of(policies, self._config)
+        warn_of(policies, self._settings)
         warn_of_nothing(self._settings)
         names = [policy.name for policy in policies]
         before = await asyncio.to_thread(earlier_life, self.journal.reader, names)

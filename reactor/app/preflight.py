@@ -2,13 +2,14 @@
 
 import resource
 from collections.abc import Iterable
+from dataclasses import replace
 
 import structlog
 
 from reactor.app.settings import Settings
-from reactor.core.config import EngineConfig
-from reactor.core.policy import MessageTrigger, Policy
+from reactor.core.policy import MessageTrigger, Policy, Selector
 from reactor.core.steps import PublishStep
+from reactor.errors import Problem
 from reactor.policyfile.check import check_allowed
 from reactor.policyfile.walking import every, sections
 
@@ -25,10 +26,35 @@ def raise_file_limit() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
-def warn_of(policies: Iterable[Policy], config: EngineConfig) -> None:
+def not_permitted(policies: Iterable[Policy], settings: Settings) -> tuple[Problem, ...]:
+    """What the settings keep these policies from doing on guests that they name.
+
+    A policy that asks for a label which no guest has needs no permission yet: nobody who
+    leaves it alone is to be bothered with it.
+    """
+    meant = (policy for policy in policies if _may_have_guests(policy.guests, settings))
+    return check_allowed(meant, settings.engine_config())
+
+
+def _may_have_guests(selector: Selector, settings: Settings) -> bool:
+    """Whether a guest of the settings can be meant; of one that is found the name is open."""
+    found = replace(selector, names=(), excludes=_by_labels_alone(selector.excludes))
+    nobody = not settings.guests and not settings.discoveries
+    return (
+        nobody  # they may come with `--qmp`, or be written down later
+        or any(selector.selects(guest.name, guest.labels) for guest in settings.guests)
+        or any(found.selects("", discovery.labels) for discovery in settings.discoveries)
+    )
+
+
+def _by_labels_alone(excludes: Selector | None) -> Selector | None:
+    return None if excludes is None or excludes.names else excludes
+
+
+def warn_of(policies: Iterable[Policy], settings: Settings) -> None:
     """Say which of these policies the settings keep from doing all they say."""
     policies = list(policies)
-    for problem in check_allowed(policies, config):
+    for problem in not_permitted(policies, settings):
         log.warning(
             "policy not permitted",
             place=str(problem.place),
@@ -36,7 +62,7 @@ def warn_of(policies: Iterable[Policy], config: EngineConfig) -> None:
             problem=problem.problem,
             fix=problem.fix,
         )
-    if not config.has_broker:
+    if settings.mqtt is None:
         speakers = [policy.name for policy in policies if _publishes(policy)]
         _miss_broker("no broker configured: nobody hears what policies publish", speakers)
         listeners = [policy.name for policy in policies if _listens(policy)]

@@ -63,7 +63,8 @@ def check(
     YAML, keys, values, expressions, and what the settings allow. Exit code 1 when something is
     wrong.
     """
-    from reactor.policyfile.check import check_allowed, load
+    from reactor.app.preflight import not_permitted
+    from reactor.policyfile.check import load
 
     settings = _settings(config)
     if not paths and settings is None:
@@ -72,7 +73,7 @@ def check(
     loaded = load(paths or (settings.rules if settings else ()))
     problems = [*loaded.problems, *loaded.test_problems]
     if settings is not None:
-        problems += check_allowed(loaded.policies, settings.engine_config())
+        problems += not_permitted(loaded.policies, settings)
     problems.sort(key=lambda problem: problem.place)
     until_readers_leave(partial(_show, problems, loaded, output))
     bad = {Severity.ERROR, Severity.WARNING} if strict else {Severity.ERROR}

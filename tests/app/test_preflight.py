@@ -7,16 +7,31 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from reactor.app.preflight import raise_file_limit, warn_of, warn_of_nothing
-from reactor.app.settings import Discovery, HostSettings, JournalSettings, NamedGuest, Settings
-from reactor.core.config import EngineConfig
+from reactor.app.preflight import not_permitted, raise_file_limit, warn_of, warn_of_nothing
+from reactor.app.settings import (
+    Discovery,
+    HostSettings,
+    JournalSettings,
+    MqttSettings,
+    NamedGuest,
+    QmpSettings,
+    Settings,
+)
 from reactor.core.policy import Policy
 from reactor.errors import Place
 from reactor.policyfile.check import build_policy
 
+BROKER = MqttSettings("mqtt://broker")
 
-def _policy(steps: str, trigger: str = "{event: GO}") -> Policy:
-    head = f"policy: p\ndescription: d\ntrigger: {trigger}\nsteps:\n"
+
+def settings(**more: object) -> Settings:
+    """Settings with nothing but what every file has, and this."""
+    base = Settings(host=HostSettings("h"), journal=JournalSettings(Path("journal.db")))
+    return replace(base, **more)  # type: ignore[arg-type]
+
+
+def _policy(steps: str, trigger: str = "{event: GO}", guests: str = "{}") -> Policy:
+    head = f"policy: p\ndescription: d\nguests: {guests}\ntrigger: {trigger}\nsteps:\n"
     return build_policy(head + steps, Place("p.yaml", 1, 1))
 
 
@@ -28,12 +43,12 @@ ASKED = _policy("  - log: x\n", "[{event: GO}, {mqtt: a, guest: b}]")
 
 
 @pytest.mark.parametrize(
-    ("policy", "config", "said"),
+    ("policy", "here", "said"),
     [
-        pytest.param(LOG, EngineConfig(has_broker=False), [], id="nothing to say"),
+        pytest.param(LOG, settings(), [], id="nothing to say"),
         pytest.param(
             QUIT,
-            EngineConfig(),
+            settings(mqtt=BROKER),
             [
                 (
                     "policy not permitted",
@@ -43,10 +58,12 @@ ASKED = _policy("  - log: x\n", "[{event: GO}, {mqtt: a, guest: b}]")
             ],
             id="a command that needs a permission",
         ),
-        pytest.param(QUIT, EngineConfig(allow=frozenset({"quit"})), [], id="and has it"),
+        pytest.param(
+            QUIT, settings(mqtt=BROKER, qmp=QmpSettings(frozenset({"quit"}))), [], id="and has it"
+        ),
         pytest.param(
             ALERT,
-            EngineConfig(has_broker=False),
+            settings(),
             [
                 (
                     "no broker configured: nobody hears what policies publish",
@@ -56,10 +73,10 @@ ASKED = _policy("  - log: x\n", "[{event: GO}, {mqtt: a, guest: b}]")
             ],
             id="publishes to nobody",
         ),
-        pytest.param(ALERT, EngineConfig(), [], id="publishes"),
+        pytest.param(ALERT, settings(mqtt=BROKER), [], id="publishes"),
         pytest.param(
             NESTED,
-            EngineConfig(has_broker=False),
+            settings(),
             [
                 (
                     "no broker configured: nobody hears what policies publish",
@@ -71,7 +88,7 @@ ASKED = _policy("  - log: x\n", "[{event: GO}, {mqtt: a, guest: b}]")
         ),
         pytest.param(
             ASKED,
-            EngineConfig(has_broker=False),
+            settings(),
             [
                 (
                     "no broker configured: no message can start these policies",
@@ -81,22 +98,54 @@ ASKED = _policy("  - log: x\n", "[{event: GO}, {mqtt: a, guest: b}]")
             ],
             id="hears nobody",
         ),
-        pytest.param(ASKED, EngineConfig(), [], id="hears"),
+        pytest.param(ASKED, settings(mqtt=BROKER), [], id="hears"),
     ],
 )
 def test_policies_that_cannot_do_all_they_say(
-    policy: Policy, config: EngineConfig, said: list[tuple[str, str | None, str]]
+    policy: Policy, here: Settings, said: list[tuple[str, str | None, str]]
 ) -> None:
     """They are told at the start, with what to do about it."""
     with capture_logs() as lines:
-        warn_of([policy], config)
+        warn_of([policy], here)
     assert [(x["event"], x.get("problem"), x["fix"]) for x in lines] == said
 
 
-def settings(**more: object) -> Settings:
-    """Settings with nothing but what every file has, and this."""
-    base = Settings(host=HostSettings("h"), journal=JournalSettings(Path("journal.db")))
-    return replace(base, **more)  # type: ignore[arg-type]
+A = {"disk": "a"}
+B = {"disk": "b"}
+
+
+@pytest.mark.parametrize(
+    ("selector", "guests", "discoveries", "told"),
+    [
+        pytest.param("{labels: {disk: a}}", [], [], True, id="no guest is known yet"),
+        pytest.param("{labels: {disk: a}}", [("g", A)], [], True, id="a guest has the label"),
+        pytest.param("{labels: {disk: a}}", [("g", B)], [], False, id="it says something else"),
+        pytest.param("{labels: {disk: a}}", [], [{}], False, id="guests that are found have none"),
+        pytest.param("{labels: {disk: a}}", [], [{}, A], True, id="some that are found have it"),
+        pytest.param("{}", [], [{}], True, id="every guest is meant"),
+        pytest.param("{name: h}", [("g", A)], [], False, id="no guest of that name"),
+        pytest.param("{name: h}", [("g", A)], [{}], True, id="one may be found"),
+        pytest.param("{except: {labels: {disk: a}}}", [], [A], False, id="left out by the label"),
+        pytest.param("{except: {labels: {disk: a}}}", [], [B], True, id="not left out"),
+        pytest.param(
+            "{except: {name: h, labels: {disk: a}}}", [], [A], True, id="left out by its name only"
+        ),
+    ],
+)
+def test_a_permission_is_missed_only_where_a_guest_can_be_meant(
+    selector: str,
+    guests: list[tuple[str, dict[str, str]]],
+    discoveries: list[dict[str, str]],
+    *,
+    told: bool,
+) -> None:
+    """A policy that waits for a label bothers nobody who gives none."""
+    here = settings(
+        guests=tuple(NamedGuest(name, "unix:/q", labels) for name, labels in guests),
+        discoveries=tuple(Discovery("/run/*", labels) for labels in discoveries),
+    )
+    policy = _policy("  - qmp: quit\n", guests=selector)
+    assert bool(not_permitted([policy], here)) is told
 
 
 NO_GUEST = (

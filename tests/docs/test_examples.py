@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from reactor.app.preflight import not_permitted
 from reactor.app.settings_layers import Flags
 from reactor.app.settings_load import load_settings
 from reactor.errors import Severity
-from reactor.policyfile.check import check_allowed, load
+from reactor.policyfile.check import load
 from tests.docs.pages import page, quoted
 from tests.house.checkout import ROOT
 
@@ -24,7 +25,7 @@ def test_an_example_is_accepted_with_its_own_settings(folder: Path) -> None:
     """No error and no warning, and the settings permit what the policies do; a note may stand."""
     settings = load_settings(Flags(config=folder / "reactor.yaml"), {})
     loaded = load(settings.rules)
-    allowed = check_allowed(loaded.policies, settings.engine_config())
+    allowed = not_permitted(loaded.policies, settings)
     problems = [p for p in (*loaded.problems, *allowed) if p.severity is not Severity.NOTE]
     assert [str(problem) for problem in problems] == []
     assert loaded.policies
