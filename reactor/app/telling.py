@@ -10,9 +10,11 @@ log = structlog.get_logger("reactor")
 
 
 def tell_line(effect: Log) -> None:
-    """What a `log` step or the engine says."""
-    say = log.warning if effect.level == "warning" else log.info
-    say("policy says", text=effect.text, policy=effect.policy, guest=effect.guest, run=effect.run)
+    """What a `log` step, an operator or the engine says."""
+    say = {"warning": log.warning, "debug": log.debug}.get(effect.level, log.info)
+    fields = {"policy": effect.policy, "guest": effect.guest, "run": effect.run}
+    known = {name: value for name, value in fields.items() if value}
+    say(effect.title, text=effect.text, **known)
 
 
 def tell_trace(trace: Trace) -> None:

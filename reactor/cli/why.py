@@ -117,7 +117,7 @@ def _show(screen: Screen, found: "Why") -> None:
 def _show_moments(screen: Screen, found: "Why") -> None:
     screen.line()
     if not found.moments:
-        screen.line("no event that its trigger names came in that time")
+        screen.line("nothing that its trigger waits for came in that time")
         return
     screen.line("events:" if found.at is None else f"events around {shown_time(found.at)}:")
     for moment in found.moments:
@@ -148,7 +148,11 @@ def _decision(moment: "Moment") -> list[tuple[str, str]]:
 def _note(found: "Why") -> str:
     """What the asterisk means."""
     text = "* left no trace: looked at again now, with the event's recorded data"
-    if not found.revision:
+    revisions = list(dict.fromkeys(one.revision for one in found.moments if one.revision))
+    if len(revisions) > 1:
+        short = ", then ".join(revision[:12] for revision in revisions)
+        return f"{text} and the policy as it was in force then: revision {short}"
+    if not found.revision or revisions not in ([], [found.revision]):
         return text
     since = "" if found.in_force is None else f", in force since {shown_time(found.in_force)}"
     return f"{text} and the policy's revision {found.revision[:12]}{since}"

@@ -209,7 +209,10 @@ class Trace(msgspec.Struct, frozen=True, tag="trace", omit_defaults=True):
 
 
 class Log(msgspec.Struct, frozen=True, tag="log"):
-    """A line for the operator's log."""
+    """A line for the operator's log; ``level`` is ``debug``, ``info`` or ``warning``.
+
+    ``title`` says who speaks, or what it is about: a policy, an operator, the engine.
+    """
 
     level: str
     text: str
@@ -217,6 +220,7 @@ class Log(msgspec.Struct, frozen=True, tag="log"):
     guest: str = ""
     run: str = ""
     step: str = ""
+    title: str = "policy says"
 
 
 class Keep(msgspec.Struct, frozen=True, tag="keep"):

@@ -119,8 +119,10 @@ class Engine:
 
     def near_misses(self, policy: str) -> list[Trace]:
         """Why the latest refused matches of a policy did not become runs."""
-        found = self._world.near.get(policy, ())
-        return [record if isinstance(record, Trace) else record.trace() for record in found]
+        world = self._world
+        found = [*world.near.get(policy, ()), *world.near_messages.get(policy, ())]
+        told = [record if isinstance(record, Trace) else record.trace() for record in found]
+        return sorted(told, key=lambda trace: trace.at)
 
     def matters(self, event: Event) -> bool:
         """Whether anybody would miss the event, if it were never handled."""

@@ -45,6 +45,8 @@ def adopt_policies(world: World, index: Index) -> None:
         if name not in index.policies:
             forget_debounced(world, name, state)
     world.near = {name: ring for name, ring in world.near.items() if name in index.policies}
+    kept = ((name, ring) for name, ring in world.near_messages.items() if name in index.policies)
+    world.near_messages = dict(kept)
     forget_old(world)
     for name in list(world.selections):
         guest = world.guests[name]
@@ -170,7 +172,7 @@ def _restore_row(  # noqa: C901 - one case for each kind
             _restore_guest(world, key, msgspec.json.decode(value, type=KeptGuest))
         case _:
             text = f"the journal holds state of an unknown kind {kind!r}; it is left alone"
-            world.emit(Log("warning", text))
+            world.emit(Log("warning", text, title="engine says"))
 
 
 def _restore_number(world: World, what: str, number: int) -> None:

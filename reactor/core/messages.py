@@ -1,14 +1,18 @@
 """``mqtt`` triggers: a message is a match of the guest that it is about."""
 
+from functools import lru_cache
+
 from reactor.core import scopes
 from reactor.core.admission import Verdict
-from reactor.core.effect import Log, Publish
+from reactor.core.effect import Publish
 from reactor.core.event import Event
-from reactor.core.expr import EvaluationFailed
-from reactor.core.firing import fire, miss
+from reactor.core.expr import Answer, EvaluationFailed
+from reactor.core.firing import fire
 from reactor.core.guest import Guest
 from reactor.core.inputs import Message
 from reactor.core.matching import Placed
+from reactor.core.message_telling import brief, tell, tell_policy
+from reactor.core.misses import Miss
 from reactor.core.policy import MessageTrigger
 from reactor.core.run import Origin
 from reactor.core.template import render_tree
@@ -25,6 +29,9 @@ STALE = "old messages"
 NO_GUEST = "messages for no guest"
 UNKNOWN_POLICY = "messages for no policy"
 """What is counted of the messages that were refused."""
+
+_slug = lru_cache(maxsize=16_384)(slug)
+"""Slugs of guests: each message for an unknown guest is compared with all of them."""
 
 BY_NAME = "trigger"
 """First level of ``trigger/<policy>/<guest>``, below ``<prefix>/<host>/``."""
@@ -53,15 +60,15 @@ def received(world: World, message: Message) -> None:
         try:
             taken |= _match(world, placed, message, guest)
         except _Refused as refused:
-            verdict, reason = refused.verdict, refused.reason
-            problems.append(f"{verdict.value}: {reason}")
+            problems.append(f"{refused.verdict.value}: {refused.reason}")
             world.triggers.dropped[refused.counted] += 1
-            miss(world, placed, _event(world, message, refused.guest), verdict, reason)
-    policy, _ = _named(message)
+            about = refused.guest or _about(world, placed, message, guest)
+            _miss(world, placed, message, brief(about), refused.verdict, refused.reason)
+    policy, _ = named(message)
     if policy and not taken and not problems:
         problems.append(f"no policy with an `mqtt` trigger is called {policy!r}")
         world.triggers.dropped[UNKNOWN_POLICY] += 1
-        world.emit(Log("warning", f"a message on {message.topic!r}: {problems[0]}"))
+        tell_policy(world, message, brief(problems[0]))
     if problems and not taken and not message.retain:
         _reply(world, message, problems[0])
 
@@ -73,14 +80,14 @@ def _meant(world: World, message: Message) -> list[tuple[Placed[MessageTrigger],
         topic = message.topic if placed.trigger.absolute else message.below
         if topic and fits(placed.trigger.topic, topic):
             found.append((placed, None))
-    policy, guest = _named(message)
+    policy, guest = named(message)
     if policy and not any(placed.policy.name == policy for placed, _ in found):
         mine = (placed for placed in world.index.messages if placed.policy.name == policy)
         found += [(placed, guest) for placed in [next(mine, None)] if placed is not None]
     return found
 
 
-def _named(message: Message) -> tuple[str, str]:
+def named(message: Message) -> tuple[str, str]:
     """Policy and guest of ``trigger/<policy>/<guest>``; empty for another topic."""
     levels = message.below.split("/")
     return (levels[1], levels[2]) if len(levels) == 3 and levels[0] == BY_NAME else ("", "")
@@ -99,8 +106,8 @@ def _match(
     trigger = placed.trigger
     if message.retain:
         raise _Refused(Verdict.RETAINED, message.topic, RETAINED)
-    if trigger.max_age is not None:
-        _check_age(message, trigger.max_age, world.now)
+    if trigger.max_age is not None and (old := age_problem(message, trigger.max_age, world.now)):
+        raise _Refused(Verdict.TOO_OLD, old, STALE)
     if name is None:
         name = _rendered(world, placed, message)
     guest = _guest(world, placed, name)
@@ -108,28 +115,51 @@ def _match(
     if trigger.where is not None:
         answer = trigger.where.holds(scopes.message_scope(world, message, guest))
         if not answer.truth:
-            miss(world, placed, event, Verdict.WHERE_FALSE, answer)
+            _miss(world, placed, message, guest.name, Verdict.WHERE_FALSE, answer)
             return True
     fire(world, placed, Origin(event, placed.index, message=message), guest.name)
     return True
 
 
-def _check_age(message: Message, max_age: float, now: float) -> None:
+def _miss(  # noqa: PLR0913, PLR0917 - what is said of a message
+    world: World,
+    placed: Placed[MessageTrigger],
+    message: Message,
+    guest: str,
+    verdict: Verdict,
+    told: Answer | str,
+) -> None:
+    """Remember why a message is no match of a trigger, and tell it, though not each one."""
+    policy, path = placed.policy.name, placed.trigger.path
+    told = brief(told) if isinstance(told, str) else told
+    world.missed_message(Miss(world.now, policy, guest, path, verdict, MESSAGE_EVENT, told))
+    tell(world, policy, guest, message, verdict, told)
+
+
+def _about(world: World, placed: Placed[MessageTrigger], message: Message, name: str | None) -> str:
+    """The guest that a refused message is about, as far as it says one; else empty."""
+    try:
+        name = _rendered(world, placed, message) if name is None else name
+        return _guest(world, placed, name).name
+    except _Refused as refused:
+        return refused.guest
+
+
+def age_problem(message: Message, max_age: float, now: float) -> str:
+    """Why a message is too old for a trigger's ``max_age``; empty when it is not."""
     most = render_duration(max_age)
     if message.sent_at is None and message.expires is None:
-        reason = f"it has neither `sent_at` nor an expiry, and may be {most} old at most"
-        raise _Refused(Verdict.TOO_OLD, reason, STALE)
+        return f"it has neither `sent_at` nor an expiry, and may be {most} old at most"
     if message.expires is not None and message.expires <= 0:
-        raise _Refused(Verdict.TOO_OLD, "it has expired", STALE)
+        return "it has expired"
     if message.sent_at is None:
-        return
+        return ""
     age = now - message.sent_at
     if age > max_age:
-        reason = f"it is {render_duration(age)} old, and may be {most} old at most"
-        raise _Refused(Verdict.TOO_OLD, reason, STALE)
+        return f"it is {render_duration(age)} old, and may be {most} old at most"
     if age < -max_age:
-        reason = f"it was sent {render_duration(-age)} from now: a clock is wrong"
-        raise _Refused(Verdict.TOO_OLD, reason, STALE)
+        return f"it was sent {render_duration(-age)} from now: a clock is wrong"
+    return ""
 
 
 def _rendered(world: World, placed: Placed[MessageTrigger], message: Message) -> str:
@@ -144,7 +174,7 @@ def _rendered(world: World, placed: Placed[MessageTrigger], message: Message) ->
 def _guest(world: World, placed: Placed[MessageTrigger], name: str) -> Guest:
     """The guest of this name, or whose name has this slug."""
     known = world.guests.get(name)
-    found = [known] if known else [g for g in world.guests.values() if slug(g.name) == name]
+    found = [known] if known else [g for g in world.guests.values() if _slug(g.name) == name]
     found = [guest for guest in found if not guest.forgotten]
     if len(found) != 1:
         how_many = f"{len(found)} guests are" if found else "no guest is"

@@ -26,7 +26,7 @@ def operate(world: World, input_: Operated) -> None:
     except OrderRefused as refused:
         world.emit(Reply(input_.id, ok=False, text=str(refused), data=refused.data))
         return
-    world.emit(Log("info", f"{input_.who}: {text}"))
+    world.emit(Log("info", f"{input_.who}: {text}", title="operator"))
     world.emit(Reply(input_.id, ok=True, text=text, data=data))
 
 

@@ -14,6 +14,9 @@ from reactor.core.windows import KEYS_KEPT
 RENAMES_KEPT = 1000
 """Failures of the last seconds that may yet come under their other name."""
 
+REFUSALS_TOLD = 1000
+"""Policies and reasons of which is remembered when a refused message was last told."""
+
 DELAYS_KEPT = 10_000
 """Delayed firings of all schedules that wait for their time."""
 
@@ -143,8 +146,18 @@ class Renamed(msgspec.Struct, frozen=True):
 
 
 @dataclass(slots=True)
+class Telling:
+    """When a refused message was last told, and how many more of its kind came since."""
+
+    at: float
+    more: int = 0
+
+
+@dataclass(slots=True)
 class TriggerMemory:
     """All of it; ``dropped`` counts by kind what had to go.
+
+    ``told`` is by policy and verdict, the one that was told longest ago in front.
 
     ``states`` is by guest, ``seen`` holds renamed events by guest and device. ``moved`` are
     guests of whom something changed that a state may read. Until ``settled``, a while after
@@ -157,5 +170,6 @@ class TriggerMemory:
     delayed: OrderedDict[str, Delayed] = field(default_factory=OrderedDict)
     seen: OrderedDict[str, Renamed] = field(default_factory=OrderedDict)
     moved: dict[str, None] = field(default_factory=dict)
+    told: OrderedDict[tuple[str, str], Telling] = field(default_factory=OrderedDict)
     settled: float = 0.0
     dropped: Counter[str] = field(default_factory=Counter)

@@ -100,6 +100,7 @@ class World:
     command_rows: OrderedDict[str, CommandRow] = dataclasses.field(default_factory=OrderedDict)
     triggers: TriggerMemory = dataclasses.field(default_factory=TriggerMemory)
     near: dict[str, deque[Trace | Miss]] = dataclasses.field(default_factory=dict)
+    near_messages: dict[str, deque[Miss]] = dataclasses.field(default_factory=dict)
     effects: list[Effect] = dataclasses.field(default_factory=list)
     derived: deque[Event] = dataclasses.field(default_factory=deque)
     derived_count: int = 0
@@ -140,13 +141,20 @@ class World:
             ring = self.near[record.policy] = deque(maxlen=NEAR_MISSES_KEPT)
         ring.append(record)
 
+    def missed_message(self, record: Miss) -> None:
+        """Remember a message that was no match: whoever sends many pushes out no event's."""
+        ring = self.near_messages.get(record.policy)
+        if ring is None:
+            ring = self.near_messages[record.policy] = deque(maxlen=NEAR_MISSES_KEPT)
+        ring.append(record)
+
     def count_dropped(self, what: str, policy: str, why: str) -> None:
         """Count something that a trigger had to let go; the first of a kind is told."""
         dropped = self.triggers.dropped
         dropped[what] += 1
         if dropped[what] == 1:
             text = f"{why}: the oldest is let go, and so it will be with others, which are counted"
-            self.emit(Log("warning", text, policy))
+            self.emit(Log("warning", text, policy, title="engine says"))
 
     def happen(self, name: str, guest: str, data: Mapping[str, object]) -> None:
         """Let an event of the engine's own happen, after what is being handled."""
@@ -154,7 +162,8 @@ class World:
             self.derived_dropped += 1
             if self.derived_count == DERIVED_MAX:
                 self.derived_count += 1
-                self.emit(Log("warning", _LOOP.format(DERIVED_MAX, name)))
+                text = _LOOP.format(DERIVED_MAX, name)
+                self.emit(Log("warning", text, title="engine says"))
             return
         self.derived_count += 1
         self.occur(Event(name, guest, data, self.now, self.now))

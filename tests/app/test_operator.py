@@ -33,6 +33,7 @@ from reactor.app.settings import ControlSettings, JournalSettings, NamedGuest
 from reactor.app.timeline import Timeline
 from reactor.app.why.reasons import Mark, Why
 from reactor.cli.program import run_program
+from reactor.core.inputs import Message, Received
 from reactor.core.orders import (
     AddSilence,
     Approve,
@@ -359,6 +360,40 @@ async def test_why_tells_what_became_of_the_latest_events(house: House) -> None:
     ]
     assert why.moments[0].reason == "`data.action == 'none'`: data.action is \"poweroff\""
     assert (why.moments[1].run, why.moments[1].outcome) == (why.runs[0].run, "succeeded")
+
+
+async def test_why_tells_messages_that_started_nothing(house: House) -> None:
+    """As the daemon saw them, and after a restart again from what was recorded."""
+    head = HEAD.replace("{{event: {event}}}", "{{mqtt: ask/+, guest: '${{topic[3]}}'{event}}}")
+    text = head.format(name="asked", event=", max_age: 1m, where: message.json.user != ''")
+    house.policy(text + "steps:\n  - qmp: stop\n")
+    await house.guest()
+    with capture_logs() as lines:
+        await house.start("web-1")
+        now = house.daemon.clock.now()
+        for name, sent in (("old", 5.0), ("", now), ("web-9", now)):
+            guest = "web-9" if name == "web-9" else "web-1"
+            json_ = {"user": name}
+            message = Message(f"reactor/h/ask/{guest}", name, f"ask/{guest}", json_, is_json=True)
+            message = msgspec.structs.replace(message, sent_at=sent)
+            assert house.daemon.dispatcher.offer(Received(message))
+        await house.until("they are in the journal", lambda: len(house.history("message")) == 3)
+    refused = [line for line in lines if line["event"] == "message refused"]
+    assert [(line["log_level"], line["guest"]) for line in refused] == [
+        ("info", "web-1"),
+        ("debug", "web-1"),
+        ("info", "web-9"),
+    ]
+    live: Why = await look(house, AskWhy("asked", "web-1"), Why)
+    other: Why = await look(house, AskWhy("asked", "web-9"), Why)
+    await house.stop()
+    await house.start("web-1")
+    again: Why = await look(house, AskWhy("asked", "web-1"), Why)
+    verdicts = ["the message is too old, or does not say how old it is", "`where` is false"]
+    assert [(m.verdict, m.evaluated) for m in live.moments] == [(v, False) for v in verdicts]
+    assert [(m.verdict, m.evaluated) for m in again.moments] == [(v, True) for v in verdicts]
+    assert [m.data for m in again.moments] == [m.data for m in live.moments]
+    assert [m.reason for m in other.moments] == ["no guest is called 'web-9'"]
 
 
 async def test_an_on_limit_is_told_as_one_everywhere(house: House) -> None:

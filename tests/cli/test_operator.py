@@ -634,6 +634,35 @@ def test_why_is_told_condition_by_condition(reactor: Call, daemon: FakeDaemon) -
 
 
 @pytest.mark.parametrize(
+    ("revisions", "note"),
+    [
+        pytest.param(
+            ("0123456789abcdef",),
+            " and the policy's revision 0123456789ab, in force since 2027-01-15 07:59:00.250",
+            id="that of the time that is asked about",
+        ),
+        pytest.param(("f" * 64,), "", id="another one"),
+        pytest.param(
+            ("0123456789abcdef", "f" * 64),
+            " and the policy as it was in force then: revision 0123456789ab, then ffffffffffff",
+            id="both",
+        ),
+    ],
+)
+def test_with_which_revision_it_was_looked_at(
+    reactor: Call, daemon: FakeDaemon, revisions: tuple[str, ...], note: str
+) -> None:
+    """Never with one that it was not."""
+    moments = [
+        Moment(NOW, "STOP", "it fits", evaluated=True, revision=revision) for revision in revisions
+    ]
+    daemon.says(msgspec.structs.replace(WHY, moments=moments))
+    _, out, _ = reactor("why", "p", "web-1", "-c", "r.yaml")
+    line = "* left no trace: looked at again now, with the event's recorded data"
+    assert f"{line}{note}\n" in out
+
+
+@pytest.mark.parametrize(
     ("text", "at"),
     [
         pytest.param("2027-01-15T08:00:00Z", 1_800_000_000.0, id="with its zone"),

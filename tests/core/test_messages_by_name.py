@@ -137,7 +137,6 @@ def test_a_policy_that_is_not_there_is_told_and_counted() -> None:
     hear(desk, "trigger/nobody/web-1")
     (line,) = [e.text for _, e in desk.effects if isinstance(e, Log)]
     assert line == (
-        "a message on 'reactor/h1/trigger/nobody/web-1': no policy with an `mqtt` trigger is "
-        "called 'nobody'"
+        "on 'reactor/h1/trigger/nobody/web-1': no policy with an `mqtt` trigger is called 'nobody'"
     )
     assert desk.engine.world.triggers.dropped["messages for no policy"] == 1

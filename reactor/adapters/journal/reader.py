@@ -76,13 +76,14 @@ class Reader:
         ((last,),) = self._ask("SELECT max(seq) FROM history")
         return int(last or 0)
 
-    def history(
+    def history(  # noqa: PLR0913 - one for each column
         self,
         after: int,
         limit: int,
         *,
         guest: str | None = None,
         name: str | None = None,
+        kind: str | None = None,
         upto: int | None = None,
     ) -> list[HistoryRow]:
         """At most ``limit`` inputs with a number beyond ``after``, in their order.
@@ -94,7 +95,8 @@ class Reader:
         """
         where = "seq > ?"
         values: list[object] = [after]
-        for test, value in (("guest = ?", guest), ("name = ?", name), ("seq <= ?", upto)):
+        tests = {"guest = ?": guest, "name = ?": name, "kind = ?": kind, "seq <= ?": upto}
+        for test, value in tests.items():
             if value is not None:
                 where += f" AND {test}"
                 values.append(value)
@@ -308,6 +310,23 @@ class Reader:
             at,
         )
         return InForce(*rows[0]) if rows else None
+
+    def came_into_force(self, policy: str, after: float, upto: float, limit: int) -> list[InForce]:
+        """What came into force of the policy, or went, in (after, upto], in order of time.
+
+        At most ``limit`` changes, the newest.
+        """
+        if self._version < 2:
+            return []
+        rows = self._ask(
+            "SELECT at, revision FROM loaded WHERE policy = ? AND at > ? AND at <= ? "
+            "ORDER BY at DESC LIMIT ?",
+            policy,
+            after,
+            upto,
+            limit,
+        )
+        return [InForce(*row) for row in rows[::-1]]
 
     def outbox(self, after: int, limit: int) -> list[OutboxMessage]:
         """At most ``limit`` messages with a number beyond ``after``, in their order."""

@@ -129,7 +129,7 @@ class Desk:
             return msgspec.structs.replace(why, online=True)
         guest = world.guests.get(ask.guest)
         near = self._parts.engine.near_misses(ask.policy)
-        labels = guest.labels if guest else {}
+        labels = guest.labels if guest and not guest.forgotten else None
         why = why_now(world, ask.policy, ask.guest, now)
         return await self._read(
             lambda reader: recent(

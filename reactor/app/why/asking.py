@@ -7,12 +7,13 @@ import msgspec
 from reactor.adapters.journal import Reader
 from reactor.app.timeline import run_line
 from reactor.app.why import now as standing
+from reactor.app.why.eyes import Eyes, Spell
 from reactor.app.why.judging import Eye
 from reactor.app.why.past import explain, moments_of
 from reactor.app.why.reasons import Why
-from reactor.app.why.record import Text, gather, text_of
+from reactor.app.why.record import Record, Text, gather, texts_of
 from reactor.core.effect import Trace
-from reactor.core.policy import Policy
+from reactor.core.policy import MessageTrigger, Policy
 from reactor.core.world import World
 from reactor.errors import Place, PolicyError
 from reactor.policyfile.check import build_policy
@@ -44,11 +45,16 @@ def why_at(  # noqa: PLR0913 - what is asked, and what is known of the host
     Raises:
         JournalError: the journal cannot be read.
     """
-    text = text_of(reader, policy, at, at + around)
-    record = gather(reader, policy, guest, at, (at - around, at + around))
-    built = _built(policy, text, loaded)
-    eye = Eye(built, guest, record.labels, host) if built else None
-    return explain(policy, guest, at, record, text, eye)
+    texts = texts_of(reader, policy, at - around, at + around)
+    built = [_built(policy, text, loaded) for text in texts]
+    hears = any(one is not None and _hears_messages(one) for one in built)
+    span = (at - around, at + around)
+    record = gather(reader, policy, guest, at, span, messages=hears)
+    is_known = record.labels is not None or record.monitor is not None or bool(record.events)
+    eyes = [
+        None if one is None else Eye(one, guest, record.labels, host, is_known) for one in built
+    ]
+    return explain(policy, guest, at, record, texts, _eyes(texts, eyes))
 
 
 def why_now(world: World, policy: str, guest: str, now: float) -> Why:
@@ -64,27 +70,31 @@ def recent(  # noqa: PLR0913 - what is known of the policy, the guest and the ho
     policy: Policy | None,
     near: Sequence[Trace],
     now: float,
-    labels: Mapping[str, str],
+    labels: Mapping[str, str] | None,
     host: Mapping[str, object],
 ) -> Why:
     """The explanation of now with the latest moments and runs.
 
     Args:
         near: the engine's near misses of the policy.
+        labels: those of the guest; None: there is no such guest.
 
     Raises:
         JournalError: the journal cannot be read.
     """
-    record = gather(reader, why.policy, why.guest, now, (now - RECENT_S, now))
-    known = {(trace.at, trace.path, trace.verdict) for trace in record.refusals}
-    # Those of a `where` that was false are only there.
-    record.refusals += [
-        trace
-        for trace in near
-        if trace.guest == why.guest and (trace.at, trace.path, trace.verdict) not in known
+    span = (now - RECENT_S, now)
+    # What nobody knows better was looked at with the policy that is loaded.
+    texts = [one for one in texts_of(reader, why.policy, *span) if one.since is not None]
+    loaded = [policy] if policy else []
+    built = [_built(why.policy, text, loaded) for text in texts] or loaded
+    hears = any(one is not None and _hears_messages(one) for one in built)
+    record = gather(reader, why.policy, why.guest, now, span, messages=hears)
+    record.refusals += _only_near(record, near, why.guest)
+    eyes = [
+        None if one is None else Eye(one, why.guest, labels, host, labels is not None)
+        for one in built
     ]
-    eye = Eye(policy, why.guest, labels, host) if policy else None
-    moments = moments_of(record, eye)
+    moments = moments_of(record, _eyes(texts, eyes))
     runs = reader.runs(RECENT_SHOWN, policy=why.policy, guest=why.guest)
     return msgspec.structs.replace(
         why,
@@ -95,9 +105,31 @@ def recent(  # noqa: PLR0913 - what is known of the policy, the guest and the ho
     )
 
 
-def _built(name: str, text: Text | None, loaded: Sequence[Policy]) -> Policy | None:
+def _only_near(record: Record, near: Sequence[Trace], guest: str) -> list[Trace]:
+    """The near misses of the guest that the journal has not, such as those of a false `where`."""
+    known = {(trace.at, trace.path, trace.verdict) for trace in record.refusals}
+    mine = (trace for trace in near if trace.guest == guest)
+    return [trace for trace in mine if (trace.at, trace.path, trace.verdict) not in known]
+
+
+def _eyes(texts: Sequence[Text], eyes: Sequence[Eye | None]) -> Eyes:
+    """Each text with who looks with it; without any text one looks at all."""
+    if not texts:
+        return Eyes([Spell(None, eye) for eye in eyes])
+    spells = (
+        Spell(text.since, eye, is_gone=text.source is None)
+        for text, eye in zip(texts, eyes, strict=True)
+    )
+    return Eyes(list(spells))
+
+
+def _hears_messages(policy: Policy) -> bool:
+    return any(isinstance(trigger, MessageTrigger) for trigger in policy.triggers)
+
+
+def _built(name: str, text: Text, loaded: Sequence[Policy]) -> Policy | None:
     """The policy of that text; None when there is none, or this version refuses it."""
-    if text is None or text.source is None:
+    if text.source is None:
         return None
     for policy in loaded:
         if policy.revision == text.revision:

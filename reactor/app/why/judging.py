@@ -1,6 +1,6 @@
 """A recorded event looked at again: which part of a policy's trigger it does not fit."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from reactor.app.why.reasons import Moment
@@ -24,20 +24,21 @@ _KEPT = ("guest.name", "guest.host")
 class Eye:
     """A policy as it was, a guest as far as it is known, and the host.
 
-    ``labels`` None: nobody knows which the guest had.
+    ``labels`` None: nobody knows which the guest had; ``knows_guest`` False: nobody knows such
+    a guest.
     """
 
     policy: Policy
     guest: str
     labels: Mapping[str, str] | None
     host: Mapping[str, object]
+    knows_guest: bool = True
 
-    def look_at(self, seen: Sequence[Seen]) -> list[Moment | None]:
-        """What is to be said of each event; None of one that no trigger names."""
-        return [self._moment(one, seen[:number]) for number, one in enumerate(seen)]
+    def look_at(self, seen: Seen, before: Sequence[Seen]) -> Moment | None:
+        """The nearest that a trigger of the policy came to fit this event.
 
-    def _moment(self, seen: Seen, before: Sequence[Seen]) -> Moment | None:
-        """The nearest that a trigger of the policy came to fit this event."""
+        None where none names it. ``before`` is what came before it.
+        """
         found = [
             self._look(trigger, seen, before)
             for trigger in self.policy.triggers
@@ -52,16 +53,7 @@ class Eye:
         def moment(
             verdict: str, reason: str = "", values: Mapping[str, object] | None = None
         ) -> Moment:
-            return Moment(
-                at=seen.at,
-                event=event.name,
-                verdict=verdict,
-                reason=reason,
-                path=trigger.path,
-                data=event.data,
-                values=values or {},
-                evaluated=True,
-            )
+            return self.moment(seen, trigger.path, verdict, reason, values)
 
         if self._is_its_own(event):
             return moment(Verdict.OWN.value, "a policy never sees the REACTOR_RUN_* of its runs")
@@ -70,16 +62,45 @@ class Eye:
         if event.synthetic and not trigger.synthetic:
             return moment(Verdict.SYNTHETIC.value, event.name)
         if trigger.where is not None:
-            if lacking := self._not_kept(trigger.where):
-                text = f"`{trigger.where.source}` reads {lacking}, which is not kept"
-                return moment(UNKNOWN, text)
-            scope = self.scope(event)
-            answer = trigger.where.holds(scope)
-            values = trigger.where.values(scope)
-            if not answer.truth:
-                text = f"`{trigger.where.source}`: {answer.reason}"
-                return moment(Verdict.WHERE_FALSE.value, text, values)
+            judged = self.judge(trigger.where, self.scope(event), moment)
+            if judged.verdict != FITS:
+                return judged
         return moment(FITS, self._what_it_takes(trigger, event, before))
+
+    def judge(self, where: Expression, scope: Scope, moment: Callable[..., Moment]) -> Moment:
+        """What a ``where`` came to: it fits, it does not, or nobody can tell any more.
+
+        Args:
+            moment: makes one of a verdict, a reason and the values that were looked at.
+        """
+        if lacking := self._not_kept(where):
+            return moment(UNKNOWN, f"`{where.source}` reads {lacking}, which is not kept")
+        answer = where.holds(scope)
+        if answer.truth:
+            return moment(FITS)
+        text = f"`{where.source}`: {answer.reason}"
+        return moment(Verdict.WHERE_FALSE.value, text, where.values(scope))
+
+    def moment(
+        self,
+        seen: Seen,
+        path: str,
+        verdict: str,
+        reason: str = "",
+        values: Mapping[str, object] | None = None,
+    ) -> Moment:
+        """What is said of an event that was looked at again with this policy."""
+        return Moment(
+            at=seen.at,
+            event=seen.event.name,
+            verdict=verdict,
+            reason=reason,
+            path=path,
+            data=seen.event.data,
+            values=values or {},
+            evaluated=True,
+            revision=self.policy.revision,
+        )
 
     def _what_it_takes(self, trigger: EventTrigger, event: Event, before: Sequence[Seen]) -> str:
         """Why an event that fits starts no run by itself; empty when it does."""
@@ -115,14 +136,15 @@ class Eye:
         values: dict[str, object] = {
             "event": scopes.event_view(event),
             "data": event.data,
-            "guest": {
-                "name": self.guest,
-                "labels": self.labels or {},
-                "host": self.host["name"],
-            },
+            "guest": self.guest_view,
             "host": self.host,
         }
         return Scope(values, now=event.received)
+
+    @property
+    def guest_view(self) -> dict[str, object]:
+        """``guest`` in expressions, as far as it is known of that time."""
+        return {"name": self.guest, "labels": self.labels or {}, "host": self.host["name"]}
 
     def _not_kept(self, condition: Expression) -> str:
         """The first thing that it reads and that nobody knows any more; empty without one."""

@@ -7,14 +7,15 @@ from msgspec.structs import replace
 
 from reactor.adapters.journal import RunRow
 from reactor.app.timeline import is_handler, run_line
+from reactor.app.why.eyes import Eyes
 from reactor.app.why.judging import FITS, Eye
 from reactor.app.why.reasons import Finding, Mark, Moment, Why
-from reactor.app.why.record import Record, Seen, Text
+from reactor.app.why.record import Record, Seen, Text, text_at
 from reactor.app.why.selecting import selection
 from reactor.core.admission import Verdict
 from reactor.core.effect import Trace
 from reactor.core.inputs import Connected
-from reactor.core.policy import EventTrigger, Policy
+from reactor.core.policy import EventTrigger, MessageTrigger, Policy
 from reactor.core.run import Outcome
 from reactor.core.text import render_time
 
@@ -22,17 +23,21 @@ _OTHERS_SHOWN = 10
 
 
 def explain(  # noqa: PLR0913, PLR0917 - what is asked, and what is known
-    policy: str, guest: str, at: float, record: Record, text: Text | None, eye: Eye | None
+    policy: str, guest: str, at: float, record: Record, texts: Sequence[Text], eyes: Eyes
 ) -> Why:
     """Why the policy did or did not run on the guest around ``at``.
 
     Args:
-        text: the policy as it was in force, None when nobody knows such a policy.
-        eye: looks at events that left no trace; None when the policy cannot be built.
+        texts: the policy as it was in force, none when nobody knows such a policy.
+        eyes: look at events that left no trace, each with the text of its time.
     """
+    text = text_at(texts, at)
+    spell = eyes.at(at) or next(iter(eyes.spells), None)
+    eye = spell.eye if spell else None
     found = list(_of_policy(policy, at, text, eye))
+    found += _of_others(texts, text)
     found += _of_guest(guest, record, eye)
-    moments = moments_of(record, eye)
+    moments = moments_of(record, eyes)
     return Why(
         policy=policy,
         guest=guest,
@@ -48,16 +53,17 @@ def explain(  # noqa: PLR0913, PLR0917 - what is asked, and what is known
     )
 
 
-def moments_of(record: Record, eye: Eye | None) -> list[Moment]:
+def moments_of(record: Record, eyes: Eyes) -> list[Moment]:
     """Every event of the record with what was decided about it, in order.
 
-    What was recorded stands; of the events without a trace those are looked at again that a
-    trigger names.
+    What was recorded stands; of the events and messages without a trace those are looked at
+    again that a trigger names.
     """
     runs = {run.id: run for run in record.runs}
     decided = [(trace, None) for trace in record.refusals]
     admitted = [(trace, runs[run]) for run, trace in record.admitted.items()]
-    events = {(time, seen.event.name): seen for seen in record.events for time in _times(seen)}
+    recorded = record.events + record.messages
+    events = {(time, seen.event.name): seen for seen in recorded for time in _times(seen)}
     moments = []
     explained: set[int] = set()
     for trace, run in [*decided, *admitted]:
@@ -70,9 +76,7 @@ def moments_of(record: Record, eye: Eye | None) -> list[Moment]:
             handler = record.handlers[trace.at]
             moment = replace(moment, on_limit=handler.id, outcome=_outcome(handler))
         moments.append(moment)
-    if eye is not None:
-        looked_at = zip(record.events, eye.look_at(record.events), strict=True)
-        moments += [m for seen, m in looked_at if m is not None and id(seen) not in explained]
+    moments += [moment for seen, moment in eyes.look_at(record) if id(seen) not in explained]
     return sorted(moments, key=lambda moment: moment.at)
 
 
@@ -129,7 +133,21 @@ def _of_policy(policy: str, at: float, text: Text | None, eye: Eye | None) -> li
         known = f"which revision was in force at {render_time(at)} is not known"
         return [Finding("policy", Mark.NOTE, f"{known}; events are looked at with {revision}")]
     since = f"in force since {render_time(text.since)}"
+    if text.since > at:
+        reason = f"it was not loaded before {render_time(text.since)}: then revision {revision}"
+        return [Finding("policy", Mark.NO, reason)]
     return [Finding("policy", Mark.OK, f"revision {revision}, {since}")]
+
+
+def _of_others(texts: Sequence[Text], text: Text | None) -> list[Finding]:
+    """That the policy was another one before or behind, in the time that is looked at."""
+    found = []
+    for other in texts:
+        if other is not text and other.since is not None:
+            what = f"revision {other.revision[:12]}" if other.source is not None else "it was gone"
+            told = f"from {render_time(other.since)} on: {what}"
+            found.append(Finding("policy", Mark.NOTE, told))
+    return found
 
 
 def _of_guest(guest: str, record: Record, eye: Eye | None) -> list[Finding]:
@@ -161,13 +179,20 @@ def _of_trigger(record: Record, policy: Policy) -> list[Finding]:
     if record.fired:
         times = ", ".join(map(render_time, record.fired[-_OTHERS_SHOWN:]))
         found.append(Finding("trigger", Mark.NOTE, f"its schedule was due at {times}"))
+    topics = [t.topic for t in policy.triggers if isinstance(t, MessageTrigger)]
+    if topics:
+        came = f"{len(record.messages)} came over MQTT in that time, on these and other topics"
+        text = f"it waits for messages on {', '.join(topics)}; {came}"
+        found.append(Finding("messages", Mark.NOTE, text))
     counted = Counter(seen.event.name for seen in record.events)
     if counted:
         most = ", ".join(f"{name} {n}x" for name, n in counted.most_common(_OTHERS_SHOWN))
         cut = ", the nearest of more" if record.cut else ""
         found.append(Finding("events", Mark.NOTE, f"events of that time: {most}{cut}"))
     else:
-        found.append(Finding("events", Mark.NO, "no event of this guest came in that time"))
+        # What stands in the way where events are waited for only tells something elsewhere.
+        mark = Mark.NO if names else Mark.NOTE
+        found.append(Finding("events", mark, "no event of this guest came in that time"))
     return found
 
 
@@ -192,7 +217,7 @@ def _verdict(at: float, found: Sequence[Finding], moments: Sequence[Moment], rec
     first = next((one for one in found if one.mark is Mark.NO), None)
     if first is not None:
         return f"it did not run: {first.text}"
-    return "it did not run: no event came that its trigger names"
+    return "it did not run: nothing came that its trigger waits for"
 
 
 def _but_then(at: float, run: Moment, refused: Sequence[Moment]) -> str:

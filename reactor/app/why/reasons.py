@@ -30,7 +30,8 @@ class Moment(msgspec.Struct, frozen=True, omit_defaults=True):
     """Something that happened: an event with what was decided about it.
 
     ``verdict`` and ``reason`` were recorded then, unless ``evaluated``: then the event's
-    recorded data was looked at now, because an event that does not fit leaves no trace.
+    recorded data was looked at now, because an event that does not fit leaves no trace;
+    ``revision`` is that of the policy with which it was looked at.
     ``run`` is the run that it started; ``on_limit`` is that of the policy's handler, where a
     limit refused it. ``outcome`` is how that one ended, or stands.
     """
@@ -46,6 +47,7 @@ class Moment(msgspec.Struct, frozen=True, omit_defaults=True):
     run: str = ""
     on_limit: str = ""
     outcome: str = ""
+    revision: str = ""
 
 
 class Why(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -1,20 +1,32 @@
 """What the journal holds about a policy and a guest around a time; every method reads only."""
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import msgspec
 
-from reactor.adapters.journal import HistoryRow, Reader, Revision, RunRow
+from reactor.adapters.journal import HistoryRow, Reader, RunRow
 from reactor.app.foreign import UNREADABLE
 from reactor.app.timeline import is_handler
 from reactor.core.effect import Trace
 from reactor.core.event import Event
-from reactor.core.inputs import Connected, Disconnected, GuestKnown, Happened
+from reactor.core.inputs import (
+    Connected,
+    Disconnected,
+    GuestKnown,
+    Happened,
+    Message,
+    Received,
+)
+from reactor.core.messages import MESSAGE_EVENT
+from reactor.core.text import clip
 
 EVENTS_MAX = 2000
 """Events that are looked at, the nearest to the time that is asked about."""
+
+MESSAGES_MAX = 200
+"""Messages that are looked at; each may hold 64 KiB."""
 
 REFUSALS_MAX = 500
 RUNS_MAX = 50
@@ -22,15 +34,22 @@ RUNS_MAX = 50
 BACK_MAX = 200_000
 """Rows of the history among which the guest's last connect and labels are looked for."""
 
+MESSAGE = "message"
+"""What the history calls a message that came over MQTT."""
+
+TEXTS_MAX = 20
+"""Changes of a policy in the time that is looked at."""
+
 _PAGE = 5000
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """An event of the guest, and when it was handled."""
+    """An event of the guest, and when it was handled; of a message the message itself too."""
 
     at: float
     event: Event
+    message: Message | None = None
 
 
 @dataclass(slots=True)
@@ -47,6 +66,7 @@ class Record:
     begin: float
     end: float
     events: list[Seen] = field(default_factory=list)
+    messages: list[Seen] = field(default_factory=list)
     refusals: list[Trace] = field(default_factory=list)
     runs: list[RunRow] = field(default_factory=list)
     admitted: dict[str, Trace] = field(default_factory=dict)
@@ -69,8 +89,19 @@ class Text:
     since: float | None
 
 
-def gather(reader: Reader, policy: str, guest: str, at: float, span: tuple[float, float]) -> Record:
+def gather(  # noqa: PLR0913 - what is looked for
+    reader: Reader,
+    policy: str,
+    guest: str,
+    at: float,
+    span: tuple[float, float],
+    *,
+    messages: bool = False,
+) -> Record:
     """All that the journal holds of them in the span of time, the nearest to ``at``.
+
+    Args:
+        messages: look for those that came over MQTT too, about whatever guest.
 
     Raises:
         JournalError: the journal cannot be read.
@@ -81,54 +112,84 @@ def gather(reader: Reader, policy: str, guest: str, at: float, span: tuple[float
     middle = min(max(reader.before(at), first), last)
     record.cut = middle - first > BACK_MAX
     first = max(first, middle - BACK_MAX)
-    before = list(_newest(reader, guest, first, middle, EVENTS_MAX // 2))
-    after = reader.history(middle, EVENTS_MAX // 2, guest=guest, upto=last)
-    record.cut |= EVENTS_MAX // 2 in {len(before), len(after)}
-    rows = before[::-1] + after
-    record.events = [seen for row in rows if (seen := _seen(row)) is not None]
+    around = (first, middle, last)
+    record.events = _around(reader, record, guest, None, around, EVENTS_MAX)
+    if messages:
+        record.messages = _around(reader, record, "", MESSAGE, around, MESSAGES_MAX)
     record.fired = [
         row.at
-        for row in reader.history(first, REFUSALS_MAX, guest="", name=policy, upto=last)
-        if row.kind == "fired"
+        for row in reader.history(
+            first, REFUSALS_MAX, guest="", name=policy, kind="fired", upto=last
+        )
     ]
     found = reader.refusals(policy, guest, begin, end, REFUSALS_MAX)
     record.refusals = [row.trace for row in found]
+    _find_runs(reader, record, policy, guest)
+    _look_back(reader, guest, last, record)
+    return record
+
+
+def _find_runs(reader: Reader, record: Record, policy: str, guest: str) -> None:
+    """Find the runs of that time, each with the trace by which it began, and the handlers."""
+    span = (record.begin, record.end)
     record.runs = reader.runs(RUNS_MAX, policy=policy, guest=guest, within=span)[::-1]
     for run in record.runs:
         if is_handler(run):
             record.handlers[run.admitted] = run
         elif traces := reader.traces(run.id):
             record.admitted[run.id] = traces[0].trace
-    _look_back(reader, guest, last, record)
-    return record
 
 
-def text_of(reader: Reader, policy: str, at: float, end: float) -> Text | None:
-    """The policy as it was in force at that time, or else the newest one that is known.
+def texts_of(reader: Reader, policy: str, begin: float, end: float) -> list[Text]:
+    """The policy as it was in force in that time, one text behind the other.
 
-    Where none was in force yet, the one that came until ``end``.
-
-    None: the journal never saw a policy of that name.
+    Where nobody knows which was in force, the newest one that is known. Empty: the journal
+    never saw a policy of that name.
     """
-    force = reader.in_force(policy, at) or reader.in_force(policy, end)
-    if force is not None and not force.revision:
-        return Text("", None, force.at)
-    found: Revision | None = None
-    if force is not None:
-        found = reader.revision(force.revision)
-    since = force.at if force is not None and found is not None else None
-    found = found or reader.newest(policy)
-    return None if found is None else Text(found.revision, found.source, since)
+    first = reader.in_force(policy, begin)
+    forces = [first] if first else []
+    forces += reader.came_into_force(policy, begin, end, TEXTS_MAX)
+    texts = []
+    for force in forces:
+        if not force.revision:
+            texts.append(Text("", None, force.at))
+        elif found := reader.revision(force.revision):
+            texts.append(Text(found.revision, found.source, force.at))
+    if not texts and (newest := reader.newest(policy)):
+        texts.append(Text(newest.revision, newest.source, None))
+    return texts
 
 
-def _newest(
-    reader: Reader, guest: str, lower: int, upper: int, enough: int
+def text_at(texts: Sequence[Text], at: float) -> Text | None:
+    """The one that was in force at that time, or else the first that came behind it."""
+    before = [text for text in texts if text.since is None or text.since <= at]
+    return before[-1] if before else next(iter(texts), None)
+
+
+def _around(  # noqa: PLR0913, PLR0917 - which rows
+    reader: Reader,
+    record: Record,
+    guest: str,
+    kind: str | None,
+    rows: tuple[int, int, int],
+    most: int,
+) -> list[Seen]:
+    """What happened from the first to the last row, as much before the middle one as behind."""
+    first, middle, last = rows
+    before = list(_newest(reader, guest, first, middle, most // 2, kind))
+    after = reader.history(middle, most // 2, guest=guest, kind=kind, upto=last)
+    record.cut |= most // 2 in {len(before), len(after)}
+    return [seen for row in before[::-1] + after if (seen := _seen(row)) is not None]
+
+
+def _newest(  # noqa: PLR0913, PLR0917 - which rows
+    reader: Reader, guest: str, lower: int, upper: int, enough: int, kind: str | None = None
 ) -> Iterator[HistoryRow]:
     """Rows of a guest from the number ``upper`` back to ``lower``, the newest first."""
     given = 0
     while upper > lower and given < enough:
         start = max(lower, upper - _PAGE)
-        rows = reader.history(start, _PAGE, guest=guest, upto=upper)
+        rows = reader.history(start, _PAGE, guest=guest, kind=kind, upto=upper)
         for row in reversed(rows):
             if given == enough:
                 return
@@ -138,12 +199,17 @@ def _newest(
 
 
 def _seen(row: HistoryRow) -> Seen | None:
-    if row.kind not in {"event", "made"}:
-        return None
     try:
-        return Seen(row.at, msgspec.json.decode(row.body, type=Happened).event)
+        if row.kind in {"event", "made"}:
+            return Seen(row.at, msgspec.json.decode(row.body, type=Happened).event)
+        if row.kind == MESSAGE:
+            message = msgspec.json.decode(row.body, type=Received).message
+            payload = clip(message.payload)
+            data = {"topic": message.topic, "payload": payload}
+            return Seen(row.at, Event(MESSAGE_EVENT, "", data, row.at, row.at), message)
     except UNREADABLE:  # another version of reactor wrote it
         return None
+    return None
 
 
 def _look_back(reader: Reader, guest: str, last: int, record: Record) -> None:

@@ -187,7 +187,7 @@ def test_what_was_recorded_stands(book: Book) -> None:
         ),
         pytest.param(
             lambda book: book.event(1, "STOP"),
-            "it did not run: no event came that its trigger names",
+            "it did not run: nothing came that its trigger waits for",
             id="other events only",
         ),
         pytest.param(
@@ -397,16 +397,53 @@ def test_the_revision_that_was_in_force_is_used(book: Book) -> None:
     assert why.revision == policy(PICKY).revision
     assert why.in_force == AT - 600
     assert told(why, "policy") == [
-        ("ok", f"revision {policy(PICKY).revision[:12]}, in force since 2027-01-15T07:50:00Z")
+        ("ok", f"revision {policy(PICKY).revision[:12]}, in force since 2027-01-15T07:50:00Z"),
+        ("note", f"from 2027-01-15T08:00:30Z on: revision {policy(newer).revision[:12]}"),
     ]
     assert why.moments[0].verdict == "`where` is false"
-    assert book.why(40).moments[0].verdict == "it fits"
+    later = book.why(40)
+    assert (later.revision, later.moments[0].revision) == (policy(newer).revision, why.revision)
+    assert later.moments[0].verdict == "`where` is false"
 
 
 def test_a_policy_that_came_into_force_just_then(book: Book) -> None:
-    """It is used, and the output says since when."""
-    book.known().loaded(PICKY, 10).event(20, data={"x": 2})
-    assert book.why().in_force == AT + 10
+    """The first one behind the time that is asked about, though it was changed again."""
+    newer = document("p", "[{log: x}]", "{event: GO, where: data.x == 2}")
+    book.known().loaded(PICKY, 10).event(20, data={"x": 2}).loaded(newer, 30)
+    why = book.why()
+    first = policy(PICKY).revision
+    assert (why.in_force, why.revision) == (AT + 10, first)
+    assert told(why, "policy") == [
+        ("no", f"it was not loaded before 2027-01-15T08:00:10Z: then revision {first[:12]}"),
+        ("note", f"from 2027-01-15T08:00:30Z on: revision {policy(newer).revision[:12]}"),
+    ]
+
+
+def test_each_event_is_looked_at_with_the_revision_of_its_time(book: Book) -> None:
+    """Before, between and behind; the moment it came into force belongs to the new one."""
+    newer = document("p", "[{log: x}]", "{event: GO, where: data.x == 2}")
+    book.known().event(5, data={"x": 2}).loaded(PICKY, 10)
+    book.event(20, data={"x": 2}).loaded(newer, 30).event(30, data={"x": 2})
+    book.event(35, "STOP").loaded("", 40).event(50, data={"x": 2})
+    why = book.why()
+    assert [(m.at - AT, m.verdict) for m in why.moments] == [
+        (5.0, "the policy was not loaded then"),
+        (20.0, "`where` is false"),
+        (30.0, "it fits"),
+        (50.0, "the policy was not loaded then"),
+    ]
+    revisions = [policy(text).revision for text in (PICKY, newer)]
+    assert [moment.revision for moment in why.moments] == ["", *revisions, ""]
+    assert told(why, "policy")[-1] == ("note", "from 2027-01-15T08:00:40Z on: it was gone")
+
+
+def test_a_text_that_is_lost(book: Book) -> None:
+    """The newest one that is known is used, and the output says so."""
+    book.loaded(PICKY).known().event(1, data={"x": 2})
+    book.batches[0].loaded = Loaded(AT - 600, {"p": "lost"})
+    why = book.why()
+    assert why.in_force is None
+    assert why.moments[0].verdict == "`where` is false"
 
 
 def test_a_policy_that_was_not_loaded(book: Book) -> None:
