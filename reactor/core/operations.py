@@ -197,9 +197,12 @@ def _await_event(world: World, run: Run, op: AwaitEvent) -> Flow:
 def _caught(world: World, run: Run, op: AwaitEvent, event: Event) -> Flow:
     cursor, guest = run.cursor, world.guest_of(run)
     verdict = judge(world, run, op, event)
-    if op.rule is AwaitRule.DUMP and verdict is not NEXT:
-        # QEMU leaves what it had written; nobody can read half a dump.
-        world.emit(Discard(cursor.target))
+    if op.rule is AwaitRule.DUMP:
+        if verdict is NEXT:
+            cursor.result = {"file": cursor.target, "bytes": _dumped(event.data)}
+        else:
+            # QEMU leaves what it had written; nobody can read half a dump.
+            world.emit(Discard(cursor.target))
     if event.name == CONNECTED:
         run.epoch = guest.epoch  # who waited for the next QEMU is about that one
     if cursor.result is None:  # a command's own return goes first
@@ -248,6 +251,12 @@ def _judge_dump(data: Mapping[str, object]) -> Flow:
     if status == "completed" and "error" not in data:
         return NEXT
     return Failed(f"the dump failed: {data.get('error') or f'its status is {status}'}")
+
+
+def _dumped(data: Mapping[str, object]) -> object:
+    """How many bytes of the guest's memory are in the dump; None when only a resync tells."""
+    result = data.get("result")
+    return result.get("completed") if isinstance(result, Mapping) else None
 
 
 def _judge_reset(event: Event) -> Flow | None:

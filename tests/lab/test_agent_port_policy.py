@@ -37,11 +37,11 @@ async def test_a_port_that_stays_closed_is_marked_until_it_opens_again(
     """QEMU's own name of the port says that it is the agent's; it changes all the time, too."""
     shorter = {f"{WITHIN}2m": f"{WITHIN}300ms", "count: 7": "count: 3"}
     async with rig(lab, tmp_path, [shipped(FILE, shorter)]) as host:
-        boot = bootcode.guest_code(panics=0, agent_ticks=35)
+        boot = bootcode.guest_code(panics=0, agent_ticks=25)
         guest = await lab.guest("web-1", GuestPlan(boot=boot, agent_port=True))
         await host.watches("web-1")
         await guest.run()
-        # Open, closed for two seconds, open: three changes, again and again. On a slow machine
+        # Open, closed for 1.4 seconds, open: three changes, again and again. On a slow machine
         # a port may be open again before it is looked at; then the next round is marked.
         await _succeeds(host, CLOSED)
         await _succeeds(host, OPEN)
@@ -55,7 +55,7 @@ async def test_the_port_of_somebody_else_is_left_alone(lab: Lab, tmp_path: Path)
     name = "serial-of-somebody"
     port = f"virtserialport,nr=1,chardev=other,id=other,name={name}"
     plan = GuestPlan(
-        boot=bootcode.guest_code(panics=0, agent_ticks=35),
+        boot=bootcode.guest_code(panics=0, agent_ticks=25),
         options=(
             *("-chardev", "null,id=other"),
             *("-device", "virtio-serial-pci,id=serial,addr=5", "-device", port),

@@ -33,6 +33,10 @@ def test_a_capture_of_a_real_qemu() -> None:
         "block-job-ended": ({"succeeded": 1}, {}),
         # Behind a quorum's failure: every other policy keeps away from that guest.
         "block-job-error": ({}, {"inhibited": 1}),
+        "dump-completed": ({"succeeded": 18}, {}),
+        "guest-crashloaded": ({"succeeded": 1}, {}),
+        "guest-crashloaded-over": ({"succeeded": 1}, {}),
+        "guest-ended": ({"succeeded": 2}, {}),
         # Six incidents; nothing is known of the memory devices that there were then.
         "memory-unplug": ({"skipped": 6}, {}),
         "panic-dump-reset": ({"succeeded": 2, "skipped": 1}, {}),
