@@ -199,7 +199,9 @@ def _caught(world: World, run: Run, op: AwaitEvent, event: Event) -> Flow:
     verdict = judge(world, run, op, event)
     if op.rule is AwaitRule.DUMP:
         if verdict is NEXT:
-            cursor.result = {"file": cursor.target, "bytes": _dumped(event.data)}
+            # A DUMP_COMPLETED that a resync made up for does not know how much it was.
+            written = _dump_result(event.data).get("completed")
+            cursor.result = {"file": cursor.target, "bytes": written}
         else:
             # QEMU leaves what it had written; nobody can read half a dump.
             world.emit(Discard(cursor.target))
@@ -246,17 +248,15 @@ def judge(world: World, run: Run, op: AwaitEvent, event: Event) -> Flow | None:
 
 
 def _judge_dump(data: Mapping[str, object]) -> Flow:
-    result = data.get("result")
-    status = result.get("status") if isinstance(result, Mapping) else None
+    status = _dump_result(data).get("status")
     if status == "completed" and "error" not in data:
         return NEXT
     return Failed(f"the dump failed: {data.get('error') or f'its status is {status}'}")
 
 
-def _dumped(data: Mapping[str, object]) -> object:
-    """How many bytes of the guest's memory are in the dump; None when only a resync tells."""
+def _dump_result(data: Mapping[str, object]) -> Mapping[str, object]:
     result = data.get("result")
-    return result.get("completed") if isinstance(result, Mapping) else None
+    return result if isinstance(result, Mapping) else {}
 
 
 def _judge_reset(event: Event) -> Flow | None:

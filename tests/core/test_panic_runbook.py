@@ -50,6 +50,19 @@ def test_a_panic_is_dumped_and_reset_in_this_order() -> None:
     assert host.published() == []
 
 
+def test_a_dump_that_is_saved_says_where_it_is_and_how_big() -> None:
+    """The whole path, whatever `to` said, and QEMU's own count of bytes."""
+    told = "  - publish: kept\n    payload: '${steps.kept.result}'\n"
+    text = PANIC.replace("    timeout: 30m\n", "    timeout: 30m\n    save: kept\n")
+    host = Host([text.replace("on_failure:", told + "on_failure:")]).connect()
+    host.guests["web-1"].panic(host)
+    host.run(60)
+    ((_, payload),) = host.published()
+    assert isinstance(payload, dict)
+    assert payload["file"] == "/var/crash/web-1-abc123-2.kdump"
+    assert isinstance(payload["bytes"], int)
+
+
 def test_the_commands_carry_exactly_these_arguments() -> None:
     """What QEMU gets is the contract's."""
     host = Host([PANIC]).connect()
