@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from reactor.cli.exits import Exit, UsageError
+from reactor.cli.exits import Exit, RefusedError, UsageError
 from reactor.cli.moments import parse_moment
+from reactor.cli.names import known_names
 from reactor.cli.problems import show_problems
 from reactor.cli.screen import Lines, Screen, until_readers_leave
 from reactor.cli.verbs import add_verb
@@ -188,8 +189,20 @@ def _replay(
     if request.compares and not result.knows_runs:
         fix = "replay a journal, or what `reactor record` wrote"
         raise UsageError(_PLACE, "a capture of events does not know what was done", fix)
+    _demand_names(result)
     show(result, skipped, output, is_compared=request.compares)
     return Exit.FINDINGS if _has_findings(result, skipped, is_strict=is_strict) else Exit.OK
+
+
+def _demand_names(result: "Replayed") -> None:
+    """Refuse a name that nothing has: "nothing would have been done" must be no typo."""
+    wanted = result.tally.wanted
+    if wanted.policy is not None and not any(map(wanted.wants_policy, result.policies)):
+        fix = known_names("policy", wanted.policy, result.policies)
+        raise RefusedError(_PLACE, f"no policy {wanted.policy!r} was played", fix)
+    if wanted.guest is not None and not result.has_guest:
+        fix = known_names("guest", wanted.guest, result.guests)
+        raise RefusedError(_PLACE, f"no guest {wanted.guest!r} is in the record", fix)
 
 
 def _has_findings(result: "Replayed", skipped: "Skipped", *, is_strict: bool) -> bool:

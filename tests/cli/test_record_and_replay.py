@@ -202,8 +202,78 @@ def test_what_cannot_be_done(
 
 def test_a_policy_that_does_nothing_is_said(reactor: Call, journal: Path, rules: Path) -> None:
     """Nobody wonders whether anything was played."""
-    code, out, _ = reactor("replay", journal, "--rules", rules, "--guest", "other")
+    rules.write_text(PANIC.replace("GUEST_PANICKED", "STOP"))
+    code, out, _ = reactor("replay", journal, "--rules", rules)
     assert (code, out.splitlines()[1]) == (0, "no policy would have done anything")
+
+
+@pytest.mark.parametrize(
+    ("words", "problem", "fix"),
+    [
+        pytest.param(
+            ("--guest", "web-11"), "no guest 'web-11' is in the record", "write 'web-1'", id="guest"
+        ),
+        pytest.param(
+            ("--guest", "db*"),
+            "no guest 'db*' is in the record",
+            "write one of: web-1",
+            id="a glob of guests",
+        ),
+        pytest.param(
+            ("--policy", "panik"), "no policy 'panik' was played", "write 'panic'", id="policy"
+        ),
+        pytest.param(
+            ("--policy", "x*", "--guest", "nosuch"),
+            "no policy 'x*' was played",
+            "write one of: panic",
+            id="a glob of policies",
+        ),
+    ],
+)
+def test_a_name_that_nobody_has_is_no_good_result(  # noqa: PLR0917
+    reactor: Call, journal: Path, rules: Path, words: tuple[str, ...], problem: str, fix: str
+) -> None:
+    """With the name that was meant, or those that there are."""
+    code, out, err = reactor("replay", journal, "--rules", rules, *words)
+    assert (code, out) == (3, "")
+    assert err == f"reactor replay: {problem}\n  fix: {fix}\n"
+    for glob in (("--guest", "web-*"), ("--policy", "p*")):
+        assert reactor("replay", journal, "--rules", rules, *glob)[0] == 0
+
+
+def test_a_name_of_the_policies_of_then(reactor: Call, here: Path) -> None:
+    """Those that the record says were in force."""
+    shutil.copy(GOLDEN / "journal-v1.db", here / "j.db")
+    assert reactor("replay", "j.db", "--recorded", "--policy", "limited")[0] == 0
+    code, _, err = reactor("replay", "j.db", "--recorded", "--policy", "limits")
+    assert (code, err.splitlines()[-1]) == (3, "  fix: write 'limited'")
+
+
+@pytest.mark.parametrize(
+    ("text", "how"),
+    [
+        pytest.param("host:\n  name: h\n", "none of its 2 lines is one", id="settings"),
+        pytest.param("", "it is empty", id="an empty file"),
+        pytest.param('{"QMP": {}}\n', "none of its 1 lines is one", id="a greeting only"),
+    ],
+)
+def test_a_file_that_is_no_recording(
+    reactor: Call, here: Path, rules: Path, text: str, how: str
+) -> None:
+    """Nothing of it is played, and that is no good result."""
+    (here / "what.yaml").write_text(text)
+    code, out, err = reactor("replay", "what.yaml", "--rules", rules)
+    assert (code, out) == (4, "")
+    assert err == (
+        f"what.yaml: this is neither a journal nor a recording: {how}\n"
+        "  fix: name a journal, what `reactor record` wrote, or QMP events as JSON lines\n"
+    )
+
+
+def test_a_recording_of_nothing(reactor: Call, here: Path, rules: Path) -> None:
+    """Its first line says that it is one."""
+    (here / "empty.jsonl").write_text('{"recording": 1}\n')
+    assert reactor("replay", "empty.jsonl", "--rules", rules)[0] == 0
 
 
 @pytest.mark.parametrize(

@@ -15,11 +15,15 @@ from reactor.app.replay.tally import Tally, Told, Wanted
 from reactor.app.replay.texts import Texts
 from reactor.app.scenario.agenda import Restless
 from reactor.core.config import EngineConfig
+from reactor.core.inputs import Connected, Disconnected, GuestKnown, Happened
 from reactor.core.policy import Policy
 from reactor.errors import RecordingError
 
 QEMU = "7.2.22"
 """Whose manners the simulated guests have, unless the record names another version."""
+
+GUESTS_KEPT = 10_000
+"""Guests whose names are remembered."""
 
 
 _ASSUMED = (
@@ -73,6 +77,9 @@ class Request:
 class Replayed:
     """What came of it. ``first`` and ``last`` are the times of the lines that were played.
 
+    ``policies`` and ``guests`` are the names of those that were played; of guests at most
+    ``GUESTS_KEPT``. ``has_guest``: one that is wanted was among them.
+
     ``assumed`` are sentences: what the result rests on. ``knows_runs``: the record says
     what was done, so that it could be compared.
     """
@@ -82,6 +89,9 @@ class Replayed:
     inputs: int = 0
     first: float | None = None
     last: float | None = None
+    policies: set[str] = field(default_factory=set)
+    guests: set[str] = field(default_factory=set)
+    has_guest: bool = False
     assumed: list[str] = field(default_factory=list)
     knows_runs: bool = False
     differing: list[Difference] = field(default_factory=list)
@@ -107,6 +117,9 @@ def replay(sources: Sequence[Source], request: Request) -> Replayed:
     now: list[Ran] = []
     tally = Tally(request.wanted, request.tell, now.append if request.compares else None)
     replayed = Replayed(tally, exact, knows_runs=any(head.journal for head in heads))
+    replayed.policies = _names(request, past)
+    replayed.guests = set(request.labels)
+    replayed.has_guest = any(map(request.wanted.wants_guest, request.labels))
     lines = _played(replayed, sources, request.until)
     try:
         if exact:
@@ -119,6 +132,14 @@ def replay(sources: Sequence[Source], request: Request) -> Replayed:
     if request.compares:
         replayed.differing = _compared(past, now + tally.open_runs(), replayed, request)
     return replayed
+
+
+def _names(request: Request, past: Past) -> set[str]:
+    """The policies that are played, some of them perhaps for a part of the time only."""
+    if request.policies is not None:
+        return {policy.name for policy in request.policies}
+    books = {name for _, book in past.books for name in book.revisions}
+    return books or {text.policy for text in past.texts.values()}
 
 
 def _are_those_of_then(request: Request, past: Past) -> bool:
@@ -143,7 +164,24 @@ def _played(replayed: Replayed, sources: Sequence[Source], until: float) -> Iter
             replayed.first = line.at
         replayed.last = line.at
         replayed.inputs += line.input is not None
+        _note_guest(replayed, line)
         yield line
+
+
+def _note_guest(replayed: Replayed, line: Line) -> None:
+    """Remember whose the line is."""
+    match line.input:
+        case Happened(event):
+            name = event.guest
+        case GuestKnown(name) | Connected(name) | Disconnected(name):
+            pass
+        case _:
+            return
+    if name in replayed.guests:
+        return
+    replayed.has_guest |= replayed.tally.wanted.wants_guest(name)
+    if len(replayed.guests) < GUESTS_KEPT:
+        replayed.guests.add(name)
 
 
 def _player(request: Request, past: Past, texts: Texts, tally: Tally) -> Player:

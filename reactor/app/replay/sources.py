@@ -164,13 +164,14 @@ class _Lines:
         """What the first line says.
 
         Raises:
-            RecordingError: a newer reactor wrote it.
+            RecordingError: a newer reactor wrote it, or it is none at all.
         """
         self._file.seek(0)
         line = self._file.readline(LINE_MAX)
         try:
             found = msgspec.json.decode(line, type=Head)
         except UNREADABLE:
+            self._demand_a_line()
             return Head(0)
         if found.recording > VERSION:
             raise RecordingError(
@@ -210,6 +211,18 @@ class _Lines:
     def close(self) -> None:
         """Close the file."""
         self._file.close()
+
+    def _demand_a_line(self) -> None:
+        """Refuse a file of which nothing is understood: a typo must not read as a good result."""
+        lines = 0
+        for number, raw in self._raw():
+            lines = number
+            if isinstance(self._line(raw), Line):
+                return
+        how = f"none of its {lines} lines is one" if lines else "it is empty"
+        problem = f"this is neither a journal nor a recording: {how}"
+        fix = "name a journal, what `reactor record` wrote, or QMP events as JSON lines"
+        raise RecordingError(self.label, problem, fix)
 
     def _raw(self) -> Iterator[tuple[int, bytes]]:
         self._file.seek(0)

@@ -92,8 +92,15 @@ class Wanted:
         """Whether it is that."""
         if at < self.since:
             return False
-        pairs = ((self.policy, policy), (self.guest, guest))
-        return all(glob is None or fnmatchcase(name, glob) for glob, name in pairs)
+        return self.wants_policy(policy) and self.wants_guest(guest)
+
+    def wants_policy(self, name: str) -> bool:
+        """Whether the policy is one of these."""
+        return self.policy is None or fnmatchcase(name, self.policy)
+
+    def wants_guest(self, name: str) -> bool:
+        """Whether the guest is one of these."""
+        return self.guest is None or fnmatchcase(name, self.guest)
 
 
 class Tally:
@@ -112,7 +119,7 @@ class Tally:
         ended: Callable[[Ran], None] | None = None,
     ) -> None:
         self.policies: dict[str, PolicyTally] = {}
-        self._wanted = wanted or Wanted()
+        self.wanted = wanted or Wanted()
         self._tell = tell or (lambda _told: None)
         self._run_ended = ended or (lambda _ran: None)
         self._open: dict[str, _Open] = {}
@@ -145,10 +152,10 @@ class Tally:
         return self.policies.setdefault(policy, PolicyTally())
 
     def _wants(self, run: _Open) -> bool:
-        return self._wanted.wants(run.policy, run.guest, run.admitted)
+        return self.wanted.wants(run.policy, run.guest, run.admitted)
 
     def _refused(self, trace: Trace) -> None:
-        if trace.verdict in _GO_ON or not self._wanted.wants(trace.policy, trace.guest, trace.at):
+        if trace.verdict in _GO_ON or not self.wanted.wants(trace.policy, trace.guest, trace.at):
             return
         tally = self._of(trace.policy)
         tally.refused[trace.verdict] += 1
