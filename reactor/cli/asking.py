@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from reactor.cli.exits import NotRunningError, RefusedError
+from reactor.cli.exits import NotRunningError, RefusedError, UsageError
 from reactor.cli.screen import Screen, to_json
 from reactor.errors import ControlError, JournalError, LostReply
 
@@ -54,6 +54,30 @@ SaidOutput = Annotated[
 Comment = Annotated[
     str, typer.Option("--comment", metavar="TEXT", help="Why; kept with who and when.")
 ]
+
+
+def said(comment: str, verb: str) -> str:
+    """The comment, where one is demanded.
+
+    Raises:
+        UsageError: it says nothing.
+    """
+    if not comment.strip():
+        fix = "say why, for who looks next: --comment 'disk swap'"
+        raise UsageError(verb, "the comment is empty", fix)
+    return comment
+
+
+def named(guest: str | None, verb: str) -> str:
+    """The guest that is meant; empty, for all, only where none was named.
+
+    Raises:
+        UsageError: an empty name, as a variable of a script that is not set: not all are meant.
+    """
+    if guest is not None and not guest.strip():
+        fix = "name a guest, or leave --guest out for all"
+        raise UsageError(verb, "the name of the guest is empty", fix)
+    return guest or ""
 
 
 class Daemon:

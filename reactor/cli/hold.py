@@ -4,11 +4,13 @@ from typing import Annotated
 
 import typer
 
-from reactor.cli.asking import Config, Daemon, JournalPath, SaidOutput
-from reactor.cli.times import read_length
+from reactor.cli.asking import Config, Daemon, JournalPath, SaidOutput, named, said
+from reactor.cli.times import read_span
 from reactor.cli.verbs import add_verb
 
-Guest = Annotated[str, typer.Option("--guest", metavar="NAME", help="Only this guest; else all.")]
+Guest = Annotated[
+    str | None, typer.Option("--guest", metavar="NAME", help="Only this guest; else all.")
+]
 For = Annotated[
     str | None,
     typer.Option("--for", metavar="DURATION", help="Such as 2h; else until it is released."),
@@ -30,7 +32,7 @@ def add_to(app: typer.Typer) -> None:
 
 def hold(  # noqa: PLR0913 - one parameter for each option
     *,
-    guest: Guest = "",
+    guest: Guest = None,
     length: For = None,
     comment: Comment,
     config: Config = None,
@@ -43,6 +45,7 @@ def hold(  # noqa: PLR0913 - one parameter for each option
     """
     from reactor.core.orders import HoldGuests
 
-    seconds = None if length is None else read_length(length, "reactor hold")
-    order = HoldGuests(guest, seconds, comment)
-    return Daemon("reactor hold", config, journal).give(order, output)
+    verb = "reactor hold"
+    seconds = None if length is None else read_span(length, verb)
+    order = HoldGuests(named(guest, verb), seconds, said(comment, verb))
+    return Daemon(verb, config, journal).give(order, output)

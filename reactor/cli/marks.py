@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from reactor.cli.asking import Config, Daemon, JournalPath, ListOutput, SaidOutput, decode
+from reactor.cli.exits import UsageError
 from reactor.cli.screen import Screen
 from reactor.cli.tables import show_data, show_table
-from reactor.cli.times import read_length, shown_time
+from reactor.cli.times import read_span, shown_time
 from reactor.cli.verbs import add_family, add_verb
 
 if TYPE_CHECKING:
@@ -91,7 +92,8 @@ def set_mark(  # noqa: PLR0913 - one parameter for each option
     from reactor.core.orders import SetMark
 
     verb = "reactor marks set"
-    seconds = None if expires is None else read_length(expires, verb)
+    _check(kind, mark_id, f"{verb} {guest}")
+    seconds = None if expires is None else read_span(expires, verb)
     order = SetMark(guest, kind, mark_id, word, reason, seconds)
     return Daemon(verb, config, journal).give(order, output)
 
@@ -109,8 +111,34 @@ def clear(  # noqa: PLR0913 - one parameter for each option
     """Take a mark away; without --as all marks of that device."""
     from reactor.core.orders import ClearMark
 
+    verb = "reactor marks clear"
+    _check(kind, mark_id, f"{verb} {guest}")
     order = ClearMark(guest, kind, mark_id, word)
-    return Daemon("reactor marks clear", config, journal).give(order, output)
+    return Daemon(verb, config, journal).give(order, output)
+
+
+def _check(word: str, mark_id: str, command: str) -> None:
+    """Refuse what no mark can be on; what the guest has is known to the daemon only.
+
+    Raises:
+        UsageError: no such kind, an id where there is none, or none where there must be one.
+    """
+    from reactor.core.marks import SELF, MarkKind
+    from reactor.core.text import closest
+
+    place = " ".join(command.split()[:3])
+    kinds = [kind.value for kind in MarkKind]
+    if word not in kinds:
+        guess = closest(word, kinds)
+        fix = f"write {guess!r}" if guess else f"write one of {', '.join(kinds)}"
+        raise UsageError(place, f"{word!r} is no kind of mark", fix)
+    if not MarkKind(word).has_id and mark_id not in {"", SELF}:
+        problem = f"a mark on the {word} itself has no id: {mark_id!r} is one"
+        fix = f"leave {mark_id!r} out, or say what it is: `{command} disk {mark_id}`"
+        raise UsageError(place, problem, fix)
+    if MarkKind(word).has_id and not mark_id:
+        fix = f"name the {word}: `{command} {word} ID`"
+        raise UsageError(place, f"it is not said which {word} of the guest", fix)
 
 
 def _row(mark: "Mark") -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 import typer
 
-from reactor.cli.asking import Config, Daemon, JournalPath, SaidOutput
+from reactor.cli.asking import Config, Daemon, JournalPath, SaidOutput, named
 from reactor.cli.hold import Guest
 from reactor.cli.verbs import add_verb
 
@@ -14,7 +14,7 @@ def add_to(app: typer.Typer) -> None:
 
 def release(
     *,
-    guest: Guest = "",
+    guest: Guest = None,
     config: Config = None,
     journal: JournalPath = None,
     output: SaidOutput = "text",
@@ -25,4 +25,6 @@ def release(
     """
     from reactor.core.orders import ReleaseGuests
 
-    return Daemon("reactor release", config, journal).give(ReleaseGuests(guest), output)
+    verb = "reactor release"
+    order = ReleaseGuests(named(guest, verb))
+    return Daemon(verb, config, journal).give(order, output)

@@ -4,10 +4,20 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from reactor.cli.asking import Comment, Config, Daemon, JournalPath, ListOutput, SaidOutput, decode
+from reactor.cli.asking import (
+    Comment,
+    Config,
+    Daemon,
+    JournalPath,
+    ListOutput,
+    SaidOutput,
+    decode,
+    named,
+    said,
+)
 from reactor.cli.screen import Screen
 from reactor.cli.tables import show_data, show_table
-from reactor.cli.times import read_length, shown_time
+from reactor.cli.times import read_span, shown_time
 from reactor.cli.verbs import add_family, add_verb
 
 if TYPE_CHECKING:
@@ -90,8 +100,9 @@ def add(  # noqa: PLR0913 - one parameter for each option
     from reactor.core.orders import AddSilence
 
     verb = "reactor silence add"
-    seconds = read_length(length, verb)
-    order = AddSilence(tuple(policies), tuple(guests or ["*"]), seconds, comment)
+    seconds = read_span(length, verb)
+    whom = tuple(named(guest, verb) for guest in guests or ["*"])
+    order = AddSilence(tuple(policies), whom, seconds, said(comment, verb))
     return Daemon(verb, config, journal).give(order, output)
 
 

@@ -71,6 +71,18 @@ def read_length(text: str, place: str) -> float:
         raise UsageError(place, str(error), "write such as 30m, 2h or 1d") from None
 
 
+def read_span(text: str, place: str) -> float:
+    """Seconds for which something shall stand, such as ``2h``.
+
+    Raises:
+        UsageError: it is none, or it would be over at once.
+    """
+    seconds = read_length(text, place)
+    if seconds <= 0:
+        raise UsageError(place, f"{text!r} would be over at once", "write such as 30m, 2h or 1d")
+    return seconds
+
+
 def _parsed(text: str, form: str) -> datetime | None:
     try:
         return datetime.strptime(text, form)  # noqa: DTZ007 - in the time zone of who asks

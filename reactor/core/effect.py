@@ -99,13 +99,15 @@ class StartProgram(msgspec.Struct, frozen=True, tag="start-program"):
 class Reply(msgspec.Struct, frozen=True, tag="reply"):
     """What became of an operator's order; ``text`` is the sentence that he reads.
 
-    ``data`` is for programs: ``{"run": ID}``, ``{"silence": ID}``.
+    ``data`` is for programs: ``{"run": ID}``, ``{"silence": ID}``. ``fix`` is what to do where
+    it was refused.
     """
 
     id: str
     ok: bool
     text: str
     data: Mapping[str, object] = {}
+    fix: str = ""
 
 
 class Discard(msgspec.Struct, frozen=True, tag="discard"):

@@ -16,6 +16,11 @@ class MarkKind(StrEnum):
     PORT = "port"
     MIGRATION = "migration"
 
+    @property
+    def has_id(self) -> bool:
+        """Whether a mark of this kind says which one it is on; a guest and a host have only one."""
+        return self not in {MarkKind.GUEST, MarkKind.HOST}
+
 
 SELF = "self"
 """The id of a mark on the guest or the host itself."""

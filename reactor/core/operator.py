@@ -24,7 +24,9 @@ def operate(world: World, input_: Operated) -> None:
     try:
         text, data = _carry_out(world, input_.order, input_.who)
     except OrderRefused as refused:
-        world.emit(Reply(input_.id, ok=False, text=str(refused), data=refused.data))
+        world.emit(
+            Reply(input_.id, ok=False, text=str(refused), data=refused.data, fix=refused.fix)
+        )
         return
     world.emit(Log("info", f"{input_.who}: {text}", title="operator"))
     world.emit(Reply(input_.id, ok=True, text=text, data=data))

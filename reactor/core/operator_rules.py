@@ -66,7 +66,8 @@ def expire(world: World, order: ExpireSilence) -> Answer:
     standing = world.restraints.silences
     if order.silence not in standing:
         guess = did_you_mean(order.silence, standing)
-        raise OrderRefused(f"no silence {order.silence!r} stands{guess}")
+        text = f"no silence {order.silence!r} stands{guess}"
+        raise OrderRefused(text, fix="`reactor silence` lists those that stand")
     silence_over(world, order.silence)
     return f"silence {order.silence} is over", {"silence": order.silence}
 
@@ -90,7 +91,7 @@ def release(world: World, order: ReleaseGuests) -> Answer:
     """End a hold: that of one guest, or that of all."""
     holds = world.restraints.holds
     if order.guest not in holds:
-        raise OrderRefused(_not_held(world, order.guest))
+        raise OrderRefused(_not_held(world, order.guest), fix="`reactor status` shows the holds")
     hold_over(world, order.guest)
     whom = f"{order.guest} is" if order.guest else "all guests are"
     rest = world.restraints.hold(order.guest, world.now) if order.guest else None
@@ -144,7 +145,8 @@ def clear_mark(world: World, order: ClearMark, who: str) -> Answer:
     mark_id = _mark_id(kind, order.id)
     found = world.marks.find(order.guest, kind, mark_id, order.word or None)
     if not found:
-        raise OrderRefused(f"no such mark is set on {order.guest}{_marks_of(world, order.guest)}")
+        text = f"no such mark is set on {order.guest}{_marks_of(world, order.guest)}"
+        raise OrderRefused(text, fix=f"`reactor marks --guest {order.guest}` lists them")
     for mark in found:
         world.clear_mark(mark, f"cleared by {who}")
     words = ", ".join(mark.word for mark in found)
@@ -156,15 +158,19 @@ def _kind(word: str) -> MarkKind:
     kinds = [kind.value for kind in MarkKind]
     if word not in kinds:
         guess = did_you_mean(word, kinds)
-        raise OrderRefused(f"{word!r} is no kind of mark: it is one of {', '.join(kinds)}{guess}")
+        text = f"{word!r} is no kind of mark: it is one of {', '.join(kinds)}{guess}"
+        raise OrderRefused(text, fix=f"write one of {', '.join(kinds)}")
     return MarkKind(word)
 
 
 def _mark_id(kind: MarkKind, name: str) -> str:
-    if kind in {MarkKind.GUEST, MarkKind.HOST}:
-        return SELF
-    check_word("id of the mark", name)
-    return name
+    if kind.has_id:
+        check_word("id of the mark", name)
+        return name
+    if name not in {"", SELF}:
+        text = f"a mark on the {kind.value} itself has no id: {name!r} is one"
+        raise OrderRefused(text, fix=f"leave {name!r} out, or name a device: disk {name}")
+    return SELF
 
 
 def _marks_of(world: World, guest: str) -> str:

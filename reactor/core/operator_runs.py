@@ -27,9 +27,10 @@ def approve(world: World, order: Approve, who: str) -> Answer:
     if run.phase is Phase.WAITING_APPROVAL:
         wake(world, run)  # its time may be over: the tick is not here yet
     if not run.is_open:
-        raise OrderRefused(f"run {run.id} waits no longer: {run.error}")
+        raise OrderRefused(f"run {run.id} waits no longer: {run.error}", fix=_shown(run.id))
     if run.phase is not Phase.WAITING_APPROVAL:
-        raise OrderRefused(f"run {run.id} does not wait for approval: it is {run.phase.value}")
+        text = f"run {run.id} does not wait for approval: it is {run.phase.value}"
+        raise OrderRefused(text, fix=_shown(run.id))
     said = f"{who}: {order.comment}" if order.comment else who
     if not order.yes:
         cancel_run(world, run, f"refused by {said}", "approval")
@@ -45,11 +46,17 @@ def cancel(world: World, order: CancelRun, who: str) -> Answer:
     run = _open_run(world, order.run)
     check_text("comment", order.comment)
     if run.role is not Role.RUN:
-        raise OrderRefused(f"run {run.id} is a policy's on_limit: it ends by itself")
+        raise OrderRefused(
+            f"run {run.id} is a policy's on_limit: it ends by itself", fix=_shown(run.id)
+        )
     if run.phase is Phase.HANDLING:
-        raise OrderRefused(f"the steps of run {run.id} are over; its handlers end by themselves")
+        raise OrderRefused(
+            f"the steps of run {run.id} are over; its handlers end by themselves",
+            fix=_shown(run.id),
+        )
     if run.cancelled:
-        raise OrderRefused(f"run {run.id} is being cancelled already: {run.cancelled}")
+        text = f"run {run.id} is being cancelled already: {run.cancelled}"
+        raise OrderRefused(text, fix=_shown(run.id))
     said = f"{who}: {order.comment}" if order.comment else who
     begun = run.started is not None
     cancel_run(world, run, f"cancelled by {said}", "operator")
@@ -62,7 +69,9 @@ def start(world: World, order: StartRun, who: str) -> Answer:
     policy = known_policy(world, order.policy)
     guest = known_guest(world, order.guest)
     if not policy.guests.selects(guest.name, guest.labels):
-        raise OrderRefused(f"{policy.name} does not select {guest.name}")
+        raise OrderRefused(
+            f"{policy.name} does not select {guest.name}", fix=_asked(policy.name, guest.name)
+        )
     event = Event(OPERATOR_EVENT, guest.name, order.data, world.now, world.now)
     key = _key(world, policy, event)
     match_ = Match(policy.name, key, Origin(event), "operator", who)
@@ -71,12 +80,13 @@ def start(world: World, order: StartRun, who: str) -> Answer:
         case Verdict.ADMITTED:
             run = world.runs[decision.run]
             if run.outcome not in _WELL:
-                raise OrderRefused(_standing(run), _data(run))
+                raise OrderRefused(_standing(run), _data(run), fix=_shown(run.id))
             return _standing(run), _data(run)
         case Verdict.ARMING | Verdict.DEBOUNCED:
             return f"{policy.name} on {guest.name}: {decision.sentence}", {}
         case _:
-            raise OrderRefused(f"{policy.name} on {guest.name}: {decision.sentence}")
+            text = f"{policy.name} on {guest.name}: {decision.sentence}"
+            raise OrderRefused(text, fix=_asked(policy.name, guest.name))
 
 
 def _key(world: World, policy: Policy, event: Event) -> str:
@@ -88,7 +98,8 @@ def _key(world: World, policy: Policy, event: Event) -> str:
     key, problem = scopes.key_of(event.guest, trigger.by, scope)
     if problem:
         source = trigger.by.source
-        raise OrderRefused(f"`by: {source}` has no value in the data that you gave: {problem}")
+        text = f"`by: {source}` has no value in the data that you gave: {problem}"
+        raise OrderRefused(text, fix='give it: --data \'{"device": "disk0"}\'')
     return key
 
 
@@ -99,8 +110,19 @@ def _open_run(world: World, name: str) -> Run:
     journal, _, number = name.rpartition("-")
     ours = journal == world.identity and number.isdecimal()
     if ours and 0 < int(number) <= world.number:
-        raise OrderRefused(f"run {name} is not open any more")
-    raise OrderRefused(f"no run is called {name!r}; its name begins with {world.identity}-")
+        raise OrderRefused(f"run {name} is not open any more", fix=_shown(name))
+    raise OrderRefused(
+        f"no run is called {name!r}; its name begins with {world.identity}-",
+        fix="`reactor runs --open` lists those that are open",
+    )
+
+
+def _shown(run: str) -> str:
+    return f"`reactor runs show {run}` tells what it did"
+
+
+def _asked(policy: str, guest: str) -> str:
+    return f"`reactor why {policy} {guest}` tells what stands in the way"
 
 
 def _standing(run: Run) -> str:

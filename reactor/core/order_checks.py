@@ -26,12 +26,15 @@ Answer = tuple[str, Mapping[str, object]]
 class OrderRefused(Exception):  # noqa: N818 - an answer to the operator, not an error of ours
     """The order cannot be carried out; the text is the sentence that says why.
 
-    ``data`` is what programs are told with it.
+    ``data`` is what programs are told with it, ``fix`` what to do about it.
     """
 
-    def __init__(self, text: str, data: Mapping[str, object] | None = None) -> None:
+    def __init__(
+        self, text: str, data: Mapping[str, object] | None = None, *, fix: str = ""
+    ) -> None:
         super().__init__(text)
         self.data = data or {}
+        self.fix = fix
 
 
 def known_guest(world: World, name: str) -> Guest:
@@ -43,7 +46,8 @@ def known_guest(world: World, name: str) -> Guest:
     guest = world.guests.get(name)
     if guest is None or guest.forgotten:
         names = [other.name for other in world.guests.values() if not other.forgotten]
-        raise OrderRefused(f"no guest is called {name!r}{did_you_mean(name, names)}")
+        text = f"no guest is called {name!r}{did_you_mean(name, names)}"
+        raise OrderRefused(text, fix="`reactor guests` lists them")
     return guest
 
 
@@ -56,7 +60,8 @@ def known_policy(world: World, name: str) -> Policy:
     policy = world.index.policies.get(name)
     if policy is None:
         guess = did_you_mean(name, world.index.policies)
-        raise OrderRefused(f"no policy is called {name!r}{guess}")
+        text = f"no policy is called {name!r}{guess}"
+        raise OrderRefused(text, fix="`reactor status` lists them")
     return policy
 
 
@@ -73,7 +78,8 @@ def end_of(world: World, seconds: float) -> float:
         OrderRefused: it would end at once, or in more than ten years.
     """
     if not 0 < seconds <= SECONDS_MAX:
-        raise OrderRefused(f"{seconds:g} s is no time to set: more than 0, and at most ten years")
+        text = f"{seconds:g} s is no time to set: more than 0, and at most ten years"
+        raise OrderRefused(text, fix="write such as 30m, 2h or 1d")
     return world.now + seconds
 
 
@@ -84,7 +90,8 @@ def check_text(what: str, text: str) -> None:
         OrderRefused: it is.
     """
     if len(text) > TEXT_MAX:
-        raise OrderRefused(f"the {what} has {len(text)} characters; at most {TEXT_MAX} fit")
+        problem = f"the {what} has {len(text)} characters; at most {TEXT_MAX} fit"
+        raise OrderRefused(problem, fix="make it shorter")
 
 
 def check_word(what: str, word: str) -> None:
@@ -94,4 +101,5 @@ def check_word(what: str, word: str) -> None:
         OrderRefused: it is.
     """
     if not 0 < len(word) <= WORD_MAX:
-        raise OrderRefused(f"the {what} has {len(word)} characters; 1 to {WORD_MAX} are allowed")
+        problem = f"the {what} has {len(word)} characters; 1 to {WORD_MAX} are allowed"
+        raise OrderRefused(problem, fix=f"name the {what}" if not word else "make it shorter")

@@ -116,6 +116,11 @@ def test_the_daemon_is_found_without_any_option(reactor: Call, tmp_path: Path) -
             "marks set web-1 guest --as odd", SetMark("web-1", "guest", "", "odd"), id="on a guest"
         ),
         pytest.param(
+            "marks set web-1 guest self --as odd",
+            SetMark("web-1", "guest", "self", "odd"),
+            id="on a guest, as lists show it",
+        ),
+        pytest.param(
             "marks clear web-1 disk disk0", ClearMark("web-1", "disk", "disk0"), id="clear all"
         ),
         pytest.param(
@@ -235,6 +240,73 @@ def test_without_a_daemon_nothing_is_done(reactor: Call, here: Path, words: str)
             "reactor hold: '2' has no unit: write 2s, 2m or 2h\n"
             "  fix: write such as 30m, 2h or 1d\n",
             id="a length without its unit",
+        ),
+        pytest.param(
+            ["hold", "--comment", " "],
+            "reactor hold: the comment is empty\n"
+            "  fix: say why, for who looks next: --comment 'disk swap'\n",
+            id="a hold that says nothing",
+        ),
+        pytest.param(
+            ["silence", "add", "p", "--for", "1h", "--comment", ""],
+            "reactor silence add: the comment is empty\n"
+            "  fix: say why, for who looks next: --comment 'disk swap'\n",
+            id="a silence that says nothing",
+        ),
+        *(
+            pytest.param(
+                [*words, "--guest", ""],
+                f"reactor {verb}: the name of the guest is empty\n"
+                "  fix: name a guest, or leave --guest out for all\n",
+                id=f"{verb}: a variable that is not set does not mean all",
+            )
+            for verb, words in (
+                ("hold", ["hold", "--comment", "c"]),
+                ("release", ["release"]),
+                ("silence add", ["silence", "add", "p", "--for", "1h", "--comment", "c"]),
+            )
+        ),
+        *(
+            pytest.param(
+                words,
+                f"reactor {' '.join(words[:number])}: '0s' would be over at once\n"
+                "  fix: write such as 30m, 2h or 1d\n",
+                id=f"{words[0]} for no time",
+            )
+            for number, words in (
+                (1, ["hold", "--comment", "c", "--for", "0s"]),
+                (2, ["silence", "add", "p", "--comment", "c", "--for", "0s"]),
+                (2, ["marks", "set", "g", "guest", "--as", "x", "--expires", "0s"]),
+            )
+        ),
+        pytest.param(
+            ["marks", "set", "web-1", "dsk", "a", "--as", "x"],
+            "reactor marks set: 'dsk' is no kind of mark\n  fix: write 'disk'\n",
+            id="a kind of mark that is near",
+        ),
+        pytest.param(
+            ["marks", "clear", "web-1", "nothing"],
+            "reactor marks clear: 'nothing' is no kind of mark\n"
+            "  fix: write one of guest, host, disk, memory, port, migration\n",
+            id="no kind of mark",
+        ),
+        pytest.param(
+            ["marks", "set", "web-1", "guest", "foo", "--as", "x"],
+            "reactor marks set: a mark on the guest itself has no id: 'foo' is one\n"
+            "  fix: leave 'foo' out, or say what it is: `reactor marks set web-1 disk foo`\n",
+            id="an id for the guest itself",
+        ),
+        pytest.param(
+            ["marks", "clear", "web-1", "host", "foo"],
+            "reactor marks clear: a mark on the host itself has no id: 'foo' is one\n"
+            "  fix: leave 'foo' out, or say what it is: `reactor marks clear web-1 disk foo`\n",
+            id="an id for the host itself",
+        ),
+        pytest.param(
+            ["marks", "set", "web-1", "disk", "--as", "x"],
+            "reactor marks set: it is not said which disk of the guest\n"
+            "  fix: name the disk: `reactor marks set web-1 disk ID`\n",
+            id="no id of a disk",
         ),
         pytest.param(
             ["runs", "sho", "r-1"],

@@ -122,6 +122,16 @@ def _topics(host: Host) -> list[str]:
             id="id",
         ),
         pytest.param(
+            SetMark("web-1", "guest", "foo", "bad"),
+            "a mark on the guest itself has no id: 'foo' is one",
+            id="an id of the guest itself",
+        ),
+        pytest.param(
+            ClearMark("web-1", "host", "foo"),
+            "a mark on the host itself has no id: 'foo' is one",
+            id="an id of the host itself",
+        ),
+        pytest.param(
             SetMark("web-1", "disk", "a", "x" * (WORD_MAX + 1)),
             "the word of the mark has 257 characters; 1 to 256 are allowed",
             id="word of a mark",
@@ -140,6 +150,39 @@ def test_an_order_that_cannot_be_carried_out_says_why(order: Order, text: str) -
     reply = host.order(order)
     assert (reply.ok, reply.text) == (False, text)
     assert host.kept == before
+    assert reply.fix
+
+
+@pytest.mark.parametrize(
+    ("order", "fix"),
+    [
+        pytest.param(
+            CancelRun("x"), "`reactor runs --open` lists those that are open", id="no run"
+        ),
+        pytest.param(
+            ExpireSilence("s-9"), "`reactor silence` lists those that stand", id="no silence"
+        ),
+        pytest.param(StartRun("plain", "web1"), "`reactor guests` lists them", id="no guest"),
+        pytest.param(StartRun("plian", "web-1"), "`reactor status` lists them", id="no policy"),
+        pytest.param(
+            StartRun("web", "web-1"),
+            "`reactor why web web-1` tells what stands in the way",
+            id="not selected",
+        ),
+        pytest.param(
+            ClearMark("web-1", "disk", "a"), "`reactor marks --guest web-1` lists them", id="mark"
+        ),
+        pytest.param(
+            SetMark("web-1", "disk", "", "bad"), "name the id of the mark", id="an empty id"
+        ),
+        pytest.param(
+            SetMark("web-1", "disk", "a", "x" * (WORD_MAX + 1)), "make it shorter", id="long"
+        ),
+    ],
+)
+def test_an_order_that_is_refused_says_what_to_do(order: Order, fix: str) -> None:
+    """By a verb that helps with just this."""
+    assert _host().order(order).fix == fix
 
 
 def test_a_guest_that_nobody_names_any_more_is_unknown() -> None:

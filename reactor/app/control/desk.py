@@ -83,7 +83,7 @@ class Desk:
             case GiveOrder(order):
                 reply = await self._orders.give(who, order)
                 code = Code.DONE if reply.ok else Code.REFUSED
-                return Answer(code, reply.text, "", _raw(reply.data))
+                return Answer(code, reply.text, reply.fix, _raw(reply.data))
 
     @property
     def _world(self) -> World:
