@@ -2,18 +2,27 @@
 
 import asyncio
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 
 from tests.simulation.audit import audit
+from tests.simulation.faulty import Fault, FaultyMonitor
 from tests.simulation.loop import StalledError, VirtualLoop
 from tests.simulation.moves import Move, history, make
 from tests.simulation.policies import ALL, GUESTS
 from tests.simulation.stage import Stage, play
 
 MEMORY = Path("/dev/shm")  # noqa: S108 - only ever a parent of temporary folders
+
+SOUND = "db-2"
+"""The guest whose monitor never goes wrong by a script."""
+
+SETTLED_S = 10.0
+
+Scripts = Mapping[str, Sequence[Fault]]
+"""By guest, what its monitor does wrong."""
 
 REST_S = 6000.0
 """Seconds for which everything works again at the end: longer than any limit or delay."""
@@ -38,12 +47,17 @@ def play_seed(seed: int) -> Played:
     return play_moves(seed, history(seed))
 
 
-def play_moves(seed: int, moves: Sequence[Move]) -> Played:
-    """These moves, with the chance of this seed."""
+def play_moves(seed: int, moves: Sequence[Move], scripts: Scripts | None = None) -> Played:
+    """These moves, with the chance of this seed; ``scripts`` say which monitors go wrong."""
     loop = VirtualLoop()
     where = MEMORY if MEMORY.is_dir() else None
     with tempfile.TemporaryDirectory(prefix="reactor-simulation-", dir=where) as folder:
-        stage = Stage(loop, Path(folder), GUESTS, ALL, Random(seed))
+        kinds = dict.fromkeys(scripts or {}, FaultyMonitor)
+        stage = Stage(loop, Path(folder), GUESTS, ALL, Random(seed), monitors=kinds)
+        for name, script in (scripts or {}).items():
+            faulty = stage.qemus.monitors[name]
+            assert isinstance(faulty, FaultyMonitor)
+            faulty.script.extend(script)
         wrong: list[str] = []
         with stage.patched():
             try:
@@ -61,12 +75,30 @@ async def _scene(stage: Stage, moves: Sequence[Move], wrong: list[str]) -> None:
         if move.pause:
             await asyncio.sleep(move.pause)
         await make(stage, move)
+    wrong += await _others_go_on(stage)
     await _heal(stage)
     wrong += audit(stage)
     await stage.stop()
     await stage.wait_for_ends()
     mine = {asyncio.current_task()}
     wrong += [f"a task is left: {task!r}" for task in asyncio.all_tasks() - mine]
+
+
+async def _others_go_on(stage: Stage) -> list[str]:
+    """Where some monitors go wrong, the others are served as if nothing was."""
+    faulty = {name for name, one in stage.qemus.monitors.items() if isinstance(one, FaultyMonitor)}
+    if not faulty:
+        return []
+    stage.start()
+    await asyncio.sleep(SETTLED_S)
+    sound = stage.qemus.monitors[SOUND]
+    before = len(sound.deeds)
+    stage.qemus.panic(SOUND)
+    await asyncio.sleep(SETTLED_S)
+    done = [deed.command for deed in sound.deeds[before:]]
+    if done != ["dump-guest-memory", "system_reset", "cont"]:
+        return [f"{SOUND}, whose monitor is sound, was served {done}"]
+    return []
 
 
 async def _heal(stage: Stage) -> None:

@@ -74,7 +74,6 @@ class Monitor:
     answerer: Answerer
     log: "Qemus"
     cable: Cable | None = None
-    negotiated: bool = False
     incident: int = 0
     partial: bytes = b""
     cut_at: int = 0
@@ -85,7 +84,11 @@ class Monitor:
         if self.guest.qemu is None:
             cable.hang_up()
             return
-        self.cable, self.partial, self.negotiated = cable, b"", False
+        self.cable, self.partial = cable, b""
+        self.greet(cable)
+
+    def greet(self, cable: Cable) -> None:
+        """Say who is there."""
         cable.tell(GREETING)
 
     def received(self, cable: Cable, data: bytes) -> None:
@@ -94,7 +97,12 @@ class Monitor:
             return
         *lines, self.partial = (self.partial + data).split(b"\n")
         for line in lines:
-            self._command(json.loads(line))
+            self.log.agenda.catch_up()
+            self.command(json.loads(line))
+
+    def heal(self) -> None:
+        """From now on the connection holds."""
+        self.cut_at = 0
 
     def closed(self, cable: Cable) -> None:
         """Nobody listens any more."""
@@ -104,20 +112,20 @@ class Monitor:
     def _leave(self) -> None:
         self.cable, self.guest.connected = None, False
 
-    def _command(self, message: Mapping[str, Any]) -> None:
-        self.log.agenda.catch_up()
+    def command(self, message: Mapping[str, Any]) -> None:
+        """Obey, and answer."""
         name, number, qemu = message["execute"], message.get("id"), self.guest.qemu
         if name == "qmp_capabilities":
             self.guest.connected = True
-            self._reply(number, {})
+            self.reply(number, {})
             return
         if qemu is None:
             return
         before = qemu.status
 
-        def reply(result: object) -> None:
+        def answer(result: object) -> None:
             # A slow command's reply goes to whoever is connected by then.
-            self._reply(number, result)
+            self.reply(number, result)
             if name in WATCHED and not isinstance(result, Refusal):
                 deed = Deed(
                     self.log.agenda.now - START, self.guest.name, self.incident, name, before
@@ -129,7 +137,7 @@ class Monitor:
             self.log.cut(self.guest.name, lose_commands=True, lose_replies=True)
             self.cut_at = 0
             return
-        commands.execute(qemu, name, message.get("arguments", {}), reply)
+        commands.execute(qemu, name, message.get("arguments", {}), answer)
         if cuts:
             self.log.cut(self.guest.name, lose_commands=True, lose_replies=True)
             self.cut_at = 0
@@ -141,27 +149,29 @@ class Monitor:
             return False
         return self.cut_at != 0
 
-    def _reply(self, number: object, result: object) -> None:
-        if self.cable is None:
-            return
+    def reply(self, number: object, result: object) -> None:
+        """Send an answer to who listens."""
         body: dict[str, object] = {"id": number}
         if isinstance(result, Refusal):
             body["error"] = {"class": result.error_class, "desc": result.description}
         else:
             body["return"] = result
-        self.cable.tell(json.dumps(body).encode() + b"\r\n")
+        self.send(json.dumps(body).encode() + b"\r\n")
+
+    def send(self, data: bytes) -> None:
+        """Send bytes to who listens."""
+        if self.cable is not None:
+            self.cable.tell(data)
 
     def told(self, event: Occurrence) -> None:
         """Send an event to who listens."""
-        if self.cable is None:
-            return
         stamp = event.time - self.log.agenda.now + self.log.loop.wall()
         body = {
             "timestamp": {"seconds": int(stamp), "microseconds": round(stamp % 1 * 1e6) % 10**6},
             "event": event.name,
             "data": dict(event.data),
         }
-        self.cable.tell(json.dumps(body).encode() + b"\r\n")
+        self.send(json.dumps(body).encode() + b"\r\n")
 
     def ended(self) -> None:
         """The process is gone, and its end of the connection with it."""
@@ -173,8 +183,14 @@ class Monitor:
 class Qemus:
     """All guests of a history."""
 
-    def __init__(self, loop: VirtualLoop, guests: Mapping[str, Mapping[str, str]]) -> None:
+    def __init__(
+        self,
+        loop: VirtualLoop,
+        guests: Mapping[str, Mapping[str, str]],
+        kinds: Mapping[str, "type[Monitor]"],
+    ) -> None:
         self.loop = loop
+        self._kinds = kinds
         self.agenda = LoopAgenda(loop)
         self.labels = guests
         self.monitors = {name: self._make(name) for name in guests}
@@ -190,7 +206,7 @@ class Qemus:
             lambda name, _words: self.monitors[name].ended(),
         )
         guest.start("running")
-        return Monitor(guest, answerer, self)
+        return self._kinds.get(name, Monitor)(guest, answerer, self)
 
     def connect(self, name: str) -> Cable:
         """A connection to this guest's monitor.
@@ -243,7 +259,7 @@ class Qemus:
 
     def heal(self, name: str) -> None:
         """It is there, and its connection breaks no more."""
-        self.monitors[name].cut_at = 0
+        self.monitors[name].heal()
         self.revive(name)
 
     def cut(self, name: str, *, lose_commands: bool, lose_replies: bool) -> None:

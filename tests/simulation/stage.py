@@ -20,10 +20,12 @@ import structlog
 from reactor.adapters.journal import schema, store
 from reactor.adapters.journal.rows import Batch
 from reactor.adapters.mqtt import publisher
-from reactor.adapters.qmp import monitor, pool
+from reactor.adapters.qmp import Monitors, monitor, pool
 from reactor.adapters.qmp.address import UnixAddress
+from reactor.adapters.qmp.shared import Limits
 from reactor.app import broker as app_broker
 from reactor.app import daemon as app_daemon
+from reactor.app import guests as guests_module
 from reactor.app.daemon import Daemon
 from reactor.app.dumps import Dumps
 from reactor.app.settings import (
@@ -42,10 +44,13 @@ from tests.simulation.broker import Broker
 from tests.simulation.cable import Cable
 from tests.simulation.disk import Disk, LoopIntake, LoopWriter, Where
 from tests.simulation.loop import START, VirtualLoop, virtual_time
-from tests.simulation.qemus import Qemus
+from tests.simulation.qemus import Monitor, Qemus
 from tests.simulation.watch import Watch
 
 DUMPS = Path("/var/crash")
+
+LIMITS = Limits(line_bytes=64 * 1024)
+"""Of a monitor: a line without an end is short here."""
 
 
 class NoControl:
@@ -114,6 +119,7 @@ class Stage:
 
     Args:
         chance: all that is left to chance, but for the moves of the history.
+        monitors: of the guests whose monitor is not an ordinary one, its kind.
     """
 
     def __init__(
@@ -123,11 +129,13 @@ class Stage:
         guests: Mapping[str, Mapping[str, str]],
         policies: Sequence[Policy],
         chance: Random,
+        *,
+        monitors: Mapping[str, type[Monitor]] | None = None,
     ) -> None:
         self.loop = loop
         self.policies = policies
         self.chance = chance
-        self.qemus = Qemus(loop, guests)
+        self.qemus = Qemus(loop, guests, monitors or {})
         self.broker = Broker(loop)
         self.disk = Disk(loop, folder / "journal.db", chance)
         self.disk.kill = self.kill
@@ -268,6 +276,7 @@ class Stage:
             stack.enter_context(silence(self.loop))
             for place, name, value in (
                 (schema, "secrets", self.chance),
+                (guests_module, "Monitors", partial(Monitors, limits=LIMITS)),
                 (store, "Intake", partial(LoopIntake, self.disk)),
                 (store, "Writer", LoopWriter),
                 (publisher, "connect", self.broker.connect),
