@@ -104,7 +104,14 @@ class _Deaf:
     def on_disconnected(self, guest: str, reason: str) -> None:
         """Nothing."""
 
-    def on_event(self, guest: str, name: str, data: dict[str, object], qemu_time: float) -> None:
+    def on_event(
+        self,
+        guest: str,
+        name: str,
+        data: dict[str, object],
+        qemu_time: float,
+        foretold: bool = False,
+    ) -> None:
         """Nothing."""
 
     def on_trouble(self, guest: str, error: ReactorError) -> None:

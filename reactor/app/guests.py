@@ -134,12 +134,19 @@ class Guests:
         log.warning("monitor lost", guest=guest, reason=reason)
         self._submit(Disconnected(guest, reason))
 
-    def on_event(self, guest: str, name: str, data: dict[str, object], qemu_time: float) -> None:
+    def on_event(
+        self,
+        guest: str,
+        name: str,
+        data: dict[str, object],
+        qemu_time: float,
+        foretold: bool = False,
+    ) -> None:
         """QEMU sent an event."""
         if is_too_deep(data):
             log.warning("event cut", guest=guest, event_name=name, reason="its data has no end")
             data = {member: cut(value) for member, value in data.items()}
-        self._submit(Happened(Event(name, guest, data, qemu_time, self._now())))
+        self._submit(Happened(Event(name, guest, data, qemu_time, self._now(), foretold=foretold)))
 
     def on_trouble(self, guest: str, error: ReactorError) -> None:
         """A monitor cannot be used; told once for each change of the reason."""

@@ -96,7 +96,7 @@ def connected(world: World, input_: Connected) -> None:
     world.tell_guest(guest)
     world.happen(CONNECTED, guest.name, {"epoch": guest.epoch, "first": first})
     arm_guest(world, guest)
-    guest.made_up = {event.name: world.now for event in gone_by}
+    guest.made_up = frozenset(event.name for event in gone_by)
     for event in gone_by:
         world.occur(event)
     for run in [run for run in world.runs.values() if run.guest == guest.name]:

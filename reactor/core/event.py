@@ -12,7 +12,8 @@ class Event(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     since the epoch. QEMU's stamps are not monotonic on the wire: a delayed
     event of its rate limiter carries the time of its occurrence.
     ``data`` is QEMU's, hyphens and all; what the guest chose in it is never
-    trusted.
+    trusted. ``foretold``: it came about before the facts were asked that the monitor told at
+    its connect, and arrived behind them.
     """
 
     name: str
@@ -22,3 +23,4 @@ class Event(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     received: float = 0.0
     synthetic: bool = False
     own: bool = False
+    foretold: bool = False

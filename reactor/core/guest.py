@@ -77,7 +77,7 @@ class Guest:
     a SHUTDOWN was seen, or REACTOR_GUEST_LOST was said. ``forgotten``: nobody
     names the guest any more, and it stays only for its open runs. ``seen`` is the
     event that came after the status was asked last, and that its present state would prove
-    again; ``made_up`` are the events that the latest connect made up for, with its time.
+    again; ``made_up`` are the events that the latest connect made up for.
     ``held`` are the matches that wait for the arm of their policy, numbered as they came.
     """
 
@@ -94,7 +94,7 @@ class Guest:
     forgotten: bool = False
     lost_reason: str = ""
     seen: str = ""
-    made_up: dict[str, float] = field(default_factory=dict)
+    made_up: frozenset[str] = frozenset()
     awaited_until: float | None = None
     hand: str = ""
     line: deque[str] = field(default_factory=deque)

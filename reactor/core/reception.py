@@ -37,7 +37,7 @@ def receive(world: World, event: Event) -> None:  # noqa: C901 - the hot path st
     if guest is None:
         return
     name = event.name
-    if guest.made_up and was_made_up_for(guest, event):
+    if event.foretold and was_made_up_for(guest, event):
         return
     if name in MAYBE_OWN and is_own(event, guest, world.now):
         event = msgspec.structs.replace(event, own=True)

@@ -72,7 +72,7 @@ class Session:
         self._version: Version | None = None
         self._asked: tuple[str, ...] = ()
         self._answers: dict[str, Message] = {}
-        self._held: list[tuple[str, str, dict[str, object], float]] = []
+        self._held: list[tuple[str, str, dict[str, object], float, bool]] = []
         self._timer: asyncio.TimerHandle | None = None
 
     def take_commands(self) -> None:
@@ -148,7 +148,8 @@ class Session:
 
     def _hold(self, guest: str, name: str, data: dict[str, object], time: float) -> None:
         if len(self._held) < self._shared.limits.events_held:
-            self._held.append((guest, name, data, time))
+            # QEMU writes in order: what comes before the last answer came about before it.
+            self._held.append((guest, name, data, time, not self.ready.done()))
         else:
             self._shared.counters.dropped += 1
 

@@ -24,8 +24,18 @@ class Listener(Protocol):
     def on_disconnected(self, guest: str, reason: str) -> None:
         """A monitor that was connected is not any more; ``reason`` is for people."""
 
-    def on_event(self, guest: str, name: str, data: dict[str, object], qemu_time: float) -> None:
-        """QEMU sent an event; ``qemu_time`` is its own stamp, seconds since the epoch."""
+    def on_event(
+        self,
+        guest: str,
+        name: str,
+        data: dict[str, object],
+        qemu_time: float,
+        foretold: bool = False,
+    ) -> None:
+        """QEMU sent an event; ``qemu_time`` is its own stamp, seconds since the epoch.
+
+        ``foretold``: it came about before the facts of ``on_connected`` were told.
+        """
 
     def on_trouble(self, guest: str, error: ReactorError) -> None:
         """A monitor cannot be used; told once for each change of the reason."""

@@ -37,6 +37,7 @@ class Happened(NamedTuple):
     name: str
     data: Mapping[str, object]
     time: float
+    foretold: bool = False
 
 
 class Trouble(NamedTuple):
@@ -77,9 +78,16 @@ class Recorder:
         """Write it down."""
         self._keep(Disconnected(guest, reason))
 
-    def on_event(self, guest: str, name: str, data: dict[str, object], qemu_time: float) -> None:
+    def on_event(
+        self,
+        guest: str,
+        name: str,
+        data: dict[str, object],
+        qemu_time: float,
+        foretold: bool = False,
+    ) -> None:
         """Write it down."""
-        self._keep(Happened(guest, name, data, qemu_time))
+        self._keep(Happened(guest, name, data, qemu_time, foretold))
 
     def on_trouble(self, guest: str, error: ReactorError) -> None:
         """Write it down."""

@@ -170,7 +170,7 @@ def events_before(fake: FakeMonitor, number: int) -> Mapping[str, Answer]:
 
 
 async def test_events_of_the_handshake_come_after_on_connected(scene: Scene) -> None:
-    """They are held until the facts are in, and told in order, before later ones."""
+    """They are held until the facts are in, and told in order, marked, before later ones."""
     fake = await scene.fake()
     fake.answers.update(events_before(fake, 2))
     scene.monitors.add("web-1", str(scene.path("web-1")))
@@ -179,8 +179,8 @@ async def test_events_of_the_handshake_come_after_on_connected(scene: Scene) -> 
     await eventually(lambda: len(scene.recorder.entries) == 4)
     assert isinstance(scene.recorder.entries[0], Connected)
     assert scene.recorder.entries[1:] == [
-        Happened("web-1", "RESET", {"count": 0}, 1.5),
-        Happened("web-1", "RESET", {"count": 1}, 1.5),
+        Happened("web-1", "RESET", {"count": 0}, 1.5, foretold=True),
+        Happened("web-1", "RESET", {"count": 1}, 1.5, foretold=True),
         Happened("web-1", "STOP", {}, 2.25),
     ]
 
