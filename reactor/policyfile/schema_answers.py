@@ -44,7 +44,7 @@ STATES = (
 """QEMU's run states. Source: QAPI, RunState."""
 
 _SPECIAL = ("http", "exec")
-_BREAKABLE = ("dump-guest-memory", "migrate", *JOBS)
+_BREAKABLE = ("dump-guest-memory", "migrate", *JOBS, "job-complete")
 _ASKS_THE_GUEST = ("system_powerdown", "device_del", "guest-shutdown")
 
 

@@ -6,10 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from reactor.app.settings import Discovery
+from reactor.demo import bootcode
 from reactor.demo.guests import GuestPlan
 from reactor.demo.lab import Lab
 from tests.fakes.broker import Mosquitto, Subscriber
 from tests.lab.rig import HOST, Rig, rig
+from tests.lab.shipped import shipped
 
 pytestmark = pytest.mark.asyncio
 
@@ -20,6 +23,14 @@ trigger: {event: DUMP_COMPLETED}
 steps:
   - publish: dumped
     payload: {guest: '${guest.name}', status: '${data.result.status}', own: '${event.own}'}
+"""
+
+RESUMED = """
+policy: resumed
+description: Do something whenever a guest goes on.
+trigger: {event: RESUME}
+steps:
+  - log: it goes on
 """
 
 
@@ -78,6 +89,44 @@ async def test_a_lost_majority_calls_people_and_touches_nothing(lab: Lab, tmp_pa
             marks = list(host.running.engine.world.marks)
             assert [m.word for m in marks if m.id == "disk0"] == ["failed"]
             assert sent(host) == set()
+
+
+async def test_a_lost_majority_may_be_that_of_another_disk_as_well(
+    lab: Lab, tmp_path: Path
+) -> None:
+    """QEMU keeps quiet about the second disk; the guest is paused by its label, all hands off."""
+    rules = [shipped("quorum-failure.yaml"), RESUMED]
+    labelled = (Discovery(lab.pattern, {"on-quorum-failure": "stop"}),)
+    with _broker(tmp_path) as broker:
+        async with rig(lab, tmp_path, rules, broker=broker, discoveries=labelled) as host:
+            data, logs = lab.disk("data"), lab.disk("logs")
+            also = tuple(part for node in logs.blockdevs() for part in ("-blockdev", node))
+            boot = bootcode.guest_code(panics=0)
+            guest = await lab.guest("web-1", GuestPlan(boot=boot, options=also), disk=data)
+            await host.watches("web-1")
+            await guest.run()
+            assert await host.outcomes(1, "resumed") == ["succeeded"]
+            data.spoil(1, 2)
+            logs.spoil(1, 2)
+            # Within a second: the first is told, of the others the last.
+            for name in ("data", "logs", "data"):
+                await guest.control.hmp(f'qemu-io {name} "read 0 512"')
+            assert set(await host.outcomes(1, "quorum-failure")) == {"succeeded"}
+            # On a slow machine the second disk may have an event, and so a call of its own.
+            await host.until(
+                "people are called, and told to look at the other disk",
+                lambda: ["logs"] in [one.get("disks") for one in host.heard("alert/critical")],
+            )
+            assert host.heard("alert/critical")[0]["disk"] == "data"
+            assert await guest.control.status() == "paused"
+
+            mark = guest.control.seen
+            await guest.run()
+            await guest.control.event("RESUME", after=mark)
+            await guest.control.command("stop")
+            topic = "guest/web-1/event/STOP"
+            await host.until("the second STOP arrives", lambda: len(host.heard(topic)) == 2)
+            assert len(host.ended("resumed")) == 1
 
 
 async def test_a_dump_of_somebody_else_starts_a_policy(lab: Lab, tmp_path: Path) -> None:

@@ -371,7 +371,7 @@ def test_every_entry_and_expectation_has_a_model() -> None:
                 (
                     "t:10:41: R005 `breaks` says nothing of stop | it is about "
                     "dump-guest-memory, migrate, block-commit, block-stream, "
-                    "blockdev-backup, blockdev-mirror, drive-backup, drive-mirror"
+                    "blockdev-backup, blockdev-mirror, drive-backup, drive-mirror, job-complete"
                 ),
                 (
                     "t:10:59: R005 `zzz` is nothing that could be answered | name a command "
@@ -390,7 +390,7 @@ def test_every_entry_and_expectation_has_a_model() -> None:
                 (
                     "t:10:18: R005 `breaks` says nothing of stop | it is about "
                     "dump-guest-memory, migrate, block-commit, block-stream, "
-                    "blockdev-backup, blockdev-mirror, drive-backup, drive-mirror"
+                    "blockdev-backup, blockdev-mirror, drive-backup, drive-mirror, job-complete"
                 ),
                 (
                     "t:10:19: R005 a mapping is expected here, not the number 1 | write it "

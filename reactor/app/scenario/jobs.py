@@ -122,9 +122,16 @@ def _conclude(qemu: Qemu, name: str, problem: str | None) -> None:
         del qemu.jobs[name]
 
 
-def complete(qemu: Qemu, arguments: Mapping[str, object], _answering: Answering) -> Result:
+def complete(qemu: Qemu, arguments: Mapping[str, object], answering: Answering) -> Result:
     """`job-complete`, `block-job-complete`: only a job that is ready can be completed."""
-    return _ask(qemu, arguments, {"ready": _wind_up}, "complete")
+
+    def wind_up(qemu: Qemu, name: str) -> None:
+        if answering.breaks is None:
+            _wind_up(qemu, name)
+        else:
+            _fail(qemu, name, answering.breaks)
+
+    return _ask(qemu, arguments, {"ready": wind_up}, "complete")
 
 
 def finalize(qemu: Qemu, arguments: Mapping[str, object], _answering: Answering) -> Result:

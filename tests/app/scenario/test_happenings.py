@@ -3,6 +3,7 @@
 import pytest
 
 from reactor.app.scenario.qemu import Traits
+from reactor.policyfile.policy_tests import Answering
 from tests.app.scenario.guests import Bench
 
 
@@ -170,3 +171,12 @@ def test_a_ready_job_of_somebody_else_can_be_completed() -> None:
     bench.command("job-complete", {"id": "m"})
     assert "BLOCK_JOB_COMPLETED" in bench.names()
     assert bench.result("query-jobs") == []
+
+
+def test_a_job_may_fail_when_it_is_completed() -> None:
+    """The command is accepted, and the end of the job has an error."""
+    bench = Bench(answers={"job-complete": Answering(breaks="no room")})
+    bench.happen("BLOCK_JOB_READY", {"device": "m", "type": "mirror"})
+    assert bench.command("job-complete", {"id": "m"}) == "ok"
+    ends = [event.data for event in bench.told if event.name == "BLOCK_JOB_COMPLETED"]
+    assert [end["error"] for end in ends] == ["no room"]
