@@ -43,13 +43,15 @@ def silence(world: World, order: AddSilence, who: str) -> Answer:
     restraints = world.restraints
     for what, globs in (("policies", order.policies), ("guests", order.guests)):
         if not 0 < len(globs) <= GLOBS_MAX:
-            raise OrderRefused(f"a silence has 1 to {GLOBS_MAX} globs of {what}, not {len(globs)}")
+            text = f"a silence has 1 to {GLOBS_MAX} globs of {what}, not {len(globs)}"
+            raise OrderRefused(text, fix="make several silences, or use globs such as 'web-*'")
         for glob in globs:
             check_word(f"glob of {what}", glob)
     check_text("comment", order.comment)
     until = end_of(world, order.seconds)
     if len(restraints.silences) >= RESTRAINTS_MAX:
-        raise OrderRefused(f"{RESTRAINTS_MAX} silences stand already: expire some first")
+        text = f"{RESTRAINTS_MAX} silences stand already: expire some first"
+        raise OrderRefused(text, fix="`reactor silence` lists them")
     restraints.number += 1
     world.keep("number", "silence", restraints.number)
     name = f"s-{restraints.number}"
@@ -80,7 +82,8 @@ def hold(world: World, order: HoldGuests, who: str) -> Answer:
     until = None if order.seconds is None else end_of(world, order.seconds)
     before = world.restraints.holds.get(order.guest)
     if before is None and len(world.restraints.holds) >= RESTRAINTS_MAX:
-        raise OrderRefused(f"{RESTRAINTS_MAX} holds stand already: release some first")
+        text = f"{RESTRAINTS_MAX} holds stand already: release some first"
+        raise OrderRefused(text, fix="`reactor status` shows the holds")
     added = Hold(order.guest, world.now, who, until, order.comment)
     add_hold(world, added)
     instead = "" if before is None else f", in place of the hold by {before.who}"
