@@ -97,7 +97,9 @@ def prove(  # noqa: PLR0913, PLR0917 - one for each option
         _write(junit, results)
     shown = reached if coverage or fail_under is not None else None
     show = _show_json if output == "json" else _show
-    until_readers_leave(partial(show, results, problems, shown))
+    # A misspelt name in a test proves nothing: what `check` warns of is told here too.
+    told = [*problems, *_warnings(loaded)]
+    until_readers_leave(partial(show, results, told, shown))
     bad = bool(problems) or not all(result.passed for result, _ in results)
     too_little = fail_under is not None and reached.percent() < fail_under
     return Exit.FINDINGS if bad or too_little else Exit.OK
@@ -108,6 +110,11 @@ def _errors(loaded: "Loaded") -> list[Problem]:
     found = [*loaded.problems, *loaded.test_problems]
     errors = [problem for problem in found if problem.severity is Severity.ERROR]
     return sorted(errors, key=lambda problem: problem.place)
+
+
+def _warnings(loaded: "Loaded") -> list[Problem]:
+    """What is doubtful in tests, such as an event that no QEMU sends."""
+    return [one for one in loaded.test_problems if one.severity is Severity.WARNING]
 
 
 def _is_meant(one: "PolicyTest", text: str) -> bool:
@@ -198,9 +205,12 @@ def _summary(results: Sequence[_Timed], problems: Sequence[Problem]) -> tuple[tu
     parts = [f"{len(results) - failed} passed"]
     if failed:
         parts.append(f"{failed} failed")
-    if problems:
-        parts.append(f"{len(problems)} {'problem' if len(problems) == 1 else 'problems'}")
-    style = "bold red" if failed or problems else "bold green"
+    for word, severity in (("problem", Severity.ERROR), ("warning", Severity.WARNING)):
+        count = sum(problem.severity is severity for problem in problems)
+        if count:
+            parts.append(f"{count} {word}{'' if count == 1 else 's'}")
+    is_bad = failed or any(problem.severity is Severity.ERROR for problem in problems)
+    style = "bold red" if is_bad else "bold green"
     return ((f"{', '.join(parts)} in {seconds:.2f} s", style),)
 
 

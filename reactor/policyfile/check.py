@@ -1,7 +1,7 @@
 """Policy files in, checked policies and all their problems out."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from reactor.core.config import EngineConfig
@@ -16,7 +16,7 @@ from reactor.policyfile.files import Source, read_all
 from reactor.policyfile.findings import fit
 from reactor.policyfile.lints import lint, lint_steps
 from reactor.policyfile.mistakes import brief
-from reactor.policyfile.nodes import Broken, Dictionary, Node
+from reactor.policyfile.nodes import Broken, Dictionary, Node, way
 from reactor.policyfile.papers import Paper, doubled, names
 from reactor.policyfile.permissions import forbidden
 from reactor.policyfile.policy_tests import PolicyTest
@@ -69,7 +69,10 @@ def _load(sources: Sequence[Source], found: "_Found") -> Loaded:
         _collect(source.text, source.file, 1, found)
     _take_all(found)
     policies = tuple(policy for policy in found.policies if policy.name not in found.doubled)
-    found.warnings += [problem for policy in policies for problem in lint(policy)]
+    roots = {document.place: root for document, root in found.papers.get("policy", ())}
+    for policy in policies:
+        root = roots[policy.place]
+        found.warnings += [_pointed(problem, root) for problem in lint(policy)]
     problems = _ordered(found.problems + found.warnings)
     tests, about_tests = tuple(found.tests), _ordered(found.test_problems)
     return Loaded(policies, problems, len(sources), tests, about_tests)
@@ -165,6 +168,18 @@ def _kind_problem(root: Node) -> Problem | None:
     fix = f"did you mean `{guess}`?" if guess else begin
     problem = f"a document cannot begin with `{brief(first)}`"
     return Problem(entry.key_place, Code.UNKNOWN_KEY, problem, fix)
+
+
+def _pointed(problem: Problem, root: Dictionary) -> Problem:
+    """The problem at the value that its path names, where its place is only somewhere above it."""
+    nodes = list(way(root, problem.path))
+    steps = problem.path.split("/")
+    there, rest = steps[: len(nodes) - 1], steps[len(nodes) - 1 :]
+    # A list of one event may be written as its name; any other rest is in a runbook.
+    is_found = all(step == "event" or step.isdecimal() for step in rest)
+    if not is_found or problem.place not in {node.place for node in nodes}:
+        return problem
+    return replace(problem, place=nodes[-1].place, path="/".join(there))
 
 
 def _ordered(problems: Iterable[Problem]) -> tuple[Problem, ...]:

@@ -96,16 +96,17 @@ def _unknown_triggers(policy: Policy) -> Iterator[Problem]:
                 key = "not_followed_by" if trigger.sequel.absent else "followed_by"
                 path = f"{trigger.path}/{key}"
                 yield from _unknown_events(trigger.sequel.match.events, policy.place, path)
-            for cancel in trigger.cancel_on:
-                path = f"{trigger.path}/cancel_on"
+            for index, cancel in enumerate(trigger.cancel_on):
+                path = f"{trigger.path}/cancel_on/{index}"
                 yield from _unknown_events(cancel.events, policy.place, path)
 
 
 def _unknown_events(events: Iterable[str], place: Place, path: str) -> Iterator[Problem]:
     """Names that no QEMU sends; vendors' own begin with two underscores."""
-    for event in events:
+    for index, event in enumerate(events):
         if wrong := no_such_event(event):
-            yield Problem(place, Code.WRONG_VALUE, *wrong, Severity.WARNING, path=path)
+            below = f"{path}/event/{index}"
+            yield Problem(place, Code.WRONG_VALUE, *wrong, Severity.WARNING, path=below)
 
 
 def _unknown_agent_command(step: AgentStep) -> Iterator[Problem]:

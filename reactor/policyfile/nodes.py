@@ -122,6 +122,24 @@ def plain(node: Node) -> object:
             return None
 
 
+def way(node: Node, path: str) -> Iterator[Node]:
+    """The nodes from this one along a path such as ``steps/0/wait``, as far as there are any."""
+    yield node
+    for step in path.split("/"):
+        below: Node | None = None
+        match node:
+            case Sequence(_, items):
+                below = items[int(step)] if step.isdecimal() and int(step) < len(items) else None
+            case Dictionary():
+                below = node.get(step)
+            case Scalar() | Broken():
+                pass
+        if below is None:
+            return
+        node = below
+        yield node
+
+
 def find(node: Node, path: Iterable[str | int]) -> Node:
     """The node at the end of this way of keys and indices; a scalar ends the way."""
     for step in path:

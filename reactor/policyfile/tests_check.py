@@ -5,6 +5,7 @@ The tree is looked at, and not the models: so all is told in one pass, whatever 
 
 from collections.abc import Collection, Iterable, Iterator
 
+from reactor.core import catalog
 from reactor.core.text import closest
 from reactor.errors import Code, Problem, Severity
 from reactor.policyfile.event_names import no_such_event
@@ -20,7 +21,7 @@ _OF_ONE_GUEST = frozenset({"event", "mark", "clear", *_POLICIES})
 
 
 def unknown_names(root: Dictionary, policies: Collection[str]) -> Iterator[Problem]:
-    """Policies, guests and events that are not there.
+    """Policies, guests, events and commands that are not there.
 
     Args:
         policies: the names of all policies that were found, sound or not.
@@ -69,6 +70,10 @@ class _Names:
                     yield from self._guest(name, node, at)
                 elif key == "run":
                     yield from self._policy(name, node, at)
+                elif key == "qmp":
+                    yield from _command(name, node, at, "QEMU", catalog.known_commands())
+                elif key == "agent":
+                    yield from _command(name, node, at, "guest agent", catalog.agent_commands())
 
     def _guest(self, name: str, node: Node, path: str) -> Iterator[Problem]:
         if self._guests and name not in self._guests:
@@ -82,6 +87,16 @@ class _Names:
             fix = _meant(name, tested, "add it to `policies`")
             problem = f"the policy `{brief(name)}` is none of this test's `policies`"
             yield _wrong(node, path, problem, fix)
+
+
+def _command(
+    name: str, node: Node, path: str, whose: str, known: Collection[str]
+) -> Iterator[Problem]:
+    """A command that nobody has is never sent: what expects it not to be sent proves nothing."""
+    if name not in known and not name.startswith("__"):
+        problem = f"no {whose} up to 11.1 has the command `{brief(name)}`"
+        fix = _meant(name, known, "look it up in its reference")
+        yield Problem(node.place, Code.WRONG_VALUE, problem, fix, Severity.WARNING, path=path)
 
 
 def _no_event(name: str) -> tuple[str, str] | None:

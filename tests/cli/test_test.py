@@ -55,6 +55,28 @@ def _without_seconds(text: str) -> str:
     return head
 
 
+def test_a_misspelt_name_in_a_test_is_told(reactor: Call, rules: Path) -> None:
+    """The test holds, and proves nothing: no warning of its own is left out."""
+    (rules / "told.test.yaml").write_text(
+        GOOD.replace("event: STOP", "event: STPO").replace(
+            "[{publish: alert/info, at: 1m}]",
+            "[{not: {qmp: systm_reset}}, {not: {agent: guest-pong}}]",
+        ),
+        encoding="utf-8",
+    )
+    code, out, err = reactor("test", "rules")
+    assert (code, err, _without_seconds(out).splitlines()[-1]) == (0, "", "1 passed, 3 warnings")
+    for text, fix in (
+        ("no QEMU from 5.2 to 11.1 sends `STPO`", "did you mean `STOP`?"),
+        ("no QEMU up to 11.1 has the command `systm_reset`", "did you mean `system_reset`?"),
+        ("no guest agent up to 11.1 has the command `guest-pong`", "did you mean `guest-ping`?"),
+    ):
+        assert f"warning: {text}\n" in out
+        assert f"  fix: {fix}\n" in out
+    data = json.loads(reactor("test", "rules", "-o", "json")[1])
+    assert [one["severity"] for one in data["problems"]] == ["warning"] * 3
+
+
 def test_tests_that_hold_are_counted(reactor: Call, rules: Path) -> None:
     """Exit code 0."""
     assert rules.is_dir()

@@ -36,7 +36,7 @@ LATE = (
 
 
 LOWER = (
-    "note: f:1:1: R012 QEMU sends {event} at most once a second: `count` is a lower bound\n"
+    "note: f:3:43: R012 QEMU sends {event} at most once a second: `count` is a lower bound\n"
     "  fix: count fewer, or over a longer `within`, if that matters [trigger/count]"
 )
 STILL = (
@@ -51,18 +51,18 @@ STILL = (
         # an event that never comes
         pytest.param(
             "trigger: [{event: [STOP, GUEST_PANICED]}, {event: XYZZY}]\nsteps: [{log: x}]\n",
-            "warning: f:1:1: R005 no QEMU from 5.2 to 11.1 sends `GUEST_PANICED`\n"
-            "  fix: did you mean `GUEST_PANICKED`? [trigger/0]\n"
-            "warning: f:1:1: R005 no QEMU from 5.2 to 11.1 sends `XYZZY`\n"
-            "  fix: look it up in QEMU's QMP reference [trigger/1]",
+            "warning: f:3:26: R005 no QEMU from 5.2 to 11.1 sends `GUEST_PANICED`\n"
+            "  fix: did you mean `GUEST_PANICKED`? [trigger/0/event/1]\n"
+            "warning: f:3:51: R005 no QEMU from 5.2 to 11.1 sends `XYZZY`\n"
+            "  fix: look it up in QEMU's QMP reference [trigger/1/event]",
             id="misspelt in a trigger",
         ),
         pytest.param(
             RESET + "steps:\n- wait: {event: RESTE}\n- {qmp: stop, wait: {event: STOPP_*}}\n",
-            "warning: f:5:3: R005 no QEMU from 5.2 to 11.1 sends `RESTE`\n"
-            "  fix: did you mean `RESET`? [steps/0/wait]\n"
-            "warning: f:6:3: R005 no QEMU from 5.2 to 11.1 sends `STOPP_*`\n"
-            "  fix: did you mean `STOP`? [steps/1/wait]",
+            "warning: f:5:17: R005 no QEMU from 5.2 to 11.1 sends `RESTE`\n"
+            "  fix: did you mean `RESET`? [steps/0/wait/event]\n"
+            "warning: f:6:29: R005 no QEMU from 5.2 to 11.1 sends `STOPP_*`\n"
+            "  fix: did you mean `STOP`? [steps/1/wait/event]",
             id="misspelt in a wait",
         ),
         pytest.param(
@@ -163,11 +163,9 @@ STILL = (
         pytest.param(
             RESET + "steps:\n- choose:\n  - when: 'true'\n    steps:\n"
             "    - qmp: stop\n    - wait: {event: [STOP, STOPP]}\n",
-            "warning: f:9:7: R005 no QEMU from 5.2 to 11.1 sends `STOPP`\n"
-            "  fix: did you mean `STOP`? [steps/0/choose/0/steps/1/wait]\n"
-            + LATE.format(
-                place="9:7", event="STOP", command="stop", path="steps/0/choose/0/steps/1"
-            ),
+            LATE.format(place="9:7", event="STOP", command="stop", path="steps/0/choose/0/steps/1")
+            + "\nwarning: f:9:28: R005 no QEMU from 5.2 to 11.1 sends `STOPP`\n"
+            "  fix: did you mean `STOP`? [steps/0/choose/0/steps/1/wait/event/1]",
             id="a late wait in a way",
         ),
         # sequels and agents
@@ -176,15 +174,15 @@ STILL = (
             " cancel_on: RESTE}\n"
             "- {event: STOP, not_followed_by: {event: RESUM, within: 1m}}\n"
             "steps: [{agent: guest-pong}, {agent: guest-ping}, {agent: com-acme-x}]\n",
-            "warning: f:1:1: R005 no QEMU from 5.2 to 11.1 sends `RESUM`\n"
-            "  fix: did you mean `RESUME`? [trigger/0/followed_by]\n"
-            "warning: f:1:1: R005 no QEMU from 5.2 to 11.1 sends `RESTE`\n"
+            "warning: f:4:38: R005 no QEMU from 5.2 to 11.1 sends `RESUM`\n"
+            "  fix: did you mean `RESUME`? [trigger/0/followed_by/event]\n"
+            "warning: f:4:69: R005 no QEMU from 5.2 to 11.1 sends `RESTE`\n"
             "  fix: did you mean `RESET`? [trigger/0/cancel_on]\n"
-            "warning: f:1:1: R005 no QEMU from 5.2 to 11.1 sends `RESUM`\n"
-            "  fix: did you mean `RESUME`? [trigger/1/not_followed_by]\n"
-            "warning: f:6:9: R005 no guest agent up to QEMU 11.1 has the command `guest-pong`\n"
+            "warning: f:5:42: R005 no QEMU from 5.2 to 11.1 sends `RESUM`\n"
+            "  fix: did you mean `RESUME`? [trigger/1/not_followed_by/event]\n"
+            "warning: f:6:17: R005 no guest agent up to QEMU 11.1 has the command `guest-pong`\n"
             "  fix: did you mean `guest-ping`? [steps/0/agent]\n"
-            "warning: f:6:51: R005 no guest agent up to QEMU 11.1 has the command `com-acme-x`\n"
+            "warning: f:6:59: R005 no guest agent up to QEMU 11.1 has the command `com-acme-x`\n"
             "  fix: look it up in the agent's reference [steps/2/agent]",
             id="misspelt elsewhere",
         ),
@@ -205,7 +203,7 @@ STILL = (
             "trigger: [{event: STOP, where: guest.status == 'paused'},"
             " {event: STOP, where: guest.name == 'a'}, {state: guest.status == 'paused'}]\n"
             "steps: [{log: x}]\n",
-            "note: f:1:1: R012 `where` sees the last known `guest.status`, which may be old\n"
+            "note: f:3:32: R012 `where` sees the last known `guest.status`, which may be old\n"
             "  fix: put this condition into `if`: there it is asked afresh [trigger/0/where]",
             id="a status in `where`",
         ),
