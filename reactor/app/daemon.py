@@ -33,6 +33,7 @@ from reactor.app.projection import Projection
 from reactor.app.rules import Rules
 from reactor.app.scheduling import Scheduling, earlier_life
 from reactor.app.settings import Settings
+from reactor.app.upkeep import Upkeep, limits_of
 from reactor.core.effect import Effect, Keep
 from reactor.core.engine import Engine
 from reactor.core.inputs import Input, Received
@@ -71,7 +72,10 @@ class Daemon:
         self._config = config = settings.engine_config()
         options = settings.mqtt_options()
         prefix = options.prefix if options else "reactor"
-        self.journal = Journal.open(settings.journal.path, now=Clock().now)
+        self.journal = Journal.open(
+            settings.journal.path, now=Clock().now, limits=limits_of(settings.journal)
+        )
+        self.upkeep = Upkeep(self.journal)
         self.clock = Clock(_last_time(self.journal))
         self.engine = Engine(config, self.journal.identity)
         self.projection = Projection(prefix, config.host, __version__)
@@ -147,6 +151,7 @@ class Daemon:
             engine=self.engine,
             dispatcher=self.dispatcher,
             journal=self.journal,
+            upkeep=self.upkeep,
             clock=self.clock,
             rules=self.rules,
             broker=self.broker,
@@ -205,6 +210,7 @@ class Daemon:
                 tasks.create_task(self._reload_when_told(), name="reload"),
                 tasks.create_task(self.scheduling.run(), name="schedules"),
                 tasks.create_task(self.control.run(), name="control"),
+                tasks.create_task(self.upkeep.run(), name="upkeep"),
             ]
             if patterns:
                 others.append(tasks.create_task(discovery.run(), name="discovery"))

@@ -6,7 +6,8 @@ import msgspec
 
 from reactor import __version__
 from reactor.adapters.http import HIDDEN, shown_url
-from reactor.adapters.journal import InputRow, IntentRow, OutboxRow, OutcomeRow, RunRow
+from reactor.adapters.journal import GONE, InputRow, IntentRow, OutboxRow, OutcomeRow, RunRow
+from reactor.app.foreign import UNREADABLE
 from reactor.app.projection import Outgoing
 from reactor.core.config import EngineConfig
 from reactor.core.effect import (
@@ -24,6 +25,7 @@ from reactor.core.inputs import (
     Connected,
     Disconnected,
     Fired,
+    GuestForgotten,
     Happened,
     Input,
     Operated,
@@ -37,6 +39,24 @@ POLICIES = "policies"
 
 STOPPED = "stopped"
 """The kind of a row that says that the daemon ended in order."""
+
+
+STANDING = (POLICIES, "guest", "connected", "disconnected")
+"""The kinds of rows that say how things stand until the next one of their guest."""
+
+_input = msgspec.json.Decoder(Input).decode
+
+
+def stands_for(kind: str, body: bytes) -> str:
+    """What a row of these kinds is about; two of one guest about the same replace each other."""
+    if kind in {"connected", "disconnected"}:
+        return "monitor"
+    if kind != "guest":
+        return kind
+    try:
+        return GONE if isinstance(_input(body), GuestForgotten) else kind
+    except UNREADABLE:
+        return kind  # another version wrote it
 
 
 class Rulebook(msgspec.Struct, frozen=True):

@@ -68,9 +68,11 @@ class MqttSettings:
 
 @dataclass(frozen=True, slots=True)
 class JournalSettings:
-    """Where the journal is."""
+    """Where the journal is, how long (seconds) and how much (bytes) of the past it keeps."""
 
     path: Path
+    keep: float = 90 * 86_400.0
+    max: int = 10 << 30
 
 
 @dataclass(frozen=True, slots=True)

@@ -145,12 +145,11 @@ class _Builder:
 
     def build(self, file: written.File, journal: Path, sources: tuple[Path, ...]) -> Settings:
         """All settings of the file, with the defaults of what it leaves out."""
-        given = file.journal and file.journal.path
         host = file.host or written.Host()
         entries = list(enumerate(file.guests))
         return Settings(
             host=HostSettings(host.name or socket.gethostname() or "localhost", host.labels or {}),
-            journal=JournalSettings(self._path(given, "journal", "path") if given else journal),
+            journal=self._journal(file.journal or written.Journal(), journal),
             discoveries=tuple(
                 Discovery(
                     self._pattern(guest.discover, index),
@@ -219,6 +218,11 @@ class _Builder:
             key_file=path("key_file", mqtt.key_file),
             client_id=mqtt.client_id,
         )
+
+    def _journal(self, given: written.Journal, default: Path) -> JournalSettings:
+        path = self._path(given.path, "journal", "path") if given.path else default
+        fallback = JournalSettings(path)
+        return JournalSettings(path, given.keep or fallback.keep, given.max or fallback.max)
 
     def _control(self, control: written.Control) -> ControlSettings:
         named = control.socket

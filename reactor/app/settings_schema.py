@@ -4,18 +4,20 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, BeforeValidator, WithJsonSchema
 
 from reactor.adapters.agent import parse_socket
 from reactor.adapters.mqtt.options import MqttOptions
 from reactor.adapters.qmp.address import parse_address
 from reactor.adapters.qmp.pattern import parse_pattern
 from reactor.core.policy import Limit, LimitScope
+from reactor.core.text import parse_size
 from reactor.errors import SettingsError
 from reactor.policyfile.schema_base import Complaint, Model
 from reactor.policyfile.spellings import CommandName
 from reactor.policyfile.values import (
     Choice,
+    Duration,
     LimitText,
     Many,
     Maybe,
@@ -25,6 +27,8 @@ from reactor.policyfile.values import (
 )
 
 _VISIBLE = r"[^\x00-\x1f\x7f-\x9f]*[^\x00-\x20\x7f-\xa0][^\x00-\x1f\x7f-\x9f]*"
+
+_SIZE_FIX = "write 512MiB or 4GiB"
 
 Name = Annotated[str, Spelling(_VISIBLE, "name", "write visible characters")]
 PathText = Annotated[str, Spelling(_VISIBLE, "path", "write the path of a file or folder")]
@@ -51,6 +55,31 @@ def _over_all(limit: Limit) -> Limit:
     return limit
 
 
+def _size(value: object) -> int:
+    """Bytes of ``10GiB``.
+
+    A number alone is refused, as everywhere.
+    """
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        raise wrong("a size is expected here", _SIZE_FIX)
+    try:
+        return parse_size(str(value))
+    except ValueError as error:
+        problem, _, fix = str(error).rpartition(": ")
+        raise wrong(problem or fix, fix if problem else _SIZE_FIX) from None
+
+
+def _least(least: float, words: str) -> AfterValidator:
+    """The value itself, when it is not below what the words say."""
+
+    def check(value: float) -> float:
+        if value < least:
+            raise wrong("this is too little", f"write {words} or more")
+        return value
+
+    return AfterValidator(check)
+
+
 def _whole(text: str) -> str:
     if not text.startswith("/"):
         problem = f"`{text}` is no absolute path"
@@ -62,6 +91,9 @@ Address = Annotated[PathText, _parses(parse_address)]
 Socket = Annotated[PathText, _parses(parse_socket)]
 Program = Annotated[PathText, AfterValidator(_whole)]
 Pattern = Annotated[PathText, _parses(parse_pattern)]
+Size = Annotated[int, BeforeValidator(_size), WithJsonSchema({"type": "string"})]
+KeepTime = Annotated[Duration, _least(3600.0, "1h")]
+JournalSize = Annotated[Size, _least(16 << 20, "16MiB")]
 AnyLimit = Annotated[LimitText, AfterValidator(_over_all)]
 Limits = Annotated[tuple[AnyLimit, ...], OneOrMany(1)]
 
@@ -153,6 +185,8 @@ class Journal(Model):
     """The journal."""
 
     path: Annotated[PathText | None, Maybe()] = None
+    keep: Annotated[KeepTime | None, Maybe()] = None
+    max: Annotated[JournalSize | None, Maybe()] = None
 
 
 class Control(Model):
@@ -215,7 +249,6 @@ class File(Model):
 LATER: Mapping[str, str] = {
     "libvirt": "take it out; name the guests' QMP sockets under `guests`",
     "web": "take it out",
-    "journal.keep": "take it out; nothing is removed from the journal yet",
     "dumps.quota": "take it out, and watch the folder from outside",
     "dumps.keep": "take it out, and remove old dumps from outside",
     "dumps.keep_last": "take it out, and remove old dumps from outside",

@@ -18,6 +18,7 @@ from reactor.cli import (
     guests,
     hold,
     init,
+    journal,
     marks,
     record,
     release,
@@ -110,6 +111,7 @@ _MODULES = (
     trigger,
     hold,
     release,
+    journal,
     schema,
     init,
 )

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from reactor.cli.asking import Config, Daemon, JournalPath, WholeOutput, decode
+from reactor.cli.journal_shown import shown_commits, shown_figures
 from reactor.cli.screen import Screen
 from reactor.cli.tables import show_data, show_table
 from reactor.cli.times import shown_age, shown_length, shown_time
@@ -68,6 +69,12 @@ def _show_daemon(screen: Screen, daemon: "DaemonLine") -> None:
     )
     problem = daemon.journal_problem
     screen.line("journal:  ", daemon.journal, ": ", (problem or "ok", "red" if problem else ""))
+    if (line := daemon.journal_figures) is not None:
+        if line.figures is not None:
+            screen.line("          ", shown_figures(line.figures))
+        screen.line("          ", shown_commits(line))
+        if line.trouble:
+            screen.line("          ", (line.trouble, "red"))
     screen.line("broker:   ", _broker(daemon))
     screen.line("waiting:  ", _counts(daemon.waiting))
     screen.line("dropped:  ", _counts(daemon.dropped))

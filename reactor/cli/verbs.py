@@ -61,16 +61,19 @@ def add_verb(
     app.command(verb, epilog=_epilog(examples), context_settings=settings)(carry_out)
 
 
-def add_family(app: typer.Typer, carry_out: Callable[..., int], *examples: str) -> typer.Typer:
+def add_family(
+    app: typer.Typer, carry_out: Callable[..., int], *examples: str, name: str | None = None
+) -> typer.Typer:
     """Give the program a verb that has verbs of its own; returns where these are added.
 
     Args:
         carry_out: is called in any case; ``context.invoked_subcommand`` says whether a verb
             below follows.
+        name: the verb, where the function is called otherwise.
     """
     family = typer.Typer(cls=Family, add_completion=False, rich_markup_mode=None)
     family.callback(invoke_without_command=True, epilog=_epilog(examples))(carry_out)
-    app.add_typer(family, name=carry_out.__name__)
+    app.add_typer(family, name=name or carry_out.__name__)
     return family
 
 

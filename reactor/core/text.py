@@ -142,6 +142,12 @@ def parse_size(text: str) -> int:
     return int(number) * _BYTES[unit] if number.isdigit() else int(size)
 
 
+def render_size(size_bytes: int) -> str:
+    """The size as people read it, to a tenth of the unit: ``1.5GiB``, ``512MiB``, ``17B``."""
+    unit = next(unit for unit in reversed(_BYTES) if size_bytes >= _BYTES[unit] or unit == "B")
+    return f"{size_bytes / _BYTES[unit]:.1f}".removesuffix(".0") + unit
+
+
 def _parts(text: str) -> list[tuple[str, str]]:
     """The numbers and units that the text is made of; empty when it is anything else."""
     parts = _PART.findall(text)

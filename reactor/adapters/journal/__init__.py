@@ -4,11 +4,14 @@ One thread writes (``writer``), all that waits for it becomes one transaction
 (``intake``), each process reads with its own connection (``reader``).
 """
 
+from reactor.adapters.journal.copying import back_up, findings
 from reactor.adapters.journal.intake import Limits
 from reactor.adapters.journal.outbox import Outbox
 from reactor.adapters.journal.reader import Reader
+from reactor.adapters.journal.retention import GONE, Bounds
 from reactor.adapters.journal.rows import (
     Batch,
+    Figures,
     HistoryRow,
     InForce,
     InputRow,
@@ -22,10 +25,15 @@ from reactor.adapters.journal.rows import (
     Statistics,
     TraceRow,
 )
+from reactor.adapters.journal.stopwatch import Durations
 from reactor.adapters.journal.store import Journal
 
 __all__ = [
+    "GONE",
     "Batch",
+    "Bounds",
+    "Durations",
+    "Figures",
     "HistoryRow",
     "InForce",
     "InputRow",
@@ -42,4 +50,6 @@ __all__ = [
     "RunRow",
     "Statistics",
     "TraceRow",
+    "back_up",
+    "findings",
 ]

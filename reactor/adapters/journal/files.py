@@ -130,3 +130,29 @@ def _forbidden(path: Path, reason: str | None) -> JournalError:
         "give the user that runs reactor the right to read and write it, "
         "or set another 'journal.path'",
     )
+
+
+_NETWORK = frozenset(
+    "9p afs beegfs ceph cifs coda fuse.ceph fuse.glusterfs fuse.s3fs fuse.sshfs gfs2 lustre "
+    "ncpfs nfs nfs4 ocfs2 smb3 smbfs vboxsf virtiofs".split()
+)
+
+
+def network_file_system(path: Path, mounts: Path = Path("/proc/self/mountinfo")) -> str:
+    """What kind of network file system the file lies on, such as ``nfs4``; empty for a local one.
+
+    Source: Linux, proc_pid_mountinfo(5): the third field is the device, the first one behind
+    the dash the type. A file whose device is not there (btrfs) counts as local.
+    """
+    try:
+        device = path.stat().st_dev
+        lines = mounts.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return ""
+    wanted = f"{os.major(device)}:{os.minor(device)}"
+    for line in lines:
+        front, _, behind = line.partition(" - ")
+        fields, kind = front.split(), behind.split(" ", 1)[0]
+        if fields[2:3] == [wanted] and kind in _NETWORK:
+            return kind
+    return ""

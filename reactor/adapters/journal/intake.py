@@ -1,6 +1,7 @@
 """What waits for the writer thread, in the order in which it came: bounded and counted."""
 
 import asyncio
+import math
 import threading
 import time
 from collections import deque
@@ -8,6 +9,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from reactor.adapters.journal.care import Pace
+from reactor.adapters.journal.retention import Bounds
 from reactor.adapters.journal.rows import Batch, InputRow
 from reactor.adapters.journal.schema import closed
 from reactor.errors import JournalError
@@ -25,7 +28,8 @@ class Limits:
     message from the outbox may wait. ``commits`` may wait at once.
     ``check_s`` bounds the check of the file at the start. ``retry_s`` lies
     between two tries to write while the disk refuses, and a write that takes
-    longer than ``stall_s`` counts as ill health.
+    longer than ``stall_s`` counts as ill health. ``bounds`` say
+    how much is kept for how long, ``pace`` doses the removal of the rest.
     """
 
     lazy_rows: int = 50_000
@@ -37,6 +41,8 @@ class Limits:
     check_s: float = 10.0
     retry_s: float = 1.0
     stall_s: float = 5.0
+    pace: Pace = field(default_factory=Pace)
+    bounds: Bounds = field(default_factory=Bounds)
 
 
 @dataclass(slots=True)
@@ -162,18 +168,21 @@ class Intake:
             self._hold = time.monotonic() + wait_s
             self._wake_by(wait_s)
 
-    def take(self, patience_s: float | None) -> Work | None:
+    def take(self, patience_s: float, *, early: bool) -> Work | None:
         """What is due, as soon as something is; None once all is taken and closed.
 
         Args:
-            patience_s: come back after so long with whatever there is.
+            patience_s: come back after so long, with nothing if nothing is due.
+            early: come back then with what is not due yet.
         """
         with self._changed:
-            end = None if patience_s is None else time.monotonic() + patience_s
+            end = time.monotonic() + patience_s
             while not self._ready(end):
                 self._changed.wait(self._until(end))
             if self._closed and not self._queue and not self._done:
                 return None
+            if not (early or self._ready(math.inf)):
+                return Work()
             work = self._pick()
         # A caller that gave up before its batch was taken never gets it written.
         work.queue = [e for e in work.queue if isinstance(e, Lazy) or not e.future.cancelled()]
@@ -198,16 +207,12 @@ class Intake:
         self.rows = self._bytes = 0
         return work
 
-    def _ready(self, end: float | None) -> bool:
-        if self.commits or self._closed:
-            return True
-        until = self._until(end)
-        return until is not None and until <= 0
+    def _ready(self, end: float) -> bool:
+        return bool(self.commits) or self._closed or self._until(end) <= 0
 
-    def _until(self, end: float | None) -> float | None:
-        due = None if self._due is None else max(self._due, self._hold)
-        times = [moment for moment in (end, due) if moment is not None]
-        return min(times) - time.monotonic() if times else None
+    def _until(self, end: float) -> float:
+        due = math.inf if self._due is None else max(self._due, self._hold)
+        return min(end, due) - time.monotonic()
 
     def _wake_by(self, wait_s: float) -> None:
         due = time.monotonic() + wait_s

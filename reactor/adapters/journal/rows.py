@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from reactor.adapters.journal.stopwatch import Durations
 from reactor.core.effect import Keep, Trace
 
 
@@ -157,12 +158,31 @@ class OutboxMessage(msgspec.Struct, frozen=True):
     properties: Mapping[str, str]
 
 
+class Figures(msgspec.Struct, frozen=True):
+    """How large the journal is, and how far back it reaches.
+
+    ``size_bytes`` is the file, ``used_bytes`` the part of it that holds something, ``log_bytes``
+    the write-ahead log beside it. ``rows`` are counted by what they are, ``oldest`` is when
+    the history begins (None: it is empty). ``removed`` are the rows that retention took
+    away in all lives of the daemon, ``removed_at`` is when it did so last.
+    """
+
+    size_bytes: int
+    used_bytes: int
+    log_bytes: int
+    rows: Mapping[str, int]
+    oldest: float | None
+    removed: Mapping[str, int]
+    removed_at: float | None
+
+
 class Statistics(msgspec.Struct, frozen=True):
     """What the journal did since it was opened, and what waits now.
 
     ``transactions`` counts those on disk, ``synced`` those of them that ended
     with an fsync; a group of commits is one transaction. ``history_dropped``
-    also counts former lives of the daemon.
+    also counts former lives of the daemon. ``durations`` are those of synced
+    transactions. ``care_trouble`` is why old rows are not removed as they should be.
     """
 
     commits: int
@@ -172,3 +192,5 @@ class Statistics(msgspec.Struct, frozen=True):
     commits_waiting: int
     rows_waiting: int
     history_dropped: int
+    durations: Durations
+    care_trouble: str

@@ -96,13 +96,15 @@ class Opened(NamedTuple):
     """A connection that may write, and what the journal says of itself.
 
     ``checked`` is False when the check of a large file was stopped at its
-    deadline; what it saw until then was sound.
+    deadline; what it saw until then was sound. ``frames`` are those of the write-ahead log
+    that SQLite could read, None where the disk has no room to find out.
     """
 
     connection: sqlite3.Connection
     identity: str
     created: float
     checked: bool
+    frames: int | None
 
 
 def open_for_writing(path: Path, *, now: float, check_s: float) -> Opened:
@@ -127,6 +129,7 @@ def open_for_writing(path: Path, *, now: float, check_s: float) -> Opened:
     try:
         refuse_other_versions(connection, path)
         checked = _check(connection, path, check_s)
+        frames = _frames(connection)  # before anything is written: the log may begin anew then
         prepare(connection, path, now=now)
         meta = dict(connection.execute("SELECT key, value FROM meta").fetchall())
     except sqlite3.Error as error:
@@ -135,7 +138,7 @@ def open_for_writing(path: Path, *, now: float, check_s: float) -> Opened:
     except JournalError:
         connection.close()
         raise
-    return Opened(connection, str(meta["identity"]), float(meta["created"]), checked)
+    return Opened(connection, str(meta["identity"]), float(meta["created"]), checked, frames)
 
 
 def refuse_other_versions(connection: sqlite3.Connection, path: Path) -> int:
@@ -178,6 +181,16 @@ def _check(connection: sqlite3.Connection, path: Path, check_s: float) -> bool:
         # SQLite answers with a heading line and one line for each finding.
         raise _damaged(path, str(finding).strip().splitlines()[-1])
     return True
+
+
+def _frames(connection: sqlite3.Connection) -> int | None:
+    try:
+        ((_, frames, _),) = connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_FULL:
+            raise
+        return None
+    return int(frames)
 
 
 def prepare(connection: sqlite3.Connection, path: Path, *, now: float) -> None:

@@ -4,12 +4,13 @@ import asyncio
 import contextlib
 import os
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Concatenate, ParamSpec, TypeVar
 
-from reactor.adapters.journal.files import Lock, make_file, make_folder
+from reactor.adapters.journal.files import Lock, make_file, make_folder, network_file_system
 from reactor.adapters.journal.intake import Commit, Intake, Limits
+from reactor.adapters.journal.log_tail import last_commit
 from reactor.adapters.journal.outbox import Outbox
 from reactor.adapters.journal.reader import Reader
 from reactor.adapters.journal.rows import Batch, InputRow, Statistics
@@ -26,7 +27,8 @@ class Journal:
 
     ``identity`` is a word of six letters and digits that no other journal has.
     ``created`` is in seconds since the epoch. ``checked`` is False when the
-    file was so large that its check was cut short. Only ``commit``,
+    file was so large that its check was cut short. ``warnings`` are sentences for people about
+    what the opening found. Only ``commit``,
     ``close``, ``ask`` and the outbox's ``pending`` and ``wait`` need a loop;
     nothing here blocks the loop but ``open`` and ``close_now``.
     """
@@ -38,6 +40,7 @@ class Journal:
         self.identity = opened.identity
         self.created = opened.created
         self.checked = opened.checked
+        self.warnings: tuple[str, ...] = ()
         self._lock = lock
         self._limits = limits
         self._intake = Intake(path, limits)
@@ -47,7 +50,11 @@ class Journal:
 
     @classmethod
     def open(
-        cls, path: Path, *, now: Callable[[], float], limits: Limits | None = None
+        cls,
+        path: Path,
+        *,
+        now: Callable[[], float],
+        limits: Limits | None = None,
     ) -> "Journal":
         """The journal at ``path``: made, checked and migrated as needed; blocks meanwhile.
 
@@ -69,12 +76,14 @@ class Journal:
             lock = Lock(path)
             undo.callback(lock.release)
             make_file(path)
+            written = last_commit(path)
             opened = open_for_writing(path, now=now(), check_s=limits.check_s)
             undo.callback(opened.connection.close)
             try:
                 journal = cls(path, lock, opened, limits, now)
             except sqlite3.Error as error:
                 raise explain(error, path, opening=True) from error
+            journal.warnings = tuple(_warnings(path, opened, written))
             journal._writer.start()
             undo.pop_all()
         return journal
@@ -149,6 +158,8 @@ class Journal:
             commits_waiting=self._intake.commits,
             rows_waiting=self._intake.rows,
             history_dropped=writer.history_dropped,
+            durations=writer.stopwatch.durations(),
+            care_trouble=writer.care.trouble,
         )
 
     async def close(self, within_s: float = 10.0) -> None:
@@ -180,3 +191,26 @@ class Journal:
                 f"{lost} events of the history could not be journaled at the end: {reason}",
                 "make room on the disk before the next start; no run and no command is lost",
             )
+
+
+def _warnings(path: Path, opened: Opened, written: int) -> Iterator[str]:
+    """What an operator should know of a journal that can be used.
+
+    Args:
+        written: the last frame of the write-ahead log that ended a commit before the opening.
+    """
+    if not opened.checked:
+        yield (
+            "the journal is so large that its check was cut short: `reactor journal check` "
+            "reads all of it"
+        )
+    if opened.frames is not None and written > opened.frames:
+        yield (
+            "the end of the write-ahead log is damaged: what was committed last before the "
+            "end of the earlier daemon is lost"
+        )
+    if kind := network_file_system(path):
+        yield (
+            f"the journal lies on a file system of a network ({kind}), where locks and syncs "
+            "cannot be relied on: set 'journal.path' to a file on a local disk"
+        )

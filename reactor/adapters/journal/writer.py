@@ -10,11 +10,13 @@ from pathlib import Path
 
 from reactor.adapters.journal import ledger as outbox
 from reactor.adapters.journal import tables
+from reactor.adapters.journal.care import Care
 from reactor.adapters.journal.handover import Bell, Result, hand_over
 from reactor.adapters.journal.intake import Commit, Intake, Limits, Work
 from reactor.adapters.journal.ledger import Ledger
 from reactor.adapters.journal.rows import Batch, InputRow
 from reactor.adapters.journal.schema import explain
+from reactor.adapters.journal.stopwatch import Stopwatch
 from reactor.errors import JournalError
 
 HISTORY_DROPPED = "history.dropped"
@@ -67,6 +69,8 @@ class Writer:
         self._dropped = self._saved = _read_dropped(connection)
         self.ledger = Ledger.read(connection, limits.outbox_rows)
         self.bell = Bell(self.ledger.last)
+        self.care = Care(connection, limits.bounds, limits.pace, now)
+        self.stopwatch = Stopwatch()
         self.problem: JournalError | None = None
         self.lost = 0
         self.commits = self.transactions = self.synced = self.failures = 0
@@ -93,11 +97,17 @@ class Writer:
 
     def _live(self) -> None:
         while True:
-            work = self._intake.take(self._limits.retry_s if self.problem else None)
+            failed = self.problem is not None
+            patience_s = self._limits.retry_s if failed else self.care.due_s()
+            work = self._intake.take(patience_s, early=failed)
             if work is None:
                 break
             self._busy_since = time.monotonic()
-            self._write(work)
+            if work.queue or work.done or self.problem:
+                self._write(work)
+            if not self.problem:
+                self._set_level("NORMAL")
+                self.care.step()
             self._busy_since = None
         if self._saved != self.history_dropped:
             self._attempt(_Job())
@@ -195,10 +205,8 @@ class Writer:
         return None
 
     def _transact(self, job: _Job) -> None:
-        level = "FULL" if job.synced else "NORMAL"
-        if level != self._level:
-            self._connection.execute(f"PRAGMA synchronous = {level}")
-            self._level = level
+        begin = time.monotonic()
+        self._set_level("FULL" if job.synced else "NORMAL")
         now = self._now()
         ledger = self.ledger.copy()
         dropped = self.history_dropped
@@ -216,6 +224,13 @@ class Writer:
         self._connection.execute("COMMIT")
         self.ledger = ledger
         self._saved = dropped
+        if job.synced:
+            self.stopwatch.took(time.monotonic() - begin)
+
+    def _set_level(self, level: str) -> None:
+        if level != self._level:
+            self._connection.execute(f"PRAGMA synchronous = {level}")
+            self._level = level
 
     def _refusal(self, error: Exception) -> JournalError:
         """A new exception for each caller: raising one in many tasks would mix their traces."""

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 import msgspec
 
+from reactor.adapters.journal import Figures
 from reactor.core.marks import Mark
 from reactor.core.restraints import Hold, Inhibition, Silence
 
@@ -78,6 +79,21 @@ class PolicyLine(msgspec.Struct, frozen=True):
     runs: int
 
 
+class JournalLine(msgspec.Struct, frozen=True):
+    """The journal in figures, up to a minute old; ``figures`` is None before the first look.
+
+    ``commit_p50_s`` and ``commit_max_s`` are seconds of the last 512 synced commits.
+    ``trouble`` is why its bounds cannot be kept.
+    """
+
+    figures: Figures | None
+    commits: int
+    commit_last_s: float
+    commit_p50_s: float
+    commit_max_s: float
+    trouble: str = ""
+
+
 class DaemonLine(msgspec.Struct, frozen=True):
     """The daemon itself; ``journal_problem`` is empty while the journal takes everything.
 
@@ -99,6 +115,7 @@ class DaemonLine(msgspec.Struct, frozen=True):
     audit: bool
     waiting: Mapping[str, int]
     dropped: Mapping[str, int]
+    journal_figures: JournalLine | None = None
 
 
 class Status(msgspec.Struct, frozen=True):

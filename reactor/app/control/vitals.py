@@ -14,6 +14,7 @@ from reactor.app.dispatcher import Dispatcher
 from reactor.app.rules import Rules
 from reactor.app.scheduling import Scheduling
 from reactor.app.settings import Settings
+from reactor.app.upkeep import Upkeep
 from reactor.core.engine import Engine
 from reactor.core.policy import Enforcement
 from reactor.errors import Severity
@@ -30,6 +31,7 @@ class Parts:
     engine: Engine
     dispatcher: Dispatcher
     journal: Journal
+    upkeep: Upkeep
     clock: Clock
     rules: Rules
     broker: Broker | None
@@ -56,6 +58,7 @@ def daemon_line(parts: Parts, server: ControlServer, since: float) -> DaemonLine
         audit=settings.enforcement is Enforcement.AUDIT,
         waiting=_waiting(parts),
         dropped=_dropped(parts, server),
+        journal_figures=parts.upkeep.line(),
     )
 
 

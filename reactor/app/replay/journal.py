@@ -30,6 +30,7 @@ def head(reader: Reader, *, whole: bool) -> Head:
     """The head of a recording of this journal; ``whole`` where nothing is left out of it."""
     first = reader.history(0, 1)
     begins = bool(first) and first[0].seq == 1 and first[0].kind == POLICIES
+    begins = begins and not reader.removed_upto()
     return Head(VERSION, reader.identity(), __version__, whole and begins)
 
 
@@ -81,6 +82,13 @@ def preamble(reader: Reader, upto: int, at: float) -> Iterator[Line]:
         is_gone = known is not None and isinstance(known.input, GuestForgotten)
         if not is_gone and not isinstance(line.input, Disconnected):
             yield replace(line, at=at)
+
+
+def standing(reader: Reader, upto: int) -> Iterator[Line]:
+    """How things stood where retention cut the history off; nothing where it did not."""
+    rows = reader.history(upto, 1) if upto else []
+    if rows:
+        yield from preamble(reader, upto, rows[0].at)
 
 
 def texts(reader: Reader, after: int = 0) -> Iterator[tuple[int, Line]]:

@@ -137,7 +137,9 @@ class _Journal:
 
     def lines(self) -> Iterator[Line]:
         """Its history."""
-        for row in journal.history(self._reader, 0, self._last):
+        begin = self._reader.removed_upto()
+        yield from journal.standing(self._reader, begin)
+        for row in journal.history(self._reader, begin, self._last):
             try:
                 line = journal.line_of(row)
             except UNREADABLE as error:

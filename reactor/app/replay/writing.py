@@ -62,8 +62,12 @@ class Recorder:
         self._write(written(journal.head(reader, whole=part.is_whole)))
         self._write_done()
         begin = reader.before(part.since) if part.since else 0
-        if begin:
+        removed = reader.removed_upto()
+        if begin > removed:
             self._put(journal.preamble(reader, begin, part.since))
+        else:
+            begin = removed
+            self._put(journal.standing(reader, begin))
         self._write_history(begin, self._after)
 
     def write_more(self) -> bool:
