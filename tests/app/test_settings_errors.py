@@ -59,6 +59,36 @@ LIMIT_FORM = "  fix: write it as `3 per 1h per guest` or `1 at once per host`"
             id="a text where a list belongs",
         ),
         pytest.param(
+            "journal: {keep: 59m}\n",
+            "try.yaml:1:17: R005 this is too little\n  fix: write 1h or more",
+            id="a journal of less than an hour",
+        ),
+        pytest.param(
+            "journal: {max: 15MiB}\n",
+            "try.yaml:1:16: R005 this is too little\n  fix: write 16MiB or more",
+            id="a journal that is too small",
+        ),
+        pytest.param(
+            "journal: {max: 4GB}\n",
+            "try.yaml:1:16: R005 '4GB' has an unknown unit 'GB'\n  fix: write 4GiB",
+            id="a size with a power of ten",
+        ),
+        pytest.param(
+            "journal: {max: large}\n",
+            "try.yaml:1:16: R005 'large' is not a size\n  fix: write 512MiB or 4GiB",
+            id="a word for a size",
+        ),
+        pytest.param(
+            "journal: {max: '8193PiB'}\n",
+            "try.yaml:1:16: R005 '8193PiB' is larger than 8 EiB\n  fix: write 512MiB or 4GiB",
+            id="a size beyond all",
+        ),
+        pytest.param(
+            "journal: {max: true}\n",
+            "try.yaml:1:16: R005 a size is expected here\n  fix: write 512MiB or 4GiB",
+            id="no size at all",
+        ),
+        pytest.param(
             "rules:\n",
             "try.yaml:1:7: R005 the value is missing\n  fix: write it, or take the key out",
             id="a list without its value",
@@ -289,12 +319,6 @@ def test_wrong_settings_are_told_with_place_problem_and_fix(
             id="web",
         ),
         pytest.param(
-            "journal: {keep: 90d}\n",
-            "try.yaml:1:11: R007 `journal.keep` is part of the settings but not built yet\n"
-            "  fix: take it out; nothing is removed from the journal yet",
-            id="journal.keep",
-        ),
-        pytest.param(
             "dumps: {quota: 50GiB}\n",
             "try.yaml:1:9: R007 `dumps.quota` is part of the settings but not built yet\n"
             "  fix: take it out, and watch the folder from outside",
@@ -454,10 +478,10 @@ def test_a_wrong_flag_is_told_by_its_name(machine: Machine, flags: Flags, told: 
             id="an unknown key",
         ),
         pytest.param(
-            "REACTOR_JOURNAL__KEEP",
-            "90d",
-            "$REACTOR_JOURNAL__KEEP: R007 `journal.keep` is part of the settings but not built "
-            "yet\n  fix: take it out; nothing is removed from the journal yet",
+            "REACTOR_WEB__LISTEN",
+            "'127.0.0.1:80'",
+            "$REACTOR_WEB__LISTEN: R007 `web` is part of the settings but not built yet\n"
+            "  fix: take it out",
             id="a setting of a later version",
         ),
         pytest.param(

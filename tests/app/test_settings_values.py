@@ -30,7 +30,7 @@ mqtt:
   cert_file: /cert
   key_file: /key
   client_id: my-id
-journal: {path: /journal.db}
+journal: {path: /journal.db, keep: 30d, max: 2GiB}
 host: {name: host-1, labels: {rack: '12'}}
 qmp: {allow: [quit, memsave]}
 exec: {allow: [/usr/local/bin/page, /bin/true]}
@@ -41,6 +41,14 @@ limits:
   destroy: [1 per 1h per host]
 enforcement: audit
 """
+
+
+def test_the_journal_has_bounds(machine: Machine) -> None:
+    """Those of the settings, else 90 days and 10 GiB."""
+    journal = machine.of(EVERYTHING).journal
+    assert (journal.keep, journal.max) == (30 * 86_400.0, 2 << 30)
+    journal = machine.of("rules: [/rules]\n").journal
+    assert (journal.keep, journal.max) == (90 * 86_400.0, 10 << 30)
 
 
 def test_guests_are_patterns_and_names(machine: Machine) -> None:

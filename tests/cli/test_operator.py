@@ -11,9 +11,11 @@ import msgspec
 import pytest
 
 from reactor.adapters.control import Answer, Code
+from reactor.adapters.journal import Figures
 from reactor.app.control.answers import (
     DaemonLine,
     GuestLine,
+    JournalLine,
     NotReady,
     PolicyLine,
     RunLine,
@@ -431,6 +433,27 @@ def test_the_status_of_a_daemon_that_is_well(reactor: Call, daemon: FakeDaemon) 
         "\n"
         "open runs: 0\n"
     )
+
+
+def test_the_status_shows_the_journal_in_figures(reactor: Call, daemon: FakeDaemon) -> None:
+    """Size, reach, what was removed, and how long commits take; before the first look only that."""
+    rows = {"history": 7, "intents_open": 1}
+    figures = Figures(3 << 20, 2 << 20, 0, rows, NOW - 60, {"history": 5, "run": 1}, NOW - 30)
+    line = JournalLine(None, 12, 0.001, 0.0025, 0.25)
+    young = msgspec.structs.replace(DAEMON, journal_figures=line)
+    daemon.says(msgspec.structs.replace(WELL, daemon=young))
+    commits = "          12 commits, the last took 1.0ms; of the last 512 p50 2.5ms, max 250.0ms\n"
+    _, out, _ = reactor("status", "-c", "r.yaml")
+    assert f"journal.db: ok\n{commits}broker:" in out
+    line = msgspec.structs.replace(line, figures=figures, trouble="it is too large")
+    old = msgspec.structs.replace(DAEMON, journal_figures=line)
+    daemon.says(msgspec.structs.replace(WELL, daemon=old))
+    _, out, _ = reactor("status", "-c", "r.yaml")
+    assert (
+        "          3MiB, 7 history, 1 intents open, since 2027-01-15 07:59:00.250; "
+        "removed: 5 history, 1 run, last at 2027-01-15 07:59:30.250\n"
+        f"{commits}          it is too large\nbroker:"
+    ) in out
 
 
 def test_the_status_says_all_that_is_wrong(reactor: Call, daemon: FakeDaemon) -> None:

@@ -13,6 +13,7 @@ from reactor.core.text import (
     parse_duration,
     parse_size,
     render_duration,
+    render_size,
     render_text,
     slug,
 )
@@ -223,6 +224,21 @@ def test_a_wrong_size_says_how_to_write_it(text: str, problem: str) -> None:
     """The whole sentence."""
     with pytest.raises(ValueError, match=f"^{re.escape(problem)}$"):
         parse_size(text)
+
+
+@pytest.mark.parametrize(
+    ("size", "text"),
+    [
+        pytest.param(0, "0B", id="nothing"),
+        pytest.param(1023, "1023B", id="just below"),
+        pytest.param(1024, "1KiB", id="at"),
+        pytest.param(1536 << 20, "1.5GiB", id="a tenth"),
+        pytest.param(5 << 50, "5PiB", id="the largest unit"),
+    ],
+)
+def test_a_size_is_written_for_people(size: int, text: str) -> None:
+    """In the largest unit that it reaches."""
+    assert render_size(size) == text
 
 
 @pytest.mark.parametrize(

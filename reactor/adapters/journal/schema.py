@@ -97,7 +97,7 @@ class Opened(NamedTuple):
 
     ``checked`` is False when the check of a large file was stopped at its
     deadline; what it saw until then was sound. ``frames`` are those of the write-ahead log
-    that SQLite could read, None where the disk has no room to find out.
+    that SQLite could read, None where it has none, or no room to find out.
     """
 
     connection: sqlite3.Connection
@@ -190,7 +190,7 @@ def _frames(connection: sqlite3.Connection) -> int | None:
         if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_FULL:
             raise
         return None
-    return int(frames)
+    return None if frames < 0 else int(frames)  # below 0: the file has no log yet
 
 
 def prepare(connection: sqlite3.Connection, path: Path, *, now: float) -> None:

@@ -285,7 +285,12 @@ async def test_a_sweep_that_fails_is_told_and_tried_again(path: Path) -> None:
     assert care.trouble == "old rows cannot be removed: attempt to write a readonly database"
     assert not opened.connection.in_transaction
     opened.connection.execute("PRAGMA query_only = OFF")
-    await until(lambda: care.step() is None and not care.trouble)
+
+    def mended() -> bool:
+        care.step()
+        return not care.trouble
+
+    await until(mended)
     opened.connection.close()
     assert len(rows(path, "SELECT name FROM history")) == 2
 
