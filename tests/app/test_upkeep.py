@@ -128,12 +128,12 @@ async def test_a_bound_that_cannot_be_kept_is_told_once(
     journal = journal_of(path, Bounds(None, 1, STANDING, stands_for))
     journal.warnings = ("something was found",)
     trouble = "it is larger than 'journal.max' by what is still needed"
-    looks = []
     with capture_logs() as told:
         async with looking(journal) as one:
             await until(lambda: one.line().trouble == trouble)
-            await until(lambda: looks.append(0) or len(looks) > 20)  # type: ignore[func-returns-value]
             await until(lambda: len(told) >= 2)
+            seen = one.line().figures
+            await until(lambda: one.line().figures is not seen)
     assert [line["problem"] for line in told] == ["something was found", trouble]
 
 

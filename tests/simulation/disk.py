@@ -214,7 +214,7 @@ class LoopWriter(Writer):
         self._alarm = None
         if self.is_over:
             return
-        work = self.queue.take(0.0)
+        work = self.queue.take(0.0, early=True)
         if work is None:
             self.is_over = True
             self.head.close()
