@@ -9,7 +9,8 @@ from typing import Any
 
 from msgspec import json
 
-from reactor.adapters.journal.retention import HISTORY_UPTO, REMOVED, REMOVED_AT, TRACE_UPTO
+from reactor.adapters.journal.figures import counts, survey
+from reactor.adapters.journal.retention import HISTORY_UPTO
 from reactor.adapters.journal.rows import (
     Figures,
     HistoryRow,
@@ -350,29 +351,8 @@ class Reader:
         return dict(self._ask("SELECT name, value FROM counter ORDER BY name"))
 
     def counts(self) -> dict[str, int]:
-        """How many rows there are of each kind; ``intents_open`` are those without an outcome.
-
-        History and traces are reckoned from their first and last number: rows only go from the
-        front, up to some that retention spares there, and counting millions would take
-        seconds.
-        """
-        counters = self.counters()
-        ((history, traces, *rest),) = self._ask(
-            # Those beyond the front, and those that were spared before it.
-            "SELECT ifnull((SELECT max(seq) FROM history) - max(?1, "
-            "(SELECT seq FROM history WHERE seq > ?1 ORDER BY seq LIMIT 1) - 1), 0) "
-            "+ (SELECT count(*) FROM history WHERE seq <= ?1), "
-            "ifnull((SELECT max(seq) FROM trace) - max(?2, "
-            "(SELECT seq FROM trace WHERE seq > ?2 ORDER BY seq LIMIT 1) - 1), 0) "
-            "+ (SELECT count(*) FROM trace WHERE seq <= ?2), "
-            "(SELECT count(*) FROM run), (SELECT count(*) FROM state), "
-            "(SELECT count(*) FROM intent WHERE outcome IS NULL), "
-            "(SELECT count(*) FROM outbox), (SELECT count(*) FROM revision)",
-            counters.get(HISTORY_UPTO, 0),
-            counters.get(TRACE_UPTO, 0),
-        )
-        names = ("history", "traces", "runs", "state", "intents_open", "outbox", "revisions")
-        return dict(zip(names, (history, traces, *rest), strict=True))
+        """How many rows there are of each kind; ``intents_open`` are those without an outcome."""
+        return counts(self._ask, self.counters())
 
     def removed_upto(self) -> int:
         """The number up to which retention has removed the history, 0 when it has not.
@@ -383,24 +363,7 @@ class Reader:
 
     def figures(self) -> Figures:
         """How large the journal is, and how far back it reaches."""
-        (((pages,),), ((free,),), ((page_bytes,),)) = (
-            self._ask(f"PRAGMA {name}") for name in ("page_count", "freelist_count", "page_size")
-        )
-        counters = self.counters()
-        oldest = self.history(counters.get(HISTORY_UPTO, 0), 1)
-        return Figures(
-            size_bytes=pages * page_bytes,
-            used_bytes=(pages - free) * page_bytes,
-            log_bytes=_size(Path(f"{self._path}-wal")),
-            rows=self.counts(),
-            oldest=oldest[0].at if oldest else None,
-            removed={
-                name.removeprefix(REMOVED): count
-                for name, count in counters.items()
-                if name.startswith(REMOVED) and name != REMOVED_AT and count
-            },
-            removed_at=counters.get(REMOVED_AT),
-        )
+        return survey(self._ask, self.counters(), self._path)
 
     def _ask(self, query: str, *values: object) -> list[Any]:
         with self._lock:
@@ -410,10 +373,3 @@ class Reader:
                 raise closed(self._path) from error
             except sqlite3.Error as error:
                 raise explain(error, self._path) from error
-
-
-def _size(path: Path) -> int:
-    try:
-        return path.stat().st_size
-    except OSError:
-        return 0
