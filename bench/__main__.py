@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from bench import cpu, growth, latency, match, report
+from bench import cpu, growth, latency, load, match, report
 from bench.figures import Figure, Row, Wrong
 from bench.scale import FULL, SMOKE, Scale
 
@@ -17,6 +17,11 @@ ROWS = (
     Row("growth", "what an event costs with more policies", growth.measure),
     Row("latency", "time from an event on the wire to its command", latency.measure),
     Row("cpu", "processor time of an event that no policy takes", cpu.measure),
+    Row(
+        "load",
+        "thousands of monitors, a storm, a flood, a deaf one: how the others fare",
+        load.measure,
+    ),
 )
 
 

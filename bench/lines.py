@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from bench.talk import EVENT
+from bench.talk import DEAF_EVENT, EVENT
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +83,16 @@ def line(name: str, data: Mapping[str, object], number: int = 0) -> bytes:
 def reaction_line(number: int) -> bytes:
     """The event of the row ``latency``."""
     return line(EVENT, {"action": "run", "info": {"type": "hyper-v", "arg1": number}}, number)
+
+
+def panic_line(number: int) -> bytes:
+    """The event of a storm: the guest's kernel has died."""
+    return line("GUEST_PANICKED", {"action": "pause"}, number)
+
+
+def deaf_line(number: int) -> bytes:
+    """The event whose command is never read."""
+    return line(DEAF_EVENT, {"info": {"slot": str(number)}}, number)
 
 
 def unmatched_line(number: int) -> bytes:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from bench.lines import KINDS, Kind
-from bench.talk import COMMAND, EVENT
+from bench.talk import COMMAND, DEAF_EVENT, EVENT
 
 OTHER_EVENTS = (
     "BLOCK_IO_ERROR",
@@ -26,6 +26,40 @@ trigger: {{event: {EVENT}}}
 steps:
   - qmp: {COMMAND}
 """
+
+LOAD = f"""\
+policy: react
+description: The reaction that the others are timed by; one of a guest that floods may wait.
+trigger: {{{{event: {EVENT}}}}}
+mode: queued
+max: 1000
+steps:
+  - qmp: {COMMAND}
+---
+policy: storm-each
+description: Every guest that panics gets one command.
+trigger: {{{{event: GUEST_PANICKED}}}}
+steps:
+  - qmp: {COMMAND}
+---
+policy: storm-limited
+description: A few of them get more.
+trigger: {{{{event: GUEST_PANICKED}}}}
+limits: [{{limit}} per 10m per host]
+steps:
+  - log: admitted
+---
+policy: deaf
+description: A command that is never read, larger than any socket takes at once.
+trigger: {{{{event: {DEAF_EVENT}}}}}
+mode: queued
+max: 100
+steps:
+  - qmp: human-monitor-command
+    args: {{{{command-line: {{padding}}}}}}
+    timeout: 1s
+"""
+"""The policies of the row `load`; to be formatted with ``limit`` and ``padding``."""
 
 
 @dataclass(frozen=True, slots=True)

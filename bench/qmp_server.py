@@ -6,7 +6,24 @@ from collections.abc import Sequence
 
 from bench.lines import reaction_line, unmatched_line
 from bench.serving import requests, until
-from bench.talk import COMMAND, Await, End, Listen, React, Reply, Request, Sweep, paths, say
+from bench.stress import deafen, flood, mix, pulse, reaction, storm
+from bench.talk import (
+    COMMAND,
+    Await,
+    Deafen,
+    End,
+    Flood,
+    Listen,
+    Mix,
+    Pulse,
+    React,
+    Reply,
+    Request,
+    Storm,
+    Sweep,
+    paths,
+    say,
+)
 from tests.fakes.qmp_server import FakeMonitor
 
 REACTION_LIMIT_S = 10.0
@@ -42,6 +59,21 @@ class Server:
                     await monitor.close()
                 return Reply()
             case _:
+                return await self._stressed(request)
+
+    async def _stressed(self, request: Request) -> Reply:
+        match request:
+            case Pulse(folder, seconds, gap_s):
+                return await pulse(self._folders[folder], seconds, gap_s)
+            case Storm(folder, over_s):
+                return await storm(self._folders[folder], over_s)
+            case Flood():
+                return await flood(self._folders[request.folder][0], request)
+            case Deafen(folder, events):
+                return deafen(self._folders[folder][0], events)
+            case Mix(folder, rate, seconds):
+                return await mix(self._folders[folder], rate, seconds)
+            case _:
                 return Reply(problem=f"a QMP server cannot {request}")
 
     async def _react(self, monitors: Sequence[FakeMonitor], events: int, gap_s: float) -> Reply:
@@ -50,7 +82,7 @@ class Server:
             monitor = monitors[number % len(monitors)]
             try:
                 async with asyncio.timeout(REACTION_LIMIT_S):
-                    times.append(await _reaction(monitor, reaction_line(number)))
+                    times.append(await reaction(monitor, reaction_line(number)))
             except TimeoutError:
                 return Reply(problem=f"event {number} got no command")
             await asyncio.sleep(gap_s)
@@ -69,21 +101,6 @@ class Server:
                 monitor.raw(line)
             await asyncio.sleep(start + (number + 1) * gap_s - time.perf_counter())
         return Reply([time.perf_counter() - start])
-
-
-async def _reaction(monitor: FakeMonitor, line: bytes) -> float:
-    """Seconds from the event's write to the command's arrival."""
-    came: asyncio.Future[float] = asyncio.get_running_loop().create_future()
-
-    def note(name: str) -> None:
-        now = time.perf_counter()
-        if name == COMMAND and not came.done():
-            came.set_result(now)
-
-    monitor.on_command = note
-    sent = time.perf_counter()
-    monitor.raw(line)
-    return await came - sent
 
 
 if __name__ == "__main__":

@@ -8,7 +8,9 @@ class Scale:
     """The sizes of a run of the bench; ``rounds`` is how often each pair is measured.
 
     ``sweeps`` are events that every one of the ``watched`` monitors gets in
-    the row ``cpu``. ``large`` adds 100,000 policies to the row ``growth``.
+    the row ``cpu``. ``crowd`` monitors are watched in the row ``load``, one of which sends
+    ``flood`` events a second; each of its parts takes ``load_s``. ``large`` adds
+    100,000 policies to the row ``growth``.
     """
 
     rounds: int
@@ -20,6 +22,9 @@ class Scale:
     commits: int
     watched: int
     sweeps: int
+    crowd: int
+    flood: int
+    load_s: float
     large: bool = False
 
 
@@ -33,6 +38,9 @@ FULL = Scale(
     commits=150,
     watched=100,
     sweeps=150,
+    crowd=5000,
+    flood=100_000,
+    load_s=5.0,
 )
 
 SMOKE = Scale(
@@ -45,4 +53,7 @@ SMOKE = Scale(
     commits=10,
     watched=10,
     sweeps=10,
+    crowd=100,
+    flood=20_000,
+    load_s=1.0,
 )

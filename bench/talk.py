@@ -6,6 +6,8 @@ line on its standard output.
 
 import sys
 from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 
@@ -13,12 +15,15 @@ EVENT = "GUEST_CRASHLOADED"
 """The event that the reaction waits for. QEMU's status is not asked after it, so
 the reaction's command is all that goes out."""
 
+DEAF_EVENT = "ACPI_DEVICE_OST"
+"""The event of a guest whose monitor reads no more."""
+
 COMMAND = "stop"
 """The command of the reaction: one that changes the guest, so it is journaled first."""
 
 
 class Listen(msgspec.Struct, tag="listen", frozen=True):
-    """Make ``count`` monitors ``folder/0`` and so on."""
+    """Make ``count`` monitors in the folder."""
 
     folder: str
     count: int
@@ -49,6 +54,80 @@ class Sweep(msgspec.Struct, tag="sweep", frozen=True):
     gap_s: float
 
 
+class Pulse(msgspec.Struct, tag="pulse", frozen=True):
+    """Time reactions of all monitors of the folder side by side, for so many seconds.
+
+    ``gap_s`` lies between a reaction of a monitor and its next event.
+    """
+
+    folder: str
+    seconds: float
+    gap_s: float
+
+
+class Storm(msgspec.Struct, tag="storm", frozen=True):
+    """Let every guest of the folder panic, spread over so many seconds.
+
+    Answered with the seconds until each of them has got its command.
+    """
+
+    folder: str
+    over_s: float
+
+
+class Flood(msgspec.Struct, tag="flood", frozen=True):
+    """Send the first monitor of the folder ``rate`` events a second, for so many seconds.
+
+    No policy takes them, but for ``wanted`` of them, spread evenly. Answered
+    with how many were sent of each kind, and the seconds that it took.
+    """
+
+    folder: str
+    rate: int
+    seconds: float
+    wanted: int
+
+
+class Deafen(msgspec.Struct, tag="deafen", frozen=True):
+    """Let the first monitor of the folder read no more, and then send ``events`` events."""
+
+    folder: str
+    events: int
+
+
+class Mix(msgspec.Struct, tag="mix", frozen=True):
+    """Send all monitors of the folder ``rate`` events a second in turn, for so many seconds.
+
+    One in a hundred is of the row ``latency``. Answered with how many events
+    were sent, and how many of them got their command.
+    """
+
+    folder: str
+    rate: int
+    seconds: float
+
+
+class Vitals(msgspec.Struct, tag="vitals", frozen=True):
+    """Tell how the daemon is, as ``Health`` has it; the peak is that since the last time."""
+
+
+class Health(NamedTuple):
+    """What ``Vitals`` is answered with; sizes in bytes."""
+
+    memory: float
+    peak: float
+    files: float
+    tasks: float
+    journal: float
+    dropped: float
+    missed: float
+    history_dropped: float
+
+
+class Quiet(msgspec.Struct, tag="quiet", frozen=True):
+    """Answer when nothing waits and no run is open."""
+
+
 class Watch(msgspec.Struct, tag="watch", frozen=True):
     """Connect ``count`` monitors of the folder; answer when all of them are ready."""
 
@@ -77,7 +156,23 @@ class End(msgspec.Struct, tag="end", frozen=True):
     """Close everything and end."""
 
 
-Request = Listen | Await | React | Sweep | Watch | Spent | Commits | End
+Request = (
+    Listen
+    | Await
+    | React
+    | Sweep
+    | Pulse
+    | Storm
+    | Flood
+    | Deafen
+    | Mix
+    | Vitals
+    | Quiet
+    | Watch
+    | Spent
+    | Commits
+    | End
+)
 
 
 class Reply(msgspec.Struct, frozen=True):
@@ -99,5 +194,6 @@ def say(reply: Reply) -> None:
 
 
 def paths(folder: str, count: int) -> Sequence[str]:
-    """The sockets of a folder."""
-    return [f"{folder}/{number}" for number in range(count)]
+    """The sockets of a folder; their names are those of guests of the folder."""
+    name = Path(folder).name
+    return [f"{folder}/{name}-{number}" for number in range(count)]

@@ -128,6 +128,16 @@ class FakeMonitor:
         if self._client is not None:
             self._client.transport.write(data)
 
+    @property
+    def unread_bytes(self) -> int:
+        """What was written and does not fit into the client's socket."""
+        return 0 if self._client is None else self._client.transport.get_write_buffer_size()
+
+    def deafen(self) -> None:
+        """Read nothing more from the client."""
+        if self._client is not None:
+            self._client.transport.pause_reading()
+
     def cut(self) -> None:
         """End the client's connection after what was written; the next one is served."""
         if self._client is not None:
