@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from bench import cpu, growth, latency, load, match, report
+from bench import cpu, growth, latency, load, match, report, soak
 from bench.figures import Figure, Row, Wrong
 from bench.scale import FULL, SMOKE, Scale
 
@@ -17,11 +17,8 @@ ROWS = (
     Row("growth", "what an event costs with more policies", growth.measure),
     Row("latency", "time from an event on the wire to its command", latency.measure),
     Row("cpu", "processor time of an event that no policy takes", cpu.measure),
-    Row(
-        "load",
-        "thousands of monitors, a storm, a flood, a deaf one: how the others fare",
-        load.measure,
-    ),
+    Row("load", "a crowd of monitors, and how they fare beside the worst of them", load.measure),
+    Row("soak", "whether anything grows in a steady stream of events", soak.measure),
 )
 
 
@@ -29,6 +26,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """The exit code: 1 when something measured was wrong, or missed its target with --strict."""
     asked = _parser().parse_args(arguments)
     scale = SMOKE if asked.smoke else replace(FULL, large=asked.large)
+    if asked.minutes:
+        scale = replace(scale, soak_s=asked.minutes * 60)
     if asked.rounds:
         scale = replace(scale, rounds=asked.rounds)
     before = os.getloadavg()[0]
@@ -60,6 +59,7 @@ def _parser() -> argparse.ArgumentParser:
     say("--smoke", action="store_true", help="tiny sizes: proves that all of it works, no targets")
     say("--only", choices=[row.name for row in ROWS], help="measure one row")
     say("--rounds", type=int, help="measure each pair so often")
+    say("--minutes", type=float, help="let the row soak take so long")
     say("--large", action="store_true", help="growth to 100,000 policies too (takes minutes)")
     say("--json", type=Path, metavar="FILE", help="write the result there")
     say("--accept", action="store_true", help="later runs are compared with this one")

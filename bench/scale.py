@@ -8,9 +8,9 @@ class Scale:
     """The sizes of a run of the bench; ``rounds`` is how often each pair is measured.
 
     ``sweeps`` are events that every one of the ``watched`` monitors gets in
-    the row ``cpu``. ``crowd`` monitors are watched in the row ``load``, one of which sends
-    ``flood`` events a second; each of its parts takes ``load_s``. ``large`` adds
-    100,000 policies to the row ``growth``.
+    the row ``cpu``. ``crowd`` monitors are watched in the row ``load``, one of which
+    sends ``flood`` events a second; each of its parts takes ``load_s``. The row
+    ``soak`` takes ``soak_s``. ``large`` adds 100,000 policies to the row ``growth``.
     """
 
     rounds: int
@@ -25,6 +25,7 @@ class Scale:
     crowd: int
     flood: int
     load_s: float
+    soak_s: float
     large: bool = False
 
 
@@ -41,6 +42,7 @@ FULL = Scale(
     crowd=5000,
     flood=100_000,
     load_s=5.0,
+    soak_s=60.0,
 )
 
 SMOKE = Scale(
@@ -56,4 +58,5 @@ SMOKE = Scale(
     crowd=100,
     flood=20_000,
     load_s=1.0,
+    soak_s=4.5,
 )
