@@ -1,6 +1,6 @@
 # Everything that people and CI run. `make` alone lists it.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo check test lab fuzz simulate bench pins clean
+.PHONY: help setup demo check test lab fuzz simulate bench soak pins clean
 
 BIN := .venv/bin
 
@@ -30,6 +30,9 @@ simulate: setup ## the whole daemon in virtual time: HISTORIES=20000 or MINUTES=
 
 bench: setup ## measure against the machine's floors
 	@$(BIN)/python -m bench
+
+soak: setup ## MINUTES=60 of 2,000 events a second: fails when memory, handles, tasks or journal grow
+	@$(BIN)/python -m bench --only soak --minutes $${MINUTES:-60} --strict
 
 pins: setup ## work out constraints.txt anew from pyproject.toml
 	@scripts/pins

@@ -12,7 +12,7 @@ import uvloop
 
 from bench.serving import requests, until
 from bench.talk import Await, End, Health, Quiet, Reply, Request, Vitals, say
-from reactor.app.daemon import Daemon
+from reactor.app.daemon import Daemon, run_alone
 from reactor.app.logs import set_up_logs
 from reactor.app.preflight import raise_file_limit
 from reactor.app.settings import (
@@ -51,7 +51,7 @@ class Host:
 
     async def live(self) -> None:
         """Serve until the bench says ``End``, or the daemon fails."""
-        serving = asyncio.create_task(self._daemon.run(), name="daemon")
+        serving = asyncio.create_task(run_alone(self._daemon), name="daemon")
         async for request in requests():
             if serving.done():
                 say(Reply(problem=f"the daemon ended: {serving.exception()!r}"))

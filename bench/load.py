@@ -4,6 +4,7 @@ Ten other guests react all the time; how long that takes is measured when
 nothing else happens, and while a storm, a flood or a deaf monitor goes on.
 """
 
+import resource
 import sqlite3
 import tempfile
 import time
@@ -17,6 +18,7 @@ from bench.memory import build
 from bench.policies import LOAD
 from bench.scale import Scale
 from bench.talk import Await, Deafen, Flood, Health, Listen, Pulse, Quiet, Request, Storm, Vitals
+from reactor.app.preflight import raise_file_limit
 
 OTHERS = 10
 """Guests that react all the time."""
@@ -31,6 +33,9 @@ STORM_S = 1.0
 DEAF_EVENTS = 2
 WANTED = 20
 """Events of a flood that a policy takes."""
+
+SPARE_FILES = 200
+"""File handles beside a listening socket and a connection for each monitor."""
 
 PADDING = 400_000
 """Bytes of a command that does not fit into a socket (Linux: 208 KiB)."""
@@ -70,12 +75,25 @@ class Site:
 
 def measure(scale: Scale) -> list[Figure]:
     """What a crowd costs, and how the others fare beside it."""
+    _demand_files(2 * scale.crowd + SPARE_FILES)
     with tempfile.TemporaryDirectory(prefix="bench-") as name:
         folder = Path(name)
         with ExitStack() as stack:
             figures = _measured(_site(folder, stack), scale)
         _verify_journal(folder / "journal.db", scale.crowd)
     return figures
+
+
+def _demand_files(number: int) -> None:
+    """Allow this process, and the helpers that it starts, so many open files.
+
+    Raises:
+        Wrong: the system does not let us.
+    """
+    raise_file_limit()
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard != resource.RLIM_INFINITY and hard < number:
+        raise Wrong(f"{number:,} file handles are needed, {hard:,} allowed: raise `ulimit -Hn`")
 
 
 def _site(folder: Path, stack: ExitStack) -> Site:

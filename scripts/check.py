@@ -121,7 +121,7 @@ def slow_checks() -> list[Check]:
     return [
         # In order: a snippet goes on where the one above it stopped.
         Check("documents", pytest("-p", "no:randomly", "docs", "README.md", "CONTRIBUTING.md")),
-        Check("bench", python("-m", "bench", "--smoke")),
+        Check("bench", python("-m", "bench", "--smoke"), limit=300),
         Check("lab", pytest("-m", "lab", "tests"), limit=600),
     ]
 

@@ -18,10 +18,12 @@ from reactor.app.projection import Projection
 from reactor.app.records import (
     Asking,
     answer_row,
+    as_seen,
     asked_as,
     input_row,
     intent_row,
     made_row,
+    must_be_durable,
     outbox_row,
     outcome_row,
     rulebook_row,
@@ -71,6 +73,11 @@ MESSAGES_MAX_BYTES = 8 << 20
 
 BOUNDS = Bounds()
 BATCH_MAX = 1000
+BATCH_S = 0.01
+"""How long a batch with effects may take, or as long as the last commit, up to BATCH_MAX_S: in a
+storm nobody waits for long, and a slow disk is not asked for each few inputs."""
+
+BATCH_MAX_S = 0.5
 RETRY_JOURNAL_S = 1.0
 
 log = structlog.get_logger("reactor")
@@ -110,6 +117,7 @@ class Dispatcher:
         self._alarm: asyncio.TimerHandle | None = None
         self._alarm_at: float | None = None
         self._message_bytes = 0
+        self.batch_s = BATCH_S
         self.journal_trouble = ""
         self.stopping = False
 
@@ -161,14 +169,17 @@ class Dispatcher:
         began, number = self._clock.now(), self._inputs.ahead
         for _ in range(min(BATCH_MAX, number)):
             at, input_ = self._inputs.take()
+            number -= 1
             if isinstance(input_, Received):
                 self._message_bytes -= _room(input_)
             # An answer that came before a deadline counts, however late it is looked at.
             self._tick(at, batch, effects)
             self._take(at, input_, batch, effects)
+            if effects and self._clock.now() - began > self.batch_s:
+                break
         if not self._inputs:
             self._tick(self._clock.now(), batch, effects)
-        elif number <= BATCH_MAX:
+        elif not number:
             # Only guests that flood have older inputs: nobody's time stands still for them.
             self._tick(began, batch, effects)
 
@@ -205,8 +216,10 @@ class Dispatcher:
 
     async def _carry_out(self, batch: Batch, effects: list[Effect]) -> None:
         """Make a batch durable, then act."""
-        if _must_be_durable(batch, effects):
+        if must_be_durable(batch, effects):
+            began = self._clock.now()
             await self._commit(batch)
+            self.batch_s = min(max(BATCH_S, self._clock.now() - began), BATCH_MAX_S)
             if batch.messages and self._nudge is not None:
                 self._nudge()
         elif batch.inputs:
@@ -272,7 +285,7 @@ class Dispatcher:
             self._note_policies(batch, input_.policies, at)
         else:
             follow = self._engine.handle(input_, at)
-            input_ = _as_seen(input_, follow)
+            input_ = as_seen(input_, follow)
             if isinstance(input_, Answered):
                 asked = self._asked.pop(input_.id, ("", ""))
                 batch.inputs.append(answer_row(at, input_, *asked))
@@ -369,19 +382,3 @@ class Dispatcher:
 
 def _room(received: Received) -> int:
     return 1024 + len(received.message.payload)
-
-
-def _as_seen(input_: Input, follow: Sequence[Effect]) -> Input:
-    """The input as the engine saw it: an event may be our own doing."""
-    if isinstance(input_, Happened):
-        for effect in follow:
-            if isinstance(effect, EventSeen) and effect.event.own:
-                return Happened(effect.event)
-    return input_
-
-
-def _must_be_durable(batch: Batch, effects: Sequence[Effect]) -> bool:
-    # Who gave which order is kept, also of one that was refused and left nothing else.
-    return bool(
-        batch.keeps or batch.intents or batch.messages or batch.runs or batch.traces or batch.loaded
-    ) or any(isinstance(effect, Reply) for effect in effects)

@@ -1,8 +1,10 @@
 """The line of inputs before the engine: in their order, bounded, and fair to every guest.
 
-A guest has a few inputs in the line; what it sends beyond them waits behind its
-own. So the order is that of arrival until one guest floods, and then that of
-arrival for each guest: the others wait for a few of its inputs, never for all.
+The order is that of arrival as long as few inputs wait. Of a guest that floods a
+few stand in the line, and what it sends beyond them waits behind its own: the
+others wait for those few, never for all. When very many guests have the same to
+say, such as that they panicked, whoever has something else to say is heard in turn
+with them. In every case the inputs of one guest keep their order.
 """
 
 from collections import deque
@@ -13,8 +15,11 @@ import msgspec
 import structlog
 
 from reactor.core.event import Event
-from reactor.core.inputs import Fired, Happened, Input
+from reactor.core.inputs import Answered, Fired, Happened, Input
 from reactor.core.policy import Policy
+
+SHORT_TURNS = 4
+"""Inputs of the short line that come before one of the long line."""
 
 REASON = "too many inputs wait"
 
@@ -32,15 +37,24 @@ class Bounds:
     """How many inputs may wait.
 
     In the ``line``, ``ahead`` of them of one guest; ``behind`` it, ``guest`` of
-    them of one guest. Beyond them events and firings are dropped, answers never. An event that
-    nobody would miss is dropped from half of them on, so that a flood of such
-    events leaves room for those that somebody waits for.
+    them of one guest. A line of ``long`` is long; then answers, and inputs of
+    which fewer than ``few`` of the same kind wait, stand in a short one.
+
+    Beyond the first bounds events and firings are dropped, answers never. An
+    event that nobody would miss is dropped from half of them on, so that a flood
+    of such events leaves room for those that somebody waits for.
     """
 
     line: int = 100_000
     ahead: int = 100
     behind: int = 100_000
     guest: int = 50_000
+    long: int = 200
+    few: int = 100
+
+
+_Place = tuple[float, str, str, Input | Adoption]
+"""When it came, its guest, its kind where that is counted, and the input."""
 
 
 class Line:
@@ -57,7 +71,11 @@ class Line:
     def __init__(self, matters: Callable[[Event], bool], bounds: Bounds) -> None:
         self._matters = matters
         self._bounds = bounds
-        self._line: deque[tuple[float, str, Input | Adoption]] = deque()
+        self._line: deque[_Place] = deque()
+        self._short: deque[_Place] = deque()
+        self._in_short: set[str] = set()
+        self._kinds: dict[str, int] = {}
+        self._turn = 0
         self._ahead: dict[str, int] = {}
         self._behind: dict[str, deque[tuple[float, Input | Adoption]]] = {}
         self._waiting_behind = 0
@@ -67,12 +85,12 @@ class Line:
         self.missed = 0
 
     def __len__(self) -> int:
-        return len(self._line) + self._waiting_behind
+        return len(self._line) + len(self._short) + self._waiting_behind
 
     @property
     def ahead(self) -> int:
-        """How many stand in the line itself: so many come before what came just now."""
-        return len(self._line)
+        """How many stand in line, and do not wait behind their like."""
+        return len(self._line) + len(self._short)
 
     def put(self, at: float, input_: Input | Adoption, guest: str = "") -> None:
         """Let an input in, if there is room for it; one of no guest stands in the line at once."""
@@ -80,17 +98,29 @@ class Line:
         if number >= self._bounds.ahead:
             self._stand_back(at, input_, guest)
             return
-        if len(self._line) >= self._bounds.line // 2 and self._refuses(
-            input_, guest, len(self._line), self._bounds.line
+        waiting = len(self._line) + len(self._short)
+        if waiting >= self._bounds.line // 2 and self._refuses(
+            input_, guest, waiting, self._bounds.line
         ):
             return
         if guest:
             self._ahead[guest] = number + 1
-        self._line.append((at, guest, input_))
+        if waiting < self._bounds.long and not self._in_short:
+            self._line.append((at, guest, "", input_))
+        else:
+            self._stand(at, input_, guest)
 
     def take(self) -> tuple[float, Input | Adoption]:
         """The next input, and when it came: never before the one that was taken last."""
-        at, guest, input_ = self._line.popleft()
+        # Some of the short line for one of the long one: neither holds up the other.
+        if self._short and (self._turn < SHORT_TURNS or not self._line):
+            self._turn += 1
+            at, guest, kind, input_ = self._short.popleft()
+        else:
+            self._turn = 0
+            at, guest, kind, input_ = self._line.popleft()
+        if kind:
+            self._uncount(kind)
         if guest:
             self._follow(guest)
         if at > self._latest:  # noqa: PLR1730 - max() would be a dear call on the hot path
@@ -102,7 +132,7 @@ class Line:
         if not self._dropping:
             return
         for guest, count in list(self._dropping.items()):
-            if guest not in self._behind and len(self._line) <= self._bounds.line // 4:
+            if guest not in self._behind and self.ahead <= self._bounds.line // 4:
                 log.warning("events are taken in again", **_named(guest), dropped=count)
                 del self._dropping[guest]
 
@@ -111,13 +141,38 @@ class Line:
         if behind is not None:
             at, input_ = behind.popleft()
             self._waiting_behind -= 1
-            self._line.append((at, guest, input_))
+            self._stand(at, input_, guest)
             if not behind:
                 del self._behind[guest]
         elif (left := self._ahead[guest] - 1) > 0:
             self._ahead[guest] = left
         else:
             del self._ahead[guest]
+            self._in_short.discard(guest)
+
+    def _stand(self, at: float, input_: Input | Adoption, guest: str) -> None:
+        """Let it stand in one of the two lines: all of one guest stand in the same."""
+        if guest in self._in_short:
+            self._short.append((at, guest, "", input_))
+        elif len(self._line) < self._bounds.long or not guest:
+            self._line.append((at, guest, "", input_))
+        else:
+            kind, same = _kind_of(input_), 0
+            if kind:
+                same = self._kinds.get(kind, 0)
+                self._kinds[kind] = same + 1
+            line = self._line
+            if same < self._bounds.few and self._ahead[guest] == 1:
+                self._in_short.add(guest)
+                line = self._short
+            line.append((at, guest, kind, input_))
+
+    def _uncount(self, kind: str) -> None:
+        left = self._kinds[kind] - 1
+        if left:
+            self._kinds[kind] = left
+        else:
+            del self._kinds[kind]
 
     def _stand_back(self, at: float, input_: Input | Adoption, guest: str) -> None:
         bounds, own = self._bounds, self._behind.get(guest)
@@ -143,6 +198,13 @@ class Line:
             log.error("events dropped", **_named(guest), reason=REASON, waiting=waiting)
         self._dropping[guest] = self._dropping.get(guest, 0) + 1
         return True
+
+
+def _kind_of(input_: Input | Adoption) -> str:
+    """Of what there may be very many; empty for an answer: what we asked for is bounded."""
+    if isinstance(input_, Answered):
+        return ""
+    return input_.event.name if isinstance(input_, Happened) else type(input_).__name__
 
 
 def _named(guest: str) -> dict[str, str]:

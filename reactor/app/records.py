@@ -1,12 +1,20 @@
 """Inputs and effects as the rows of the journal."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
 from reactor import __version__
 from reactor.adapters.http import HIDDEN, shown_url
-from reactor.adapters.journal import GONE, InputRow, IntentRow, OutboxRow, OutcomeRow, RunRow
+from reactor.adapters.journal import (
+    GONE,
+    Batch,
+    InputRow,
+    IntentRow,
+    OutboxRow,
+    OutcomeRow,
+    RunRow,
+)
 from reactor.app.foreign import UNREADABLE
 from reactor.app.projection import Outgoing
 from reactor.core.config import EngineConfig
@@ -15,7 +23,10 @@ from reactor.core.effect import (
     AskPath,
     CallAgent,
     CallHttp,
+    Effect,
+    EventSeen,
     Execute,
+    Reply,
     RunChanged,
     StartProgram,
 )
@@ -205,3 +216,20 @@ def outbox_row(message: Outgoing) -> OutboxRow:
         message.content_type,
         message.properties,
     )
+
+
+def as_seen(input_: Input, follow: Sequence[Effect]) -> Input:
+    """The input as the engine saw it: an event may be our own doing."""
+    if isinstance(input_, Happened):
+        for effect in follow:
+            if isinstance(effect, EventSeen) and effect.event.own:
+                return Happened(effect.event)
+    return input_
+
+
+def must_be_durable(batch: Batch, effects: Sequence[Effect]) -> bool:
+    """Whether it must be on disk before anything acts: else it may be written some time soon."""
+    # Who gave which order is kept, also of one that was refused and left nothing else.
+    return bool(
+        batch.keeps or batch.intents or batch.messages or batch.runs or batch.traces or batch.loaded
+    ) or any(isinstance(effect, Reply) for effect in effects)

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import os
 import shutil
 import signal
@@ -384,6 +385,17 @@ async def test_a_signal_stops_it(house: House, number: signal.Signals) -> None:
     os.kill(os.getpid(), number)
     assert await asyncio.wait_for(task, 10) == 0
     assert not guest.ready
+
+
+async def test_what_is_there_at_the_start_is_not_looked_through_again(house: House) -> None:
+    """By the garbage collector, while the daemon serves: that would stop it for a while."""
+    guest = await house.guest()
+    task = asyncio.create_task(serve(house.settings))
+    await house.until("it watches", lambda: guest.ready)
+    await house.until("the start is over", lambda: gc.get_freeze_count() > 0)
+    os.kill(os.getpid(), signal.SIGTERM)
+    assert await asyncio.wait_for(task, 10) == 0
+    assert gc.get_freeze_count() == 0
 
 
 async def test_a_second_signal_does_not_cut_the_end_short(

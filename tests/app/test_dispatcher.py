@@ -607,6 +607,57 @@ async def test_nobodys_deadline_waits_for_a_flood(desk: Open) -> None:
     assert host.dispatcher.waiting > 10_000
 
 
+@pytest.mark.parametrize(
+    ("patience", "commits"),
+    [
+        pytest.param(0.0, 5, id="no time: one by one"),
+        pytest.param(60.0, 1, id="time enough: all at once"),
+    ],
+)
+async def test_a_batch_with_effects_ends_when_its_time_is_over(
+    desk: Open, monkeypatch: pytest.MonkeyPatch, patience: float, commits: int
+) -> None:
+    """What came first acts, whatever else waits; what has no effects costs no commit."""
+    monkeypatch.setattr(module, "BATCH_S", patience)
+    monkeypatch.setattr(module, "BATCH_MAX_S", patience)
+    host = await desk(MARK, broker=False).start()
+    before = len(host.paper.batches)
+    for number in range(5):
+        host.event("NIC_RX_FILTER_CHANGED", number=number)
+        host.event("BLOCK_IO_ERROR", number=number, reason=number)
+    await host.rest()
+    runs = [batch for batch in host.paper.batches[before:] if batch.keeps and batch.runs]
+    assert len(runs) == commits
+
+
+@pytest.mark.parametrize(
+    ("took", "patience"),
+    [
+        pytest.param(0.0, 0.01, id="a fast disk"),
+        pytest.param(0.2, 0.2, id="a slow disk"),
+        pytest.param(3.0, 0.5, id="a disk that hangs"),
+    ],
+)
+async def test_a_batch_may_take_as_long_as_a_commit(
+    desk: Open, monkeypatch: pytest.MonkeyPatch, took: float, patience: float
+) -> None:
+    """Within bounds: else a slow disk would be asked for each few inputs of a storm."""
+    host = await desk(MARK).start()
+    now, late = host.clock.now, list[float]()
+    monkeypatch.setattr(host.clock, "now", lambda: now() + sum(late))
+    commit = host.paper.commit
+
+    async def slow(batch: Batch) -> None:
+        await commit(batch)
+        late.append(took)
+
+    monkeypatch.setattr(host.paper, "commit", slow)
+    host.event("BLOCK_IO_ERROR", number=1, reason=1)
+    await host.until("it is committed", lambda: bool(late))
+    await host.rest()
+    assert host.dispatcher.batch_s == pytest.approx(patience, abs=0.009)
+
+
 async def test_messages_have_a_room_of_their_own(
     desk: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:

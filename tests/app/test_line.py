@@ -159,6 +159,51 @@ def test_a_flood_of_firings_ends_when_the_line_is_short_again() -> None:
     assert all("guest" not in line for line in lines)
 
 
+LONG = Bounds(line=40, ahead=10, behind=6, guest=4, long=3, few=2)
+
+
+@pytest.mark.parametrize(
+    ("came", "order"),
+    [
+        pytest.param("aP bP cQ", "abc", id="a line at its length: as they came"),
+        pytest.param("aP bP cP dQ", "dabc", id="a long line: another kind is heard at once"),
+        pytest.param("aP bP cP dP", "dabc", id="the kind is counted from then on"),
+        pytest.param("aP bP cP dP eP fP", "deabcf", id="few of a kind, and no more"),
+        pytest.param("aP bP cP dP eP fP gQ", "degabcf", id="and another kind is heard again"),
+        pytest.param("aP bP cP aQ", "abca", id="nobody overtakes what is of the same guest"),
+        pytest.param("aP bP cP dQ dP dP dP", "ddddabc", id="and all of it stays together"),
+        pytest.param(
+            "aP bP cP dQ eR fS gT hU", "defgahbc", id="some of the one for one of the other"
+        ),
+    ],
+)
+def test_a_crowd_that_says_the_same_does_not_hold_up_others(came: str, order: str) -> None:
+    """Each word is a guest and the event's kind; the order is that in which they are handled."""
+    full = line(LONG)
+    for number, word in enumerate(came.split()):
+        full.put(float(number), happened(word[0], number, word[1]), word[0])
+    assert "".join(_taken(full)[0] for _ in range(len(full))) == order
+
+
+def test_answers_do_not_wait_behind_a_crowd() -> None:
+    """However many: they end what was begun. What is of no guest stands in the long line."""
+    full = line(LONG)
+    put(full, "abc")
+    for guest in ("x", "y", "z", ""):
+        full.put(9.0, Answered(guest), guest)
+    taken = [full.take()[1] for _ in range(len(full))]
+    assert [i.id for i in taken[:3] if isinstance(i, Answered)] == ["x", "y", "z"]
+    assert taken[-1] == Answered("")
+
+
+def test_a_crowd_is_forgotten_when_it_is_over() -> None:
+    """The next one is told from others anew."""
+    full = line(LONG)
+    for _ in range(3):
+        put(full, "abcdefg")
+        assert "".join(_taken(full)[0] for _ in range(len(full))) == "deabcfg"
+
+
 ACTS = st.lists(
     st.one_of(st.none(), st.tuples(st.sampled_from("abc"), st.sampled_from(["PLAIN", "WANTED"]))),
     max_size=80,
@@ -166,12 +211,12 @@ ACTS = st.lists(
 """None takes one input, the others come."""
 
 
-@given(ACTS)
+@given(ACTS, st.sampled_from([SMALL, LONG, Bounds(8, 2, 6, 4, 2, 1)]))
 def test_every_guest_keeps_its_order_and_nobody_is_lost_uncounted(
-    acts: Sequence[tuple[str, str] | None],
+    acts: Sequence[tuple[str, str] | None], bounds: Bounds
 ) -> None:
     """Whatever comes and goes: what was put is taken once, in the guest's order, or counted."""
-    full, came, out = line(), 0, list[tuple[str, int]]()
+    full, came, out = line(bounds), 0, list[tuple[str, int]]()
     for number, act in enumerate(acts):
         if act is not None:
             guest, name = act

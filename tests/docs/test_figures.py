@@ -63,6 +63,9 @@ def said(seconds: float) -> str:
         pytest.param(DURABILITY, f"more than {sending.COMMAND_LIMIT:g} seconds", id="in doubt"),
         pytest.param(DURABILITY, f"| {BOUNDS.line:,} in line, {BOUNDS.behind:,} behind", id="line"),
         pytest.param(DURABILITY, f"behind it, {BOUNDS.guest:,} of these", id="a guest's share"),
+        pytest.param(DURABILITY, f"in batches of {said(dispatcher.BATCH_S)}", id="batch"),
+        pytest.param(DURABILITY, f"more than {BOUNDS.long} inputs wait", id="a long line"),
+        pytest.param(DURABILITY, f"fewer than {BOUNDS.few} of the same", id="few of a kind"),
         pytest.param(DURABILITY, f"{BOUNDS.ahead} of its inputs stand in", id="a guest in line"),
         pytest.param(
             DURABILITY, f"| {dispatcher.MESSAGES_MAX_BYTES >> 20} MiB |", id="messages that wait"

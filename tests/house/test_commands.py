@@ -20,6 +20,7 @@ TARGETS = [
     "fuzz",
     "simulate",
     "bench",
+    "soak",
     "pins",
     "clean",
 ]
