@@ -186,6 +186,9 @@ class Calls:
         self._submit(await self._outside.space.ask(question))
 
     async def _ask_path(self, question: AskPath) -> None:
+        if question.size:
+            self._submit(await self._outside.dumps.size(question.id, question.path))
+            return
         problem = await self._outside.dumps.problem(question.path)
         error = Refusal("Target", problem) if problem else None
         self._submit(Answered(question.id, error=error))

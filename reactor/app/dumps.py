@@ -7,6 +7,8 @@ from pathlib import Path
 
 import structlog
 
+from reactor.core.inputs import Answered, Refusal
+
 log = structlog.get_logger("reactor")
 
 
@@ -23,6 +25,13 @@ class Dumps:
         The folder is made, 0700, where it is missing.
         """
         return await asyncio.to_thread(self._problem, Path(path))
+
+    async def size(self, name: str, path: str) -> Answered:
+        """What a dump has left at ``path``: its bytes, or null where there is nothing.
+
+        ``name`` is the id of the question. An error says why it cannot be seen.
+        """
+        return await asyncio.to_thread(_size, name, Path(path))
 
     async def discard(self, path: str) -> None:
         """Remove what a failed dump left; only a plain file below the folder."""
@@ -68,6 +77,15 @@ class Dumps:
 
     def _allowed(self, path: Path) -> bool:
         return str(path) in self._allow
+
+
+def _size(name: str, path: Path) -> Answered:
+    try:
+        return Answered(name, result=os.lstat(path).st_size)
+    except FileNotFoundError:
+        return Answered(name)
+    except (OSError, ValueError) as error:
+        return Answered(name, error=Refusal("Target", f"{path} cannot be seen: {_why(error)}"))
 
 
 def _below(path: Path, folder: Path) -> bool:

@@ -2,22 +2,21 @@
 
 from collections.abc import Iterable
 
-from reactor.core import trigger_life
+from reactor.core import doubts, trigger_life
 from reactor.core.catalog import CONNECTED, DISCONNECTED
 from reactor.core.effect import GuestChanged
 from reactor.core.event import Event
 from reactor.core.facts import LOST_AFTER
-from reactor.core.guards import AFTER_RESET, FAULT_STATES
 from reactor.core.guest import Guest, OwnActions
+from reactor.core.hearing import listen
 from reactor.core.inputs import Connected, Disconnected, GuestForgotten, GuestKnown
 from reactor.core.machine import outcome_unknown
-from reactor.core.matching import named
-from reactor.core.operations import judge, listen
-from reactor.core.ops import AwaitEvent, AwaitRule
+from reactor.core.ops import AwaitEvent
 from reactor.core.readiness import arm_guest, arm_missing, guest_gone
 from reactor.core.resync import missed
 from reactor.core.run import Phase, Run
 from reactor.core.sending import at_commands
+from reactor.core.waits import among, may_still_come, missed_nothing, proved
 from reactor.core.world import World
 
 
@@ -87,7 +86,7 @@ def connected(world: World, input_: Connected) -> None:
         guest.own = OwnActions()
         guest.dump_ended = None
     guest.epoch, guest.facts, guest.connected = input_.epoch, facts, True
-    guest.end_known, guest.seen = False, ""
+    guest.end_known, guest.seen, guest.moved = False, "", ""
     guest.own.dumping = guest.own.dumping and facts.dump == "active"
     guest.awaited_until = None
     guest.refreshing, guest.refresh_again = "", False
@@ -100,6 +99,7 @@ def connected(world: World, input_: Connected) -> None:
     for event in gone_by:
         world.occur(event)
     for run in [run for run in world.runs.values() if run.guest == guest.name]:
+        doubts.reconnected(world, run, gone_by)
         # A guest that was forgotten meanwhile is remembered by its run.
         if life := before or run.epoch:
             _recover_wait(world, run, guest, gone_by, same=life == input_.epoch)
@@ -133,6 +133,7 @@ def lost(world: World, guest: Guest, reason: str) -> None:
     guest.end_known = True
     world.keep_guest(guest)
     world.happen("REACTOR_GUEST_LOST", guest.name, {"reason": reason})
+    world.wakeups.extend(guest.watchers)
 
 
 def _recover_wait(
@@ -144,39 +145,15 @@ def _recover_wait(
     op = world.program_of(run).ops[run.cursor.pc]
     if not isinstance(op, AwaitEvent):
         return
-    if all(name.startswith("REACTOR_") for name in op.wait.events):
-        return  # the engine's own: it missed none of them
+    if missed_nothing(op):
+        return
     names = ", ".join(op.wait.events)
     if not same:
         outcome_unknown(world, run, f"QEMU was restarted while {names} was awaited")
         return
-    event = _proved(world, guest, run, op) or _among(world, run, op, gone_by)
+    dumped = "dump" in at_commands(world, run)
+    event = proved(guest, run, op, dumped=dumped) or among(world, run, op, gone_by)
     if event is not None:
         listen(world, run, event)
-    elif not _may_still_come(guest, op):
+    elif not may_still_come(guest, op):
         outcome_unknown(world, run, f"the monitor was away while {names} was awaited")
-
-
-def _proved(world: World, guest: Guest, run: Run, op: AwaitEvent) -> Event | None:
-    """The event that must have happened, as far as the queries at the connect prove it."""
-    # query-dump tells of the last dump for ever: only after our own it proves anything.
-    ours = "dump" in at_commands(world, run) and named("DUMP_COMPLETED", op.wait.events)
-    if ours and guest.facts.dump in {"completed", "failed"}:
-        data = {"result": {"status": guest.facts.dump}}
-        return Event("DUMP_COMPLETED", guest.name, data, synthetic=True)
-    stood = run.cursor.before in FAULT_STATES
-    if op.rule is AwaitRule.RESET and stood and guest.status == AFTER_RESET:
-        return Event("RESET", guest.name, {"guest": False}, synthetic=True)
-    return None
-
-
-def _among(world: World, run: Run, op: AwaitEvent, gone_by: Iterable[Event]) -> Event | None:
-    """The awaited event among those that the resync makes up for."""
-    for event in gone_by:
-        if named(event.name, op.wait.events) and judge(world, run, op, event) is not None:
-            return event
-    return None
-
-
-def _may_still_come(guest: Guest, op: AwaitEvent) -> bool:
-    return named("DUMP_COMPLETED", op.wait.events) and guest.facts.dump == "active"

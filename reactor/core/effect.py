@@ -30,11 +30,13 @@ class Execute(msgspec.Struct, frozen=True, tag="execute"):
 class AskPath(msgspec.Struct, frozen=True, tag="ask-path"):
     """Ask whether a dump may be written to ``path``; answered with ``Answered``.
 
-    The result is null when it may; an error names the reason.
+    The result is null when it may; an error names the reason. With ``size`` the
+    question is what a dump has left there: the result is its bytes, null where it is not.
     """
 
     id: str
     path: str
+    size: bool = False
 
 
 class AskFree(msgspec.Struct, frozen=True, tag="ask-free"):

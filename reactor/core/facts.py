@@ -125,9 +125,9 @@ def take_fact(world: World, guest: Guest, fact: str, answer: Answered) -> None:
     if fact == "dump":
         world.set_dump(guest, word)
     elif fact == "migrating":
-        world.set_migrating(guest, migrating=word in _MIGRATING)
+        world.set_migration(guest, word, migrating=word in _MIGRATING)
     elif word:
-        if guest.seen:
-            guest.seen = ""
+        if guest.seen or guest.moved:
+            guest.seen = guest.moved = ""
             world.keep_guest(guest)
         world.set_status(guest, word)

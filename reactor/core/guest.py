@@ -50,6 +50,7 @@ class KeptGuest(msgspec.Struct, frozen=True, omit_defaults=True):
     since: float
     end_known: bool = False
     seen: str = ""
+    moved: str = ""
 
 
 @dataclass(slots=True)
@@ -77,7 +78,8 @@ class Guest:
     a SHUTDOWN was seen, or REACTOR_GUEST_LOST was said. ``forgotten``: nobody
     names the guest any more, and it stays only for its open runs. ``seen`` is the
     event that came after the status was asked last, and that its present state would prove
-    again; ``made_up`` are the events that the latest connect made up for.
+    again, ``moved`` the state that an event since then led to; ``made_up`` are the events
+    that the latest connect made up for.
     ``held`` are the matches that wait for the arm of their policy, numbered as they came.
     """
 
@@ -94,6 +96,7 @@ class Guest:
     forgotten: bool = False
     lost_reason: str = ""
     seen: str = ""
+    moved: str = ""
     made_up: frozenset[str] = frozenset()
     awaited_until: float | None = None
     hand: str = ""
@@ -124,7 +127,7 @@ class Guest:
         """The stored snapshot; None before the first connect, and for a guest that is gone."""
         if not self.epoch or self.forgotten:
             return None
-        return KeptGuest(self.epoch, self.facts, self.since, self.end_known, self.seen)
+        return KeptGuest(self.epoch, self.facts, self.since, self.end_known, self.seen, self.moved)
 
 
 BY_COMMAND = "host-qmp-system-reset"

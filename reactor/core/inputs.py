@@ -12,8 +12,8 @@ class Facts(msgspec.Struct, frozen=True, omit_defaults=True):
     """What a monitor answered about its QEMU right after the connect.
 
     ``status`` is ``query-status``'s word, or ``none`` for a storage daemon
-    (it has no such command). ``dump`` is ``query-dump``'s status, empty where
-    unknown. ``memory_bytes`` is base plus plugged memory.
+    (it has no such command). ``dump`` and ``migration`` are the status of ``query-dump``
+    and ``query-migrate``, empty where unknown. ``memory_bytes`` is base plus plugged memory.
     """
 
     kind: str = "vm"
@@ -23,6 +23,7 @@ class Facts(msgspec.Struct, frozen=True, omit_defaults=True):
     memory_bytes: int = 0
     migrating: bool = False
     dump: str = ""
+    migration: str = ""
 
 
 class Happened(msgspec.Struct, frozen=True, tag="event", gc=False):

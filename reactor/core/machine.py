@@ -19,7 +19,7 @@ from reactor.core.world import World
 HANDLER_LIMIT = 300.0
 """Seconds a handler has, unless a step of it asks for more."""
 
-_DEEDS = frozenset({"send", "path", "call"})
+_DEEDS = frozenset({"send", "path", "call", "proof"})
 """What the answers to effects are for, besides facts."""
 
 _BAD = frozenset({Outcome.FAILED, Outcome.TIMED_OUT, Outcome.UNKNOWN})
@@ -110,7 +110,7 @@ def _deadline_passed(world: World, run: Run) -> bool:
     cursor = run.cursor
     if _open_branches(world, run) or (cursor.pending and not _given_up(world, run)):
         return False
-    if cursor.answer is not None or decides_first(run):
+    if cursor.answer is not None or cursor.doubt is not None or decides_first(run):
         # What became of a command decides before any deadline does: else a lost
         # reply would be a plain failure, which is tried again. So does a branch's last word.
         return False

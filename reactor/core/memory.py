@@ -191,7 +191,7 @@ def _guest(world: World, name: str) -> Guest:
 def _restore_guest(world: World, name: str, kept: KeptGuest) -> None:
     guest = _guest(world, name)
     guest.epoch, guest.facts, guest.since = kept.epoch, kept.facts, kept.since
-    guest.end_known, guest.seen = kept.end_known, kept.seen
+    guest.end_known, guest.seen, guest.moved = kept.end_known, kept.seen, kept.moved
 
 
 def _restore_run(world: World, run: Run, revisions: Mapping[str, Policy]) -> None:
@@ -209,6 +209,8 @@ def _restore_run(world: World, run: Run, revisions: Mapping[str, Policy]) -> Non
     _rejoin(world, run, guest)
     cursor = run.cursor
     cursor.pending, cursor.fresh = {}, ()
+    # What a reset left stopped may run by now, and have panicked again: it is asked.
+    cursor.again = True
     if cursor.sent and cursor.answer is None:
         # In doubt: sent, and nobody knows what became of it.
         cursor.answer = Answered(cursor.sent, lost=_RESTARTED)

@@ -4,8 +4,6 @@ Every function may be called again after any wake-up: it looks at the cursor to
 see what has come in since. None of them keeps anything outside the cursor.
 """
 
-from collections.abc import Mapping
-
 from reactor.core import acts, calls, nested, scopes, sending
 from reactor.core.catalog import CONNECTED, DISCONNECTED
 from reactor.core.effect import Discard
@@ -15,7 +13,7 @@ from reactor.core.flow import BLOCK, NEXT, Failed, Flow, Jump, Skip
 from reactor.core.guards import AFTER_RESET, Answer, Rule, facts_needed, rule_on
 from reactor.core.guest import Guest
 from reactor.core.hand import take_hand
-from reactor.core.matching import meant
+from reactor.core.hearing import dump_result, judge
 from reactor.core.ops import (
     Act,
     AwaitCondition,
@@ -200,7 +198,7 @@ def _caught(world: World, run: Run, op: AwaitEvent, event: Event) -> Flow:
     if op.rule is AwaitRule.DUMP:
         if verdict is NEXT:
             # A DUMP_COMPLETED that a resync made up for does not know how much it was.
-            written = _dump_result(event.data).get("completed")
+            written = dump_result(event.data).get("completed")
             cursor.result = {"file": cursor.target, "bytes": written}
         else:
             # QEMU leaves what it had written; nobody can read half a dump.
@@ -212,59 +210,6 @@ def _caught(world: World, run: Run, op: AwaitEvent, event: Event) -> Flow:
     cursor.caught, cursor.armed, cursor.limit = None, None, None
     guest.listeners.pop(run.id, None)
     return verdict or Failed("the awaited event was taken back")
-
-
-def listen(world: World, run: Run, event: Event) -> bool:
-    """Offer an event of the guest to a run that listens; true when it must be woken."""
-    cursor = run.cursor
-    if cursor.armed is None or cursor.caught is not None:
-        return False
-    op = world.program_of(run).ops[cursor.armed]
-    if not isinstance(op, AwaitEvent) or not meant(event, op.wait.events):
-        return False
-    if judge(world, run, op, event) is None:
-        return False
-    cursor.caught = event
-    world.touch(run)
-    return cursor.pc == cursor.armed
-
-
-def judge(world: World, run: Run, op: AwaitEvent, event: Event) -> Flow | None:
-    """Whether this is the awaited event: NEXT, a failure, or None to go on waiting."""
-    match op.rule:
-        case AwaitRule.DUMP:
-            return _judge_dump(event.data)
-        case AwaitRule.RESET:
-            return _judge_reset(event)
-        case AwaitRule.SHUTDOWN | AwaitRule.REBOOT:
-            return NEXT
-        case AwaitRule.USER:
-            wait = op.wait
-            if wait.fail_when is not None and scopes.holds(world, run, wait.fail_when, event).truth:
-                return Failed(f"{event.name} came and `fail_when` holds: {wait.fail_when.source}")
-            if wait.where is not None and not scopes.holds(world, run, wait.where, event).truth:
-                return None
-            return NEXT
-
-
-def _judge_dump(data: Mapping[str, object]) -> Flow:
-    status = _dump_result(data).get("status")
-    if status == "completed" and "error" not in data:
-        return NEXT
-    return Failed(f"the dump failed: {data.get('error') or f'its status is {status}'}")
-
-
-def _dump_result(data: Mapping[str, object]) -> Mapping[str, object]:
-    result = data.get("result")
-    return result if isinstance(result, Mapping) else {}
-
-
-def _judge_reset(event: Event) -> Flow | None:
-    if event.name == "SHUTDOWN":
-        if str(event.data.get("reason", "")).startswith("host-"):
-            return Failed("QEMU exits at a reset (-no-reboot): the guest must be started again")
-        return None
-    return None if event.data.get("guest") is True else NEXT
 
 
 def _await_condition(world: World, run: Run, op: AwaitCondition) -> Flow:
@@ -343,6 +288,3 @@ def _sleep(world: World, run: Run, seconds: float) -> Flow:
         return BLOCK
     cursor.limit = None
     return NEXT
-
-
-__all__ = ["judge", "listen", "perform"]

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from reactor.core import scopes, sequels
+from reactor.core import doubts, scopes, sequels
 from reactor.core.admission import Verdict
 from reactor.core.catalog import RENAMED
 from reactor.core.counting import count
@@ -11,11 +11,11 @@ from reactor.core.event import Event
 from reactor.core.facts import ask_fact
 from reactor.core.firing import fire, miss
 from reactor.core.guest import BY_COMMAND, MAYBE_OWN, Guest, is_own
-from reactor.core.operations import listen
+from reactor.core.hearing import listen
 from reactor.core.plans import Candidate, Plan
 from reactor.core.readiness import rearm
 from reactor.core.renames import seen_already
-from reactor.core.resync import leaves_a_state, was_made_up_for
+from reactor.core.resync import leaves_a_state, moved_to, was_made_up_for
 from reactor.core.run import Origin
 from reactor.core.text import render_duration
 from reactor.core.world import World
@@ -44,6 +44,8 @@ def receive(world: World, event: Event) -> None:  # noqa: C901 - the hot path st
         world.emit(EventSeen(event))
     if name in STATUS_EVENTS:
         _note(world, guest, event)
+    if guest.hand:
+        doubts.note(world, guest, event)
     if guest.listeners:
         _tell_listeners(world, guest, event)
     if guest.watchers:
@@ -74,8 +76,9 @@ def _note(world: World, guest: Guest, event: Event) -> None:
     seen = "" if event.name in _ENDS else guest.seen
     if leaves_a_state(event):
         seen = event.name
-    if (guest.end_known, guest.seen) != (end_known, seen):
-        guest.end_known, guest.seen = end_known, seen
+    moved = moved_to(guest, event)
+    if (guest.end_known, guest.seen, guest.moved) != (end_known, seen, moved):
+        guest.end_known, guest.seen, guest.moved = end_known, seen, moved
         world.keep_guest(guest)
     if event.name == "MIGRATION" and event.data.get("status") in _MIGRATION_OVER:
         rearm(world, guest)

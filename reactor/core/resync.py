@@ -46,7 +46,7 @@ def missed(guest: Guest, facts: Facts, epoch: str) -> Iterator[tuple[str, Mappin
     same = guest.epoch == epoch
     if same and guest.facts.dump == "active" and facts.dump in {"completed", "failed"}:
         yield "DUMP_COMPLETED", {"result": {"status": facts.dump}}
-    before, after = guest.facts.status if same else RUNNING, facts.status
+    before, after = guest.moved or guest.facts.status if same else RUNNING, facts.status
     if before != after:
         if same and (after == AFTER_RESET or before == STOPPED_FOR_GOOD):
             yield "RESET", {}
@@ -61,6 +61,21 @@ def _moved(before: str, after: str, seen: str) -> Iterator[tuple[str, Mapping[st
         yield "STOP", {}
     elif after == RUNNING and before not in _GOES_ON:
         yield "RESUME", {}
+
+
+def moved_to(guest: Guest, event: Event) -> str:
+    """The state that the guest was in at this event, should it still stand still as it did.
+
+    Else a guest that was reset, let go and panicked again, before anybody asked for its
+    status in between, would seem to have stood still all the time.
+    """
+    if event.foretold:
+        return guest.moved  # the status was asked behind it
+    if event.name == "RESUME":
+        return RUNNING
+    if event.name == "RESET" and (guest.moved or guest.facts.status) not in _GOES_ON:
+        return AFTER_RESET
+    return guest.moved
 
 
 def leaves_a_state(event: Event) -> bool:

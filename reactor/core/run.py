@@ -6,6 +6,7 @@ import msgspec
 
 from reactor.core.event import Event
 from reactor.core.inputs import Answered, Message
+from reactor.core.intent import Doubt, Intent
 from reactor.core.ops import Section
 
 
@@ -113,6 +114,8 @@ class Cursor(msgspec.Struct, omit_defaults=True):
     the settings' limits. ``armed`` is the counter of an event wait that listens
     already, ``caught`` what it caught. ``before`` is the guest's status when the step
     began, ``again`` whether its present command was tried, and certainly not sent.
+    ``intent`` is the changing command in flight or in ``doubt``, ``heard`` what events said of
+    it since, ``probed`` whether it was found not to have been done.
     ``since`` is when a condition that must stay began to hold. ``branches`` are the runs of a
     ``parallel`` step in the order written, with how each ended.
     """
@@ -134,6 +137,10 @@ class Cursor(msgspec.Struct, omit_defaults=True):
     waited: bool = False
     before: str = ""
     again: bool = False
+    intent: Intent | None = None
+    heard: tuple[str, ...] = ()
+    doubt: Doubt | None = None
+    probed: bool = False
     target: str = ""
     result: object = None
     since: float | None = None
@@ -209,6 +216,10 @@ class Run(msgspec.Struct, omit_defaults=True):
             # What is asked is answered soon, and decides first: a deadline that
             # cut in would leave the outcome of a command unknown.
             return cursor.answer_by
+        if cursor.doubt is not None:
+            return cursor.wake  # what became of it decides before any deadline does
+        if None in cursor.branches.values():
+            return None  # they have the same deadlines, and wake it when they end
         times = [t for t in (cursor.wake, cursor.limit, cursor.deadline) if t is not None]
         if self.deadline is not None:
             times.append(self.deadline)

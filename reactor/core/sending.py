@@ -3,17 +3,19 @@
 import posixpath
 from collections.abc import Mapping
 
-from reactor.core import catalog, scopes
+from reactor.core import catalog, doubts, scopes
 from reactor.core.catalog import DISCONNECTED
 from reactor.core.effect import AskPath, Execute
 from reactor.core.facts import fresh_facts
-from reactor.core.flow import BLOCK, NEXT, Failed, Flow, Jump
-from reactor.core.guards import AFTER_RESET
+from reactor.core.flow import BLOCK, NEXT, Ended, Failed, Flow, Jump
+from reactor.core.guards import AFTER_RESET, FAULT_STATES, STOPPED_FOR_GOOD
 from reactor.core.holds import held
 from reactor.core.inputs import Answered
+from reactor.core.intent import intent_of
 from reactor.core.ops import CheckTarget, Send
 from reactor.core.policy import Limit, LimitScope
-from reactor.core.run import Run
+from reactor.core.probes import BASELINE, Finding, Verdict
+from reactor.core.run import Outcome, Run
 from reactor.core.scopes import RenderFailed
 from reactor.core.world import CommandRow, World
 
@@ -23,6 +25,8 @@ COMMAND_LIMIT = 60.0
 BUSY_PAUSE = 0.25
 
 _FILE = "file:"
+
+_BEING_UNPLUGGED = "already in the process of unplug"
 
 OTHER_LIFE = "QEMU was restarted since this run began, what it is about is over"
 
@@ -83,12 +87,15 @@ def send(world: World, run: Run, op: Send) -> Flow:
     cursor, guest = run.cursor, world.guest_of(run)
     if op.only_after is not None and cursor.before not in op.only_after:
         return NEXT
+    if cursor.doubt is not None:
+        return _in_doubt(world, run, op)
     if cursor.answer is not None:
         answer, cursor.answer = cursor.answer, None
         return _answered(world, run, op, answer)
     if cursor.sent:
         return BLOCK
     if not guest.connected:
+        cursor.again = cursor.again or op.completes
         guest.watchers[run.id] = None
         return BLOCK
     return _send_now(world, run, op)
@@ -123,12 +130,31 @@ def _send_now(world: World, run: Run, op: Send) -> Flow:
         world.options_of(run).path,
     )
     cursor.sent = execute.id
+    _remember(world, run, op, execute)
     if op.await_pc is not None:
         cursor.armed = op.await_pc
         guest.listeners[run.id] = None
     world.ask(run, execute, "send")
     world.touch(run)
     return BLOCK
+
+
+def _remember(world: World, run: Run, op: Send, execute: Execute) -> None:
+    """Write down how things stand, in case nobody says what becomes of the command."""
+    cursor, guest = run.cursor, world.guest_of(run)
+    cursor.intent, cursor.heard = None, ()
+    if not execute.changes:
+        return
+    # The reset that this command completes was seen, the status after it not yet.
+    reset = op.completes and cursor.before in FAULT_STATES | {STOPPED_FOR_GOOD}
+    cursor.intent = intent_of(
+        execute.id,
+        execute.command,
+        execute.arguments,
+        status=AFTER_RESET if reset else guest.status,
+        facts=guest.facts,
+        now=world.now,
+    )
 
 
 def _not_now(world: World, run: Run, op: Send) -> Flow | None:
@@ -146,6 +172,8 @@ def _not_now(world: World, run: Run, op: Send) -> Flow | None:
             return Failed(f"refused: {OTHER_LIFE}")
     if op.completes and cursor.again:
         return _not_needed(world, run, op)
+    if not fresh_facts(world, run, BASELINE.get(op.command, frozenset())):
+        return BLOCK
     return None
 
 
@@ -248,7 +276,7 @@ def at_commands(world: World, run: Run) -> set[str]:
     """Which limited commands the run's present step has sent: reset, dump, destroy."""
     cursor = run.cursor
     program, first = world.program_of(run), _first_op(world, run)
-    begun = range(first, cursor.pc + bool(cursor.sent))
+    begun = range(first, cursor.pc + bool(cursor.sent or cursor.doubt))
     # Of a step that holds steps only its own: what they do counts for themselves.
     own = [program.ops[pc] for pc in begun if program.enters[pc] == first - 1]
     return {catalog.limited_as(op.command) or "" for op in own if isinstance(op, Send)}
@@ -287,11 +315,46 @@ def _answered(world: World, run: Run, op: Send, answer: Answered) -> Flow:
         _take_back_own(world, run, op.command)
     if answer.unsent or (answer.lost and catalog.is_idempotent(op.command)):
         return _send_again(world, run, op, answer.unsent or answer.lost)
-    if answer.lost and not (op.command == "quit" and cursor.caught is not None):
-        return Failed(f"{op.command}: outcome unknown, it was sent and {answer.lost}", unknown=True)
+    if answer.lost:
+        doubts.doubt(world, run, answer.lost)
+        return _in_doubt(world, run, op)
+    cursor.intent = None
     cursor.result = answer.result
     world.trace(run, world.options_of(run).path, "answered", op.command)
     return NEXT
+
+
+def _in_doubt(world: World, run: Run, op: Send) -> Flow:
+    """Find out what became of the command, and go on from there."""
+    finding = doubts.find(world, run, op)
+    if finding is None:
+        return BLOCK
+    doubts.tell(world, run, finding)
+    flow = _found(world, run, op, finding)
+    run.cursor.doubt = run.cursor.intent = None
+    run.cursor.pause = None
+    world.touch(run)
+    return flow
+
+
+def _found(world: World, run: Run, op: Send, finding: Finding) -> Flow:
+    cursor = run.cursor
+    why = cursor.doubt.why if cursor.doubt is not None else ""
+    effect = cursor.intent.effect if cursor.intent is not None else ""
+    match finding.verdict:
+        case Verdict.DONE:
+            return doubts.done(world, run, op)
+        case Verdict.NOT_DONE:
+            world.uncount_command(effect)
+            _take_back_own(world, run, op.command)
+            cursor.probed = True
+            return _send_again(world, run, op, f"{why}, and it was not done: {finding.reason}")
+        case Verdict.DIFFERENT if finding.reason != doubts.ANOTHER_QEMU:
+            return Ended(Outcome.STOPPED, f"{op.command} was done, and {finding.reason}")
+        case Verdict.DIFFERENT | Verdict.UNKNOWN:
+            told = f"{op.command}: outcome unknown, it was sent and {why}"
+            reason = f"; {finding.reason}" if finding.reason else ""
+            return Failed(told + reason, unknown=True)
 
 
 def _send_again(world: World, run: Run, op: Send, why: str) -> Flow:
@@ -314,6 +377,12 @@ def _refused_by_qemu(world: World, run: Run, op: Send, answer: Answered) -> Flow
     assert error is not None  # noqa: S101 - the caller looked
     disarm(world, run)
     _take_back_own(world, run, op.command)
+    cursor.intent = None
+    if cursor.probed and op.command == "device_del" and _BEING_UNPLUGGED in error.description:
+        # The one in doubt was done, and the guest has yet to obey.
+        cursor.armed = op.await_pc
+        cursor.result = {}
+        return NEXT
     if op.busy_pc is not None and "dump in process" in error.description:
         world.uncount_command(answer.id)
         cursor.pause = world.now + BUSY_PAUSE

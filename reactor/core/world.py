@@ -313,11 +313,13 @@ class World:
             guest.facts = msgspec.structs.replace(guest.facts, dump=status)
             self.keep_guest(guest)
 
-    def set_migrating(self, guest: Guest, *, migrating: bool) -> None:
-        """What ``query-migrate`` answered."""
-        if guest.facts.migrating != migrating:
+    def set_migration(self, guest: Guest, word: str, *, migrating: bool) -> None:
+        """What ``query-migrate`` answered, and whether one runs then."""
+        facts = guest.facts
+        if facts.migrating != migrating:
             self.triggers.moved[guest.name] = None
-            guest.facts = msgspec.structs.replace(guest.facts, migrating=migrating)
+        if (facts.migration, facts.migrating) != (word, migrating):
+            guest.facts = msgspec.structs.replace(facts, migration=word, migrating=migrating)
             self.keep_guest(guest)
 
     def set_mark(self, mark: Mark) -> None:

@@ -89,7 +89,12 @@ class SimGuest:
         """What the monitor says at the connect."""
         if self.kind == "storage-daemon":
             return Facts(kind=self.kind)
-        return Facts(status=self.status, dump=self.dump, qemu_version="7.2.22")
+        return Facts(
+            status=self.status,
+            dump=self.dump,
+            migration=self.migration,
+            qemu_version="7.2.22",
+        )
 
     def answer(self, host: "Host", effect: Execute) -> Answered | None:
         """The reply to a command, and what it does to the guest."""
@@ -161,6 +166,12 @@ class SimGuest:
         if self.status != "running":
             self.status = "running"
             host.event(self.name, "RESUME", {})
+        return None
+
+    def _system_wakeup(self, host: "Host", _arguments: Mapping[str, object]) -> object:
+        if self.status == "suspended":
+            self.status = "running"
+            host.event(self.name, "WAKEUP", {})
         return None
 
     def _quit(self, host: "Host", _arguments: Mapping[str, object]) -> object:
@@ -293,8 +304,7 @@ class Host:
         """Kill the daemon and start it again from what it kept; guests go on meanwhile."""
         # By key, as SQLite gives them back: "abc-10" comes before "abc-9".
         rows = [Keep(kind, key, value) for (kind, key), value in sorted(self.kept.items())]
-        self._queue = [item for item in self._queue if not isinstance(item[2], _Reply)]
-        heapq.heapify(self._queue)
+        self.forget_replies()
         self.engine = Engine(self.config, "abc123")
         self._take(self.engine.load(self.policies, self.now))
         revisions = {p.revision: p for p in self.policies}
@@ -302,6 +312,11 @@ class Host:
         for name in self.guests:
             self._name(name)
         return self.connect() if connect else self
+
+    def forget_replies(self) -> None:
+        """Let no answer arrive that is on its way."""
+        self._queue = [item for item in self._queue if not isinstance(item[2], _Reply)]
+        heapq.heapify(self._queue)
 
     # ------------------------------------------------------------ what was seen
 
@@ -391,6 +406,9 @@ class Host:
             free = self.free.get(effect.path)
             error = None if free is not None else Refusal("Path", "no such folder")
             self.at(LATENCY, _Reply(self, Answered(effect.id, free, error)))
+        elif effect.size:
+            there = f"file:{effect.path}" in self.files
+            self.at(LATENCY, _Reply(self, Answered(effect.id, 1024 if there else None)))
         elif self.deaf_paths:
             self.deaf_paths -= 1
         else:

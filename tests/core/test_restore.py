@@ -47,8 +47,8 @@ def _panic_killed_after(inputs: int, takes: float) -> Host | None:
 
 @pytest.mark.parametrize("takes", [0.0, 1.0], ids=["dumped at once", "dumped in a second"])
 def test_a_panic_is_handled_or_reported_whenever_the_daemon_is_killed(takes: float) -> None:
-    """After every single input: nothing is sent twice, the run ends, and failures are told."""
-    inputs, outcomes = 0, set()
+    """After every single input: nothing is sent twice, the run ends well, the guest runs."""
+    inputs = 0
     while (host := _panic_killed_after(inputs, takes)) is not None:
         inputs += 1
         commands = host.commands("web-1")
@@ -58,14 +58,11 @@ def test_a_panic_is_handled_or_reported_whenever_the_daemon_is_killed(takes: flo
         assert host.engine.world.runs == {}
         ended = {run.run: run for run in host.ended()}
         for run in ended.values():
-            outcomes.add(run.outcome)
-            assert run.outcome == "succeeded" or (run.error and host.published())
-            if run.outcome == "succeeded":
-                assert host.guests["web-1"].status == "running"
+            assert run.outcome == "succeeded", (inputs, run.error)
+            assert host.guests["web-1"].status == "running"
         admitted = {trace.run for trace in host.traces("admitted")}
         assert set(ended) == admitted
     assert inputs > 20
-    assert outcomes == {"succeeded", "unknown"}
 
 
 @pytest.mark.parametrize(

@@ -81,6 +81,7 @@ def facts_of(version: Version, answers: Mapping[str, Message]) -> Facts:
         memory_bytes=_whole(memory.get("base-memory")) + _whole(memory.get("plugged-memory")),
         migrating=_text(answers, "query-migrate", "status") not in _NO_MIGRATION,
         dump=_text(answers, "query-dump", "status"),
+        migration=_text(answers, "query-migrate", "status"),
     )
 
 

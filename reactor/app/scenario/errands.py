@@ -58,6 +58,7 @@ class Errands:
         self.answerer = answerer
         self._give = give
         self._pending: dict[str, str] = {}
+        self._dumps: set[str] = set()
 
     def run(self, effect: Effect) -> None:
         """Carry an effect out; its answer comes as an input."""
@@ -77,8 +78,9 @@ class Errands:
                 takes = outside.PROGRAM_TAKES if answering.takes is None else answering.takes
                 answer = None if answering.silent else outside.program_answer(effect, answering)
                 self._answer_by(effect.deadline, effect.id, takes, answer)
-            case AskPath():
-                self._answer_after(LATENCY, Answered(effect.id))
+            case AskPath(path=path, size=size):
+                dumped = 1 if size and path in self._dumps else None
+                self._answer_after(LATENCY, Answered(effect.id, result=dumped))
             case AskFree():
                 free = outside.free_bytes(self.free, effect.path)
                 self._answer_after(LATENCY, Answered(effect.id, result=free))
@@ -120,6 +122,8 @@ class Errands:
             self._answer_after(LATENCY, Answered(effect.id, unsent="the monitor is away"))
             return
         self._expect(effect.id, effect.deadline, guest.name)
+        if effect.command == "dump-guest-memory" and guest.qemu.dump != "active":
+            self._dumps.add(str(effect.arguments.get("protocol")).removeprefix("file:"))
 
         def reply(result: object) -> None:
             error = result if isinstance(result, Refusal) else None

@@ -1,0 +1,49 @@
+"""Waits for an event over a reconnect: decided by what the guest's state proves."""
+
+from collections.abc import Iterable
+
+from reactor.core.event import Event
+from reactor.core.guards import AFTER_RESET, FAULT_STATES
+from reactor.core.guest import Guest
+from reactor.core.hearing import judge
+from reactor.core.matching import named
+from reactor.core.ops import AwaitEvent, AwaitRule
+from reactor.core.run import Run
+from reactor.core.world import World
+
+DUMP_OVER = frozenset({"completed", "failed"})
+
+
+def proved(guest: Guest, run: Run, op: AwaitEvent, *, dumped: bool) -> Event | None:
+    """The event that must have happened, as far as the facts prove it.
+
+    ``dumped``: the step has sent a dump of its own.
+    """
+    # query-dump tells of the last dump for ever: only after our own it proves anything.
+    if dumped and named("DUMP_COMPLETED", op.wait.events) and guest.facts.dump in DUMP_OVER:
+        data = {"result": {"status": guest.facts.dump}}
+        return Event("DUMP_COMPLETED", guest.name, data, synthetic=True)
+    stood = run.cursor.before in FAULT_STATES
+    if op.rule is AwaitRule.RESET and stood and guest.status == AFTER_RESET:
+        return Event("RESET", guest.name, {"guest": False}, synthetic=True)
+    return None
+
+
+def among(world: World, run: Run, op: AwaitEvent, gone_by: Iterable[Event]) -> Event | None:
+    """The awaited event among those that the resync makes up for."""
+    for event in gone_by:
+        if named(event.name, op.wait.events) and judge(world, run, op, event) is not None:
+            return event
+    return None
+
+
+def missed_nothing(op: AwaitEvent) -> bool:
+    """Whether all that is awaited are the engine's own events."""
+    return all(name.startswith("REACTOR_") for name in op.wait.events)
+
+
+def may_still_come(guest: Guest, op: AwaitEvent) -> bool:
+    """Whether what is awaited cannot have happened yet."""
+    if missed_nothing(op):
+        return True
+    return named("DUMP_COMPLETED", op.wait.events) and guest.facts.dump == "active"

@@ -1,0 +1,429 @@
+"""A command in doubt is found out about, and the run goes on from there."""
+
+from collections.abc import Mapping
+
+import pytest
+
+from reactor.core.config import EngineConfig
+from reactor.core.effect import Execute
+from reactor.core.event import Event
+from reactor.core.inputs import Answered, Disconnected, Happened, Refusal
+from reactor.core.policy import Limit, LimitScope
+from tests.core.simulation import Host, document
+from tests.core.test_panic_runbook import FREE
+
+ALLOW = frozenset({"quit", "device_del", "device_add", "block-commit"})
+CONFIG = EngineConfig(host="h1", allow=ALLOW)
+RESET = document("p", "[{guest: reset}, {publish: went-on}]", more="mode: queued\n")
+DUMP = document(
+    "p",
+    "[{guest: dump, to: 'x-${run.id}', format: elf}, {publish: went-on}]",
+    more="mode: queued\n",
+)
+QUIET = frozenset({"RESET", "RESUME", "STOP", "DUMP_COMPLETED", "SHUTDOWN", "DEVICE_DELETED"})
+"""Events that QEMU sends while nobody listens."""
+
+
+def raw(command: str, arguments: str = "{}", wait: str = "") -> str:
+    """A policy that sends this command, and then says that it went on."""
+    wait = f", wait: {{event: {wait}}}" if wait else ""
+    return document("p", f"[{{qmp: {command}, args: {arguments}{wait}}}, {{publish: went-on}}]")
+
+
+def until(host: Host, command: str) -> Host:
+    """Let time pass until this command has gone out, and not a moment more."""
+    for _ in range(200_000):
+        if command in host.commands():
+            return host
+        host.run(0.0005)
+    raise AssertionError(command)
+
+
+def sent(text: str, command: str, status: str, *, arrives: bool, config: EngineConfig) -> Host:
+    """A host whose guest was just sent this command; ``arrives``: it gets to QEMU."""
+    host = Host([text], config=config)
+    guest = host.guests["web-1"]
+    guest.status = status
+    guest.mute |= QUIET
+    host.connect()
+    if not arrives:
+        guest.deaf.add(command)
+    host.event("web-1", "GO", {"n": 1})
+    until(host, command)
+    guest.deaf.clear()
+    return host
+
+
+def killed(
+    text: str,
+    command: str,
+    status: str = "running",
+    *,
+    arrives: bool = True,
+    config: EngineConfig = CONFIG,
+) -> Host:
+    """The same, with the daemon killed before anything came back; not yet started again."""
+    return sent(text, command, status, arrives=arrives, config=config)
+
+
+def back(host: Host, seconds: float = 30.0) -> Host:
+    """Start the daemon again; from now on QEMU's events are heard."""
+    host.guests["web-1"].mute.clear()
+    host.restart()
+    return host.run(seconds)
+
+
+def probed(host: Host) -> list[str]:
+    """What the probes found, up to the colon."""
+    return [trace.reason.partition(":")[0] for trace in host.traces("probed")]
+
+
+@pytest.mark.parametrize(
+    ("text", "status", "command", "arrives", "found", "commands", "after"),
+    [
+        pytest.param(
+            RESET, "guest-panicked", "system_reset", True, "done",
+            ["system_reset", "cont"], "running", id="reset: done, cont follows",
+        ),
+        pytest.param(
+            RESET, "guest-panicked", "system_reset", False, "not done",
+            ["system_reset", "system_reset", "cont"], "running", id="reset: not done",
+        ),
+        pytest.param(
+            raw("system_reset"), "paused", "system_reset", True, "done",
+            ["system_reset"], "prelaunch", id="raw reset: done",
+        ),
+        pytest.param(
+            raw("cont"), "paused", "cont", True, "done", ["cont"], "running", id="cont: done",
+        ),
+        pytest.param(
+            raw("cont"), "paused", "cont", False, "not done",
+            ["cont", "cont"], "running", id="cont: not done",
+        ),
+        pytest.param(
+            DUMP, "guest-panicked", "dump-guest-memory", True, "done",
+            ["dump-guest-memory"], "guest-panicked", id="dump: done",
+        ),
+        pytest.param(
+            DUMP, "guest-panicked", "dump-guest-memory", False, "not done",
+            ["dump-guest-memory"] * 2, "guest-panicked", id="dump: not done",
+        ),
+        pytest.param(
+            document("p", "[{guest: resume}, {publish: went-on}]"), "suspended", "system_wakeup",
+            False, "not done", ["system_wakeup"] * 2, "running", id="wakeup: not done",
+        ),
+        pytest.param(
+            document("p", "[{guest: start}, {publish: went-on}]"), "shutdown", "system_reset",
+            True, "done", ["system_reset", "cont"], "running", id="start: its reset was done",
+        ),
+    ],
+)  # fmt: skip
+def test_a_run_goes_on_behind_a_kill(  # noqa: PLR0917 - a row of the table
+    text: str,
+    status: str,
+    command: str,
+    arrives: bool,
+    found: str,
+    commands: list[str],
+    after: str,
+) -> None:
+    """Done is not done again, not done is sent again, and the steps that follow are done."""
+    host = back(killed(text, command, status, arrives=arrives))
+    assert probed(host) == [found]
+    assert host.commands() == commands
+    assert [topic for topic, _ in host.published()] == ["went-on"]
+    assert host.outcomes() == ["succeeded"]
+    assert host.guests["web-1"].status == after
+    assert not host.guests["web-1"].died
+
+
+def test_what_a_probe_found_is_in_the_trace_with_what_it_saw() -> None:
+    """For `reactor runs show`."""
+    host = back(killed(RESET, "system_reset", "guest-panicked"))
+    (trace,) = host.traces("probed")
+    assert trace.path == "steps/0"
+    assert (
+        trace.reason == "done: the guest was in guest-panicked, and only a reset leads to prelaunch"
+    )
+    assert trace.values == {
+        "command": "system_reset",
+        "before": "guest-panicked",
+        "status": "prelaunch",
+        "dump": "none",
+        "doubt": "the daemon was restarted before the answer came",
+    }
+
+
+def test_a_guest_that_panicked_again_gets_a_run_of_its_own() -> None:
+    """`cont` had been done: the first run ends, the new panic is dumped and reset like any."""
+    host = Host([FREE], config=CONFIG).connect()
+    guest = host.guests["web-1"]
+    guest.panic(host)
+    until(host, "cont")
+    guest.mute |= {"GUEST_PANICKED", "STOP"}
+    guest.panic(host)
+    host.run(0)
+    guest.mute.clear()
+    host.restart()
+    host.run(120)
+    assert probed(host) == ["different incident"]
+    assert host.outcomes() == ["stopped", "succeeded"]
+    assert (
+        host.ended()[0].error
+        == "cont was done, and the guest went on, and is in guest-panicked again"
+    )
+    assert [
+        host.commands().count(name) for name in ("dump-guest-memory", "system_reset", "cont")
+    ] == [2, 2, 2]
+    assert guest.status == "running"
+
+
+@pytest.mark.parametrize("mode", ["single", "queued"])
+def test_a_panic_after_the_last_step_was_done_is_not_swallowed(mode: str) -> None:
+    """The run that stands open is found out about first; then the panic is matched."""
+    text = FREE.replace("mode: queued", f"mode: {mode}")
+    assert f"mode: {mode}" in text
+    host = Host([text], config=CONFIG).connect()
+    guest = host.guests["web-1"]
+    guest.panic(host)
+    until(host, "cont")
+    guest.mute |= {"GUEST_PANICKED", "STOP", "RESUME"}
+    guest.panic(host)
+    host.run(0)
+    guest.mute.clear()
+    host.restart()
+    host.run(120)
+    assert host.outcomes() == ["stopped", "succeeded"]
+    assert guest.status == "running"
+
+
+def test_a_guest_that_was_let_go_and_panicked_unseen_is_seen_to() -> None:
+    """Its status was last asked before the reset: the snapshot knows that a RESET came since."""
+    host = Host([FREE], config=CONFIG).connect()
+    guest = host.guests["web-1"]
+    guest.panic(host)
+    until(host, "system_reset")
+    guest.deaf.add("query-status")
+    until(host, "cont")
+    host.run(0.002)
+    assert host.outcomes() == ["succeeded"]
+    guest.mute |= {"GUEST_PANICKED", "STOP", "RESUME"}
+    guest.panic(host)
+    host.run(0)
+    guest.deaf.clear()
+    guest.mute.clear()
+    host.restart()
+    host.run(120)
+    assert host.outcomes() == ["succeeded", "succeeded"]
+    assert guest.status == "running"
+
+
+@pytest.mark.parametrize("text", [RESET, DUMP])
+def test_a_qemu_that_was_restarted_leaves_the_outcome_unknown(text: str) -> None:
+    """What the command was about is gone."""
+    command = "system_reset" if text is RESET else "dump-guest-memory"
+    host = killed(text, command, "guest-panicked")
+    host.guests["web-1"].epoch = "2-2"
+    host.guests["web-1"].status = "running"
+    back(host)
+    assert probed(host) == ["different incident"]
+    assert host.commands() == [command]
+    (run,) = host.ended()
+    assert run.outcome == "unknown"
+    assert run.error == (
+        f"{command}: outcome unknown, it was sent and the daemon was restarted before the "
+        "answer came; QEMU was restarted since, what it is about is over"
+    )
+
+
+def test_a_dump_that_goes_on_is_waited_for() -> None:
+    """Its DUMP_COMPLETED is still to come."""
+    host = Host([DUMP], config=CONFIG)
+    guest = host.guests["web-1"]
+    guest.status, guest.dump_takes = "guest-panicked", 20.0
+    host.connect()
+    host.event("web-1", "GO", {"n": 1})
+    until(host, "dump-guest-memory")
+    back(host, 10)
+    assert (probed(host), host.outcomes()) == (["done"], [])
+    host.run(20)
+    assert (host.commands(), host.outcomes()) == (["dump-guest-memory"], ["succeeded"])
+
+
+def test_a_dump_that_is_not_detached_is_waited_for_without_an_event() -> None:
+    """The step sends no more than the command, and ends when the dump is over."""
+    text = raw("dump-guest-memory", "{paging: false, protocol: 'file:/var/crash/x'}")
+    host = Host([text], config=CONFIG)
+    guest = host.guests["web-1"]
+    guest.status, guest.dump_takes = "paused", 20.0
+    host.connect()
+    host.event("web-1", "GO", {"n": 1})
+    until(host, "dump-guest-memory")
+    back(host, 10)
+    assert host.published() == []
+    host.run(20)
+    assert (host.commands(), host.outcomes()) == (["dump-guest-memory"], ["succeeded"])
+
+
+def test_a_command_that_was_not_done_gives_its_place_back() -> None:
+    """The settings' limit counts what was done, not what was tried."""
+    limits = {"reset": (Limit(1, 3600.0, LimitScope.GUEST, "1 per 1h per guest"),)}
+    config = EngineConfig(host="h1", limits=limits)
+    host = back(killed(RESET, "system_reset", "guest-panicked", arrives=False, config=config))
+    assert host.outcomes() == ["succeeded"]
+
+
+class TestWithoutARestart:
+    """The monitor breaks, or the reply does not come in its time."""
+
+    def _lost(self, host: Host, command: str) -> Host:
+        (execute,) = [
+            e for e in host.seen(Execute) if isinstance(e, Execute) and e.command == command
+        ]
+        host.forget_replies()
+        host.give(Answered(execute.id, lost="the monitor broke"))
+        return host
+
+    def test_a_monitor_that_breaks(self) -> None:
+        """Nothing is asked until it is back; then it is known at once."""
+        host = sent(RESET, "system_reset", "guest-panicked", arrives=True, config=CONFIG)
+        self._lost(host, "system_reset")
+        host.give(Disconnected("web-1", "broken"))
+        host.run(20)
+        assert (host.commands(), host.outcomes()) == (["system_reset"], [])
+        host.guests["web-1"].mute.clear()
+        host.connect()
+        assert (host.commands(), host.outcomes()) == (["system_reset", "cont"], ["succeeded"])
+
+    def test_a_reply_that_is_too_late(self) -> None:
+        """The event that proves it came on the same connection."""
+        host = sent(raw("system_reset"), "system_reset", "running", arrives=True, config=CONFIG)
+        event = Event("RESET", "web-1", {"guest": False, "reason": "host-qmp-system-reset"})
+        host.give(Happened(event))
+        self._lost(host, "system_reset")
+        host.run(5)
+        assert (probed(host), host.outcomes()) == (["done"], ["succeeded"])
+
+    def test_a_guest_that_cannot_be_asked_is_given_up(self) -> None:
+        """After five minutes, or with the time of the step: the outcome is unknown."""
+        host = sent(RESET, "system_reset", "guest-panicked", arrives=True, config=CONFIG)
+        self._lost(host, "system_reset")
+        host.give(Disconnected("web-1", "broken"))
+        host.run(299.9)
+        assert host.outcomes() == []
+        host.run(0.2)
+        assert host.outcomes() == ["unknown"]
+        assert host.ended()[0].error.endswith("; nothing answered that could be asked about it")
+
+    def test_queries_that_get_lost_are_asked_again(self) -> None:
+        """A QEMU that hangs answers later."""
+        host = sent(RESET, "system_reset", "guest-panicked", arrives=True, config=CONFIG)
+        host.guests["web-1"].silent.add("query-status")
+        self._lost(host, "system_reset")
+        host.run(25)
+        assert host.outcomes() == []
+        host.guests["web-1"].silent.clear()
+        host.guests["web-1"].mute.clear()
+        host.run(25)
+        assert (host.commands(), host.outcomes()) == (["system_reset", "cont"], ["succeeded"])
+
+
+@pytest.mark.parametrize(
+    ("late", "outcome"),
+    [
+        pytest.param(25.0, "succeeded", id="in time for a probe"),
+        pytest.param(35.0, "unknown", id="too late"),
+    ],
+)
+def test_a_deadline_that_passed_while_reactor_was_down_leaves_time_for_a_probe(
+    late: float, outcome: str
+) -> None:
+    """Thirty seconds: a command that was done is not called unknown for want of a look."""
+    text = document("p", "[{guest: reset, timeout: 10s}, {publish: went-on}]")
+    host = killed(text, "system_reset", "guest-panicked")
+    host.guests["web-1"].mute.clear()
+    host.run(3600)
+    host.guests["web-1"].mute |= QUIET
+    host.restart(connect=False)
+    host.run(late)
+    host.connect()
+    host.run(60)
+    assert host.ended()[0].outcome in {outcome, "failed"}
+
+
+@pytest.mark.parametrize(
+    ("answers", "commands", "outcome"),
+    [
+        pytest.param({"gone": True}, 1, "succeeded", id="gone"),
+        pytest.param({"gone": False}, 2, "succeeded", id="still there: told again"),
+        pytest.param({"gone": False, "busy": True}, 2, "succeeded", id="being unplugged"),
+    ],
+)
+def test_a_device_that_shall_go(
+    answers: Mapping[str, bool], commands: int, outcome: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Looked for among the devices; QEMU's word that it is being unplugged counts as done."""
+    text = raw("device_del", "{id: dimm0}", "DEVICE_DELETED")
+    host = killed(text, "device_del", arrives=answers["gone"])
+    guest = host.guests["web-1"]
+    there = [] if answers["gone"] else [{"name": "dimm0"}]
+    monkeypatch.setattr(type(guest), "_qom_list", lambda *_: there, raising=False)
+
+    def delete(_guest: object, host: Host, _arguments: object) -> object:
+        host.event("web-1", "DEVICE_DELETED", {"device": "dimm0"}, after=5)
+        if answers.get("busy"):
+            return Refusal("GenericError", "Device dimm0 is already in the process of unplug")
+        return None
+
+    monkeypatch.setattr(type(guest), "_device_del", delete, raising=False)
+    back(host)
+    assert (host.commands().count("device_del"), host.outcomes()) == (commands, [outcome])
+
+
+@pytest.mark.parametrize("restarted", [True, False])
+def test_a_quit_is_done_when_its_qemu_is_gone(restarted: bool) -> None:
+    """Nobody answers any more, or another QEMU does."""
+    host = killed(document("p", "[{guest: destroy}, {publish: went-on}]"), "quit")
+    host.guests["web-1"].mute.clear()
+    host.restart(connect=False)
+    if restarted:
+        host.guests["web-1"].epoch = "2-2"
+        host.connect()
+        host.run(1)
+        assert host.outcomes() == ["succeeded"]
+    else:
+        host.run(20)
+        assert host.outcomes() == []
+        host.connect()
+        host.run(10)
+        assert host.commands() == ["quit", "quit"]
+
+
+def test_a_cont_that_waited_for_the_monitor_asks_first() -> None:
+    """Somebody else may have let the guest go meanwhile, and it may have panicked again."""
+    host = Host([FREE], config=CONFIG).connect()
+    guest = host.guests["web-1"]
+    guest.panic(host)
+    until(host, "system_reset")
+    host.give(Disconnected("web-1", "broken"))
+    host.run(2)
+    assert host.commands()[-1] == "system_reset"
+    guest.status = "guest-panicked"
+    host.connect()
+    host.run(0.05)
+    assert host.commands().count("cont") == 0
+    host.run(60)
+    assert guest.status == "running"
+
+
+def test_a_baseline_is_asked_for_before_a_migration_is_sent() -> None:
+    """Else nobody could tell its end from that of the one before."""
+    host = Host([raw("migrate", "{uri: 'tcp:h2:1'}")], config=CONFIG)
+    host.guests["web-1"].migration = "failed"
+    host.connect()
+    host.event("web-1", "GO", {"n": 1})
+    until(host, "migrate")
+    assert "query-migrate" in host.commands(queries=True)
+    back(host)
+    assert host.outcomes() == ["unknown"]
+    assert "of this migration or of the last one" in host.ended()[0].error
