@@ -4,7 +4,7 @@ Every function may be called again after any wake-up: it looks at the cursor to
 see what has come in since. None of them keeps anything outside the cursor.
 """
 
-from reactor.core import acts, calls, nested, scopes, sending
+from reactor.core import acts, calls, nested, scopes, sending, targets
 from reactor.core.catalog import CONNECTED, DISCONNECTED
 from reactor.core.effect import Discard
 from reactor.core.event import Event
@@ -60,7 +60,7 @@ def perform(world: World, run: Run, op: Op) -> Flow:  # noqa: C901 - one case fo
         case Guard():
             return _guard(world, run, op)
         case CheckTarget():
-            return sending.check_target(world, run, op)
+            return targets.check_target(world, run, op)
         case Send():
             return sending.send(world, run, op)
         case AwaitEvent():

@@ -1,22 +1,22 @@
 """Sending commands that change a guest: permission, limits, replies, the lost ones."""
 
-import posixpath
 from collections.abc import Mapping
 
 from reactor.core import catalog, doubts, scopes
 from reactor.core.catalog import DISCONNECTED
-from reactor.core.effect import AskPath, Execute
+from reactor.core.effect import Execute
 from reactor.core.facts import fresh_facts
 from reactor.core.flow import BLOCK, NEXT, Ended, Failed, Flow, Jump
 from reactor.core.guards import AFTER_RESET, FAULT_STATES, STOPPED_FOR_GOOD
 from reactor.core.holds import held
 from reactor.core.inputs import Answered
 from reactor.core.intent import intent_of
-from reactor.core.ops import CheckTarget, Send
+from reactor.core.ops import Send
 from reactor.core.policy import Limit, LimitScope
 from reactor.core.probes import BASELINE, Finding, Verdict
 from reactor.core.run import Outcome, Run
 from reactor.core.scopes import RenderFailed
+from reactor.core.targets import FILE, confined
 from reactor.core.world import CommandRow, World
 
 COMMAND_LIMIT = 60.0
@@ -24,62 +24,9 @@ COMMAND_LIMIT = 60.0
 
 BUSY_PAUSE = 0.25
 
-_FILE = "file:"
-
 _BEING_UNPLUGGED = "already in the process of unplug"
 
 OTHER_LIFE = "QEMU was restarted since this run began, what it is about is over"
-
-
-def check_target(world: World, run: Run, op: CheckTarget) -> Flow:
-    """Resolve where a dump goes; refuse what leaves the dumps folder or exists."""
-    cursor = run.cursor
-    if cursor.answer is not None:
-        answer, cursor.answer = cursor.answer, None
-        if answer.error is not None:
-            return Failed(answer.error.description)
-        return NEXT
-    if "path" in cursor.pending.values():
-        return BLOCK
-    try:
-        path = _target_path(world, run, op)
-    except RenderFailed as failure:
-        return Failed(str(failure))
-    if path is None:  # not a file: the allow list was asked before it went out
-        return NEXT
-    if isinstance(path, Failed):
-        return path
-    cursor.target = path
-    world.ask(run, AskPath(run.new_id(), path), "path")
-    world.touch(run)
-    return BLOCK
-
-
-def _target_path(world: World, run: Run, op: CheckTarget) -> str | Failed | None:
-    config = world.config
-    if op.raw:
-        protocol = str(scopes.render(world, run, op.to))
-        if not protocol.startswith(_FILE):
-            allowed = "dump-guest-memory" in config.allow
-            return None if allowed else Failed(f"a dump to {protocol!r} needs qmp.allow")
-        text = protocol.removeprefix(_FILE)
-        if not text.startswith("/"):
-            return Failed(f"the dump path {text!r} must be absolute in a raw command")
-    else:
-        text = scopes.render_slugged(world, run, op.to)
-    path, problem = _confined(world, text)
-    return Failed(f"the dump {problem}") if problem else path
-
-
-def _confined(world: World, text: str) -> tuple[str, str]:
-    """The absolute path that is meant, and why QEMU may not write there, if it may not."""
-    config = world.config
-    path = posixpath.normpath(posixpath.join(config.dumps_folder, text))
-    folder = posixpath.normpath(config.dumps_folder)
-    inside = path.startswith(folder.rstrip("/") + "/")
-    if not inside and path not in config.dumps_allow:
-        return path, f"path {path} is outside dumps.folder ({folder}) and dumps.allow"
-    return path, ""
 
 
 def send(world: World, run: Run, op: Send) -> Flow:
@@ -197,7 +144,7 @@ def _arguments(world: World, run: Run, op: Send) -> dict[str, object]:
     arguments = dict(rendered) if isinstance(rendered, Mapping) else {}
     if op.command == "dump-guest-memory" and run.cursor.target:
         # The path that was asked about, and no other: `now()` in it has moved on.
-        arguments["protocol"] = _FILE + run.cursor.target
+        arguments["protocol"] = FILE + run.cursor.target
     return arguments
 
 
@@ -217,7 +164,7 @@ def _refusal(world: World, command: str, arguments: Mapping[str, object]) -> str
     for name in catalog.written_files(command, arguments):
         if not name.startswith("/"):
             return f"refused: {command}: the path {name!r} must be absolute in a raw command"
-        if problem := _confined(world, name)[1]:
+        if problem := confined(world, name)[1]:
             return f"refused: {command}: the {problem}"
     return None
 
