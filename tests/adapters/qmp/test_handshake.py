@@ -95,7 +95,9 @@ async def test_migrating(scene: Scene, status: str, migrating: bool) -> None:
     await scene.fake(answers={**VM, "query-migrate": {"status": status}})
     scene.monitors.add("web-1", str(scene.path("web-1")))
     await eventually(lambda: scene.recorder.entries)
-    assert scene.recorder.connected().facts == replace(RUNNING, migrating=migrating)
+    assert scene.recorder.connected().facts == replace(
+        RUNNING, migrating=migrating, migration=status
+    )
 
 
 async def test_the_epoch_of_a_unix_socket_is_the_process_behind_it(scene: Scene) -> None:
