@@ -80,8 +80,7 @@ def over(world: World, kind: str, key: str) -> None:
     elif kind == "hold":
         hold_over(world, key)
     else:
-        world.restraints.uninhibit(key)
-        world.keep("inhibition", key, None)
+        inhibition_over(world, key)
 
 
 def add_silence(world: World, silence: Silence) -> None:
@@ -118,6 +117,13 @@ def hold_over(world: World, name: str) -> None:
     for run in world.runs.values():
         if run.phase in under_way and name in {run.guest, ""}:
             world.wakeups.append(run.id)
+
+
+def inhibition_over(world: World, key: str) -> None:
+    """The time of an inhibition is up, or an operator ended it."""
+    world.restraints.uninhibit(key)
+    world.keep("inhibition", key, None)
+    world.timers.set(f"inhibition {key}", None)
 
 
 def restraint_restored(world: World, kind: str, value: bytes) -> None:

@@ -9,6 +9,7 @@ from reactor.core.orders import (
     Approve,
     CancelRun,
     ClearMark,
+    EndInhibitions,
     ExpireSilence,
     HoldGuests,
     Order,
@@ -48,6 +49,8 @@ def _carry_out(world: World, order: Order, who: str) -> Answer:  # noqa: C901 - 
             return operator_rules.hold(world, order, who)
         case ReleaseGuests():
             return operator_rules.release(world, order)
+        case EndInhibitions():
+            return operator_rules.end_inhibitions(world, order)
         case SetMark():
             return operator_rules.set_mark(world, order, who)
         case ClearMark():

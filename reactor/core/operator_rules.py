@@ -6,6 +6,7 @@ from reactor.core.holds import (
     add_silence,
     hold_over,
     hold_sentence,
+    inhibition_over,
     silence_over,
     silence_sentence,
 )
@@ -22,6 +23,7 @@ from reactor.core.order_checks import (
 from reactor.core.orders import (
     AddSilence,
     ClearMark,
+    EndInhibitions,
     ExpireSilence,
     HoldGuests,
     ReleaseGuests,
@@ -102,6 +104,20 @@ def release(world: World, order: ReleaseGuests) -> Answer:
     if not order.guest and holds:
         still = f", but {len(holds)} of them have a hold of their own"
     return f"{whom} released{still}", {"guest": order.guest}
+
+
+def end_inhibitions(world: World, order: EndInhibitions) -> Answer:
+    """End what policies inhibit on a guest, before its time."""
+    standing = world.restraints.inhibitions.values()
+    rows = [row for row in standing if row.guest == order.guest]
+    if not rows:
+        known_guest(world, order.guest)
+        text = f"no policy inhibits anything on {order.guest}"
+        raise OrderRefused(text, fix="`reactor status` shows what is inhibited")
+    for row in rows:
+        inhibition_over(world, row.key)
+    whose = ", ".join(sorted({row.by for row in rows}))
+    return f"{whose} inhibits nothing on {order.guest} any more", {"guest": order.guest}
 
 
 def _not_held(world: World, name: str) -> str:

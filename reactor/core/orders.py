@@ -63,6 +63,12 @@ class ReleaseGuests(msgspec.Struct, frozen=True, tag="release"):
     guest: str = ""
 
 
+class EndInhibitions(msgspec.Struct, frozen=True, tag="end-inhibitions"):
+    """Let policies run again on a guest that other policies keep away from it."""
+
+    guest: str
+
+
 class SetMark(msgspec.Struct, frozen=True, tag="set-mark"):
     """Put a mark on a guest by hand; ``seconds`` None: it does not expire."""
 
@@ -91,6 +97,7 @@ Order = (
     | ExpireSilence
     | HoldGuests
     | ReleaseGuests
+    | EndInhibitions
     | SetMark
     | ClearMark
 )

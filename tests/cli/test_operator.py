@@ -32,6 +32,7 @@ from reactor.core.orders import (
     Approve,
     CancelRun,
     ClearMark,
+    EndInhibitions,
     ExpireSilence,
     HoldGuests,
     Order,
@@ -98,6 +99,9 @@ def test_the_daemon_is_found_without_any_option(reactor: Call, tmp_path: Path) -
         ),
         pytest.param("release", ReleaseGuests(""), id="release all"),
         pytest.param("release --guest web-1", ReleaseGuests("web-1"), id="release one"),
+        pytest.param(
+            "release --guest web-1 --inhibited", EndInhibitions("web-1"), id="end what is inhibited"
+        ),
         pytest.param(
             "silence add p-* q --for 30m --comment c",
             AddSilence(("p-*", "q"), ("*",), 1800.0, "c"),
@@ -339,6 +343,11 @@ def test_without_a_daemon_nothing_is_done(reactor: Call, here: Path, words: str)
             "reactor trigger: --data is no JSON object\n"
             '  fix: write an object: --data \'{"device": "disk0"}\'\n',
             id="data that is no object",
+        ),
+        pytest.param(
+            ["release", "--inhibited"],
+            "reactor release: --inhibited is about one guest\n  fix: name it with --guest\n",
+            id="inhibited, on no guest",
         ),
         pytest.param(
             ["why", "p", "g", "--at", "soon"],

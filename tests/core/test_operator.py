@@ -14,6 +14,7 @@ from reactor.core.orders import (
     Approve,
     CancelRun,
     ClearMark,
+    EndInhibitions,
     ExpireSilence,
     HoldGuests,
     Order,
@@ -110,6 +111,14 @@ def _topics(host: Host) -> list[str]:
         ),
         pytest.param(ReleaseGuests("web-1"), "web-1 is not held", id="release"),
         pytest.param(ReleaseGuests(), "no hold of all guests stands", id="release all"),
+        pytest.param(
+            EndInhibitions("web-1"), "no policy inhibits anything on web-1", id="not inhibited"
+        ),
+        pytest.param(
+            EndInhibitions("web-3"),
+            "no guest is called 'web-3'; did you mean 'web-2'?",
+            id="inhibited, but who",
+        ),
         pytest.param(
             SetMark("web-1", "dsk", "a", "bad"),
             "'dsk' is no kind of mark: it is one of guest, host, disk, memory, port, migration;"
@@ -503,6 +512,28 @@ def test_the_hold_of_a_guest_that_is_gone_can_be_released() -> None:
     host.give(GuestKnown("web-1"))
     host.connect()
     assert host.order(StartRun("plain", "web-1")).ok
+
+
+def test_an_operator_ends_what_a_policy_inhibits() -> None:
+    """On that guest only; the policies run again, and nothing is left to end later."""
+    off = document("off", '[{inhibit: {policies: ["*"], for: 1d}}]', "{event: BAD}")
+    host = _host(PLAIN, off)
+    for guest in ("web-1", "web-2"):
+        host.event(guest, "BAD", {})
+        host.run(1)
+        host.event(guest, "GO", {})
+    assert _topics(host) == []
+    reply = host.order(EndInhibitions("web-1"))
+    assert (reply.ok, reply.text) == (True, "off inhibits nothing on web-1 any more")
+    for guest in ("web-1", "web-2"):
+        host.event(guest, "GO", {})
+    host.run(1)
+    assert _topics(host) == ["done/GO/0"]
+    assert not host.order(EndInhibitions("web-1")).ok
+    host.restart()
+    assert not host.order(EndInhibitions("web-1")).ok
+    host.run(86_400)
+    assert host.order(EndInhibitions("web-2")).text == "no policy inhibits anything on web-2"
 
 
 # ----------------------------------------------------------------------- marks
