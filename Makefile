@@ -1,11 +1,11 @@
 # Everything that people and CI run. `make` alone lists it.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo check test lab fuzz simulate bench soak pins clean
+.PHONY: help setup demo check test lab fuzz simulate kill-loop bench soak pins clean
 
 BIN := .venv/bin
 
 help: ## this list
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## (.*)/  make \1\t\2/' | expand -t 16
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/' | expand -t 16
 
 setup: ## QEMU, Mosquitto and a .venv with the pinned libraries; instant when they are there
 	@scripts/setup
@@ -27,6 +27,9 @@ fuzz: setup ## damaged policies, expressions, messages by chance; EXAMPLES=20000
 
 simulate: setup ## the whole daemon in virtual time: HISTORIES=20000 or MINUTES=n; SEED=n tells one again
 	@$(BIN)/python -m tests.simulation $(if $(SEED),--seed $(SEED)) $(if $(HISTORIES),--histories $(HISTORIES)) $(if $(MINUTES),--minutes $(MINUTES)) $(if $(PLANTED),--planted)
+
+kill-loop: setup ## real guests panic, the daemon is killed -9 all the while, an auditor counts; MINUTES=60
+	@$(BIN)/python -m tests.lab.killing --minutes $(or $(MINUTES),60) $(if $(SEED),--seed $(SEED))
 
 bench: setup ## measure against the machine's floors
 	@$(BIN)/python -m bench

@@ -130,6 +130,11 @@ class Mosquitto:
         """Let it go on."""
         self._signal(signal.SIGCONT)
 
+    @property
+    def runs(self) -> bool:
+        """Whether it was started and not ended since."""
+        return self._process is not None
+
     def _signal(self, number: signal.Signals) -> None:
         if self._process is not None:
             self._process.send_signal(number)
