@@ -29,18 +29,20 @@ pytestmark = pytest.mark.asyncio
 REPORTS = shipped("quorum-report-bad.yaml")
 REPAIR = shipped(
     "quorum-repair.yaml",
-    {"backoff: [1s, 1s, 3s, 10s, 1m]": "backoff: [10ms, 10ms, 30ms, 100ms, 200ms]"},
+    {"backoff: [1s, 1s, 3s, 10s, 1m, 2m]": "backoff: [10ms, 10ms, 30ms, 100ms, 200ms, 200ms]"},
 )
 ASKED = Phase.WAITING_APPROVAL
 
 
 @asynccontextmanager
-async def repairing(lab: Lab, tmp_path: Path, repair: str = REPAIR) -> AsyncIterator[Rig]:
+async def repairing(
+    lab: Lab, tmp_path: Path, repair: str = REPAIR, **labels: str
+) -> AsyncIterator[Rig]:
     """A daemon that may repair every guest of the lab from ``lab.folder/spares``."""
     (lab.folder / "spares").mkdir()
     folder = tmp_path / "broker"
     folder.mkdir()
-    labels = {"quorum-spares": str(lab.folder / "spares")}
+    labels = {"quorum-spares": str(lab.folder / "spares"), **labels}
     with Mosquitto(folder) as broker:
         async with rig(
             lab,
@@ -192,6 +194,34 @@ async def test_a_spare_that_has_become_a_copy_is_never_filled_again(
         assert await copies(store.control, disk) == filled
         assert await store.read_disk("disk0") is None
         assert disk.good(2)
+
+
+async def test_a_restart_of_reactor_does_not_disturb_a_rebuild(lab: Lab, tmp_path: Path) -> None:
+    """The same run looks after the same job to its end."""
+    slow = {"quorum-repair-mib-s": "1"}
+    async with repairing(lab, tmp_path, REPAIR, **slow) as host:
+        disk = QuorumDisk(name="disk0", folder=lab.folder, size_bytes=16 << 20)
+        disk.create()
+        fresh = spare(lab, "store-1", disk)
+        store = await lab.storage_daemon("store-1", disk)
+        await host.watches("store-1")
+        disk.spoil(1)
+        await wants(host, "store-1", disk.node(1))
+        await approve(host)
+        begun = await store.control.event("JOB_STATUS_CHANGE", lambda d: d["status"] == "running")
+        job = begun.data["id"]
+        await store.control.command("job-pause", {"id": job})
+        await host.stop()
+        await host.start()
+        await host.watches("store-1")
+        assert host.ended("quorum-repair") == []
+        await store.control.command("block-job-set-speed", {"device": job, "speed": 0})
+        await store.control.command("job-resume", {"id": job})
+        assert await host.outcomes(1, "quorum-repair") == ["succeeded"]
+        jobs = {e.data["id"] for e in store.control.events("JOB_STATUS_CHANGE")}
+        assert jobs == {job}
+        assert fresh.read_bytes() == disk.file(0).read_bytes()
+        assert str(fresh) in await copies(store.control, disk)
 
 
 async def test_without_permission_or_a_spare_nothing_begins(lab: Lab, tmp_path: Path) -> None:
