@@ -1,12 +1,16 @@
 """The shipped policies for the guest agent's port, on a real QEMU whose guest drives the port."""
 
+import contextlib
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
+from reactor.app.settings import Discovery
 from reactor.demo import bootcode
 from reactor.demo.guests import AGENT_PORT, GuestPlan
 from reactor.demo.lab import Lab
+from tests.fakes.agent import FakeAgent
 from tests.lab.lab import Audit
 from tests.lab.rig import Rig, rig
 from tests.lab.shipped import shipped
@@ -24,6 +28,17 @@ def _marks(host: Rig) -> list[tuple[str, str, str]]:
     return [(mark.kind, mark.id, mark.word) for mark in host.running.engine.world.marks]
 
 
+@contextlib.asynccontextmanager
+async def _agent(path: Path) -> AsyncIterator[FakeAgent]:
+    """An agent that answers, beside a guest that has only the port."""
+    made = FakeAgent()
+    await made.listen(str(path))
+    try:
+        yield made
+    finally:
+        await made.close()
+
+
 async def _succeeds(host: Rig, policy: str) -> None:
     def once() -> bool:
         return "succeeded" in [run.outcome for run in host.ended(policy)]
@@ -34,9 +49,13 @@ async def _succeeds(host: Rig, policy: str) -> None:
 async def test_a_port_that_stays_closed_is_marked_until_it_opens_again(
     lab: Lab, tmp_path: Path
 ) -> None:
-    """QEMU's own name of the port says that it is the agent's; it changes all the time, too."""
+    """QEMU says whose port it is, the agent is asked when it is back; it changes all the time."""
     shorter = {f"{WITHIN}2m": f"{WITHIN}300ms", "count: 7": "count: 3"}
-    async with rig(lab, tmp_path, [shipped(FILE, shorter)]) as host:
+    places = (Discovery(lab.pattern, agent=str(lab.folder / "{name}.asked")),)
+    async with (
+        _agent(lab.folder / "web-1.asked") as agent,
+        rig(lab, tmp_path, [shipped(FILE, shorter)], discoveries=places) as host,
+    ):
         boot = bootcode.guest_code(panics=0, agent_ticks=25)
         guest = await lab.guest("web-1", GuestPlan(boot=boot, agent_port=True))
         await host.watches("web-1")
@@ -46,6 +65,7 @@ async def test_a_port_that_stays_closed_is_marked_until_it_opens_again(
         await _succeeds(host, CLOSED)
         await _succeeds(host, OPEN)
         await _succeeds(host, FLAPS)
+        assert "guest-ping" in agent.names
         assert await guest.control.status() == "running"
         assert Audit(guest).host_resets() == 0
 
