@@ -1,5 +1,6 @@
 """``reactor events``: what the journal holds, and what comes in."""
 
+import sys
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
@@ -9,13 +10,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from reactor.cli.exits import NotRunningError, UsageError
+from reactor.cli.exits import NotRunningError, RefusedError, UsageError
 from reactor.cli.screen import Lines, Screen, reader_left, to_json
 from reactor.cli.verbs import add_verb
 from reactor.errors import JournalError
 
 if TYPE_CHECKING:
     from reactor.adapters.journal import HistoryRow, Reader
+    from reactor.app.known import Unknown
     from reactor.core.event import Event
 
 PAGE = 5000
@@ -84,6 +86,12 @@ def events(  # noqa: PLR0913 - one parameter for each option
     try:
         wanted = _filter(guest, event)
         recent, last = _recent(reader, wanted, lines)
+        if not recent and lines and (wrong := _unknown(reader, guest, event)):
+            if not follow:
+                raise RefusedError("reactor events", wrong.problem, wrong.fix)
+            # It may yet come.
+            text = f"{wrong.problem}; {wrong.fix}, or wait for it"
+            Screen(sys.stderr).line(("note: ", "yellow"), text)
         _show(recent, output)
         if follow:
             _follow(reader, wanted, last, output)
@@ -132,9 +140,23 @@ def _filter(guest: str | None, name: str | None) -> Callable[["HistoryRow"], boo
     return wanted
 
 
+def _unknown(reader: "Reader", guest: str | None, event: str | None) -> "Unknown | None":
+    """The name or glob that fits nothing that there is: a typo, most likely."""
+    from reactor.app.known import NAMES_MAX, Unknown, instead
+    from reactor.policyfile.event_names import KNOWN_EVENTS
+
+    _, guests = reader.names(NAMES_MAX + 1)
+    if guest is not None and not any(fnmatchcase(name, guest) for name in guests):
+        problem = f"the journal knows no guest {guest!r}"
+        return Unknown(problem, instead("guest", guest, guests))
+    if event is not None and not any(fnmatchcase(name, event) for name in KNOWN_EVENTS):
+        return Unknown(f"no event is called {event!r}", instead("event", event, KNOWN_EVENTS))
+    return None
+
+
 def _recent(
     reader: "Reader", wanted: Callable[["HistoryRow"], bool], number: int
-) -> tuple[Iterable["HistoryRow"], int]:
+) -> tuple[deque["HistoryRow"], int]:
     """The latest rows that are wanted, and the number of the journal's newest row."""
     last = upper = reader.last()
     first = next((row.seq for row in reader.history(0, 1)), last + 1)

@@ -11,7 +11,6 @@ import typer
 
 from reactor.cli.exits import Exit, RefusedError, UsageError
 from reactor.cli.moments import parse_moment
-from reactor.cli.names import known_names
 from reactor.cli.problems import show_problems
 from reactor.cli.screen import Lines, Screen, until_readers_leave
 from reactor.cli.verbs import add_verb
@@ -196,12 +195,14 @@ def _replay(
 
 def _demand_names(result: "Replayed") -> None:
     """Refuse a name that nothing has: "nothing would have been done" must be no typo."""
+    from reactor.app.known import instead
+
     wanted = result.tally.wanted
     if wanted.policy is not None and not any(map(wanted.wants_policy, result.policies)):
-        fix = known_names("policy", wanted.policy, result.policies)
+        fix = instead("policy", wanted.policy, result.policies)
         raise RefusedError(_PLACE, f"no policy {wanted.policy!r} was played", fix)
     if wanted.guest is not None and not result.has_guest:
-        fix = known_names("guest", wanted.guest, result.guests)
+        fix = instead("guest", wanted.guest, result.guests)
         raise RefusedError(_PLACE, f"no guest {wanted.guest!r} is in the record", fix)
 
 

@@ -134,10 +134,14 @@ def cancel(
 def _from_journal(daemon: Daemon, ask: "AskRuns") -> bytes:
     import msgspec
 
+    from reactor.app.known import of_journal
     from reactor.app.timeline import run_line
 
     with daemon.reader() as reader:
         rows = reader.runs(ask.limit, policy=ask.policy, guest=ask.guest, only_open=ask.only_open)
+        wrong = None if rows else of_journal(reader, ask.policy, ask.guest)
+    if wrong is not None:
+        raise RefusedError("reactor runs", wrong.problem, wrong.fix)
     return msgspec.json.encode([run_line(row) for row in rows])
 
 

@@ -81,8 +81,8 @@ def _show_daemon(screen: Screen, daemon: "DaemonLine") -> None:
     if daemon.audit:
         screen.line("audit:    ", "the settings let no policy act")
     if daemon.policy_problems:
-        text = f"{daemon.policy_problems} errors in the rules: `reactor check` shows them"
-        screen.line("rules:    ", (text, "red"))
+        errors = "1 error" if daemon.policy_problems == 1 else f"{daemon.policy_problems} errors"
+        screen.line("rules:    ", (f"{errors}: `{daemon.check}` shows what is wrong", "red"))
 
 
 def _broker(daemon: "DaemonLine") -> str:
@@ -92,7 +92,8 @@ def _broker(daemon: "DaemonLine") -> str:
 
 
 def _counts(counts: Mapping[str, int]) -> str:
-    return ", ".join(f"{count} {name}" for name, count in counts.items() if count) or "nothing"
+    parts = (f"{name.replace(': ', ', ')}: {count}" for name, count in counts.items() if count)
+    return "; ".join(parts) or "nothing"
 
 
 def _show_guests(screen: Screen, found: "Status", now: float) -> None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from reactor.cli.asking import Config, Daemon, JournalPath, WholeOutput, decode
+from reactor.cli.exits import Exit
 from reactor.cli.screen import Screen, to_json
 from reactor.cli.tables import show_data
 from reactor.cli.times import read_length, read_time, shown_length, shown_time
@@ -70,11 +71,13 @@ def why(  # noqa: PLR0913 - one parameter for each option
         answer = daemon.ask(ask)
     except NoDaemonError:
         answer = _from_journal(daemon, ask)
+    found: Why = decode(answer, Why)
     if output == "json":
         show_data(decode(answer), "json")
-        return 0
-    _show(Screen(), decode(answer, Why))
-    return 0
+    else:
+        _show(Screen(), found)
+    # A typo in a script must not read as an answer.
+    return Exit.REFUSED if found.unknown else Exit.OK
 
 
 def _from_journal(daemon: Daemon, ask: "AskWhy") -> bytes:

@@ -308,6 +308,7 @@ async def test_the_status_says_what_is_wrong(house: House) -> None:
     )
     seen = await status(house)
     assert seen.daemon.policy_problems > 0
+    assert seen.daemon.check == f"reactor check {house.rules}"
     (away,) = seen.away
     assert away.guest == "web-2"
     assert away.trouble == house.daemon.guests.troubles["web-2"]
@@ -332,7 +333,16 @@ async def test_runs_are_listed_by_what_they_belong_to(house: House) -> None:
     assert [r.policy for r in await look(house, AskRuns(only_open=True), list[RunLine])] == ["slow"]
     mine = await look(house, AskRuns(policy="stop-it", guest="web-1"), list[RunLine])
     assert [run.outcome for run in mine] == ["succeeded"]
-    assert await look(house, AskRuns(guest="web-2"), list[RunLine]) == []
+    for question, problem, fix in (
+        (AskRuns(guest="web-2"), "no guest is called 'web-2'", "write 'web-1'"),
+        (AskRuns(policy="stopit"), "no policy is called 'stopit'", "write 'stop-it'"),
+    ):
+        wrong = await request(house, question)
+        assert (wrong.code, wrong.text, wrong.fix) == (Code.REFUSED, problem, fix)
+    house.policy(LIMITED)
+    await house.daemon.rules.reload()
+    await house.until("it is loaded", lambda: "limited" in house.daemon.engine.world.index.policies)
+    assert await look(house, AskRuns(policy="limited"), list[RunLine]) == []
     refused = await request(house, AskRun("abc-1"))
     assert (refused.code, refused.text) == (Code.REFUSED, "no run is called 'abc-1'")
 
@@ -360,6 +370,11 @@ async def test_why_tells_what_became_of_the_latest_events(house: House) -> None:
     ]
     assert why.moments[0].reason == "`data.action == 'none'`: data.action is \"poweroff\""
     assert (why.moments[1].run, why.moments[1].outcome) == (why.runs[0].run, "succeeded")
+    unknown = [
+        (await look(house, AskWhy(*names), Why)).unknown
+        for names in (("limited", "web-1"), ("limitd", "web-1"), ("limited", "web1"))
+    ]
+    assert unknown == [False, True, True]
 
 
 async def test_why_tells_messages_that_started_nothing(house: House) -> None:

@@ -98,10 +98,10 @@ def test_json_is_a_list(reactor: Call, journal: Path) -> None:
         pytest.param([], ["STOP", "BLOCK_IO_ERROR", "GUEST_PANICKED", "RESET"], id="all"),
         pytest.param(["--guest", "web-1"], ["STOP", "GUEST_PANICKED", "RESET"], id="a guest"),
         pytest.param(["--guest", "db-*"], ["BLOCK_IO_ERROR", "BLOCK_JOB_ERROR"], id="guests"),
-        pytest.param(["--guest", "none"], [], id="no guest"),
         pytest.param(["--event", "RESET"], ["RESET"], id="an event"),
         pytest.param(["--event", "BLOCK_*"], ["BLOCK_IO_ERROR", "BLOCK_JOB_ERROR"], id="events"),
-        pytest.param(["--event", "reset"], [], id="capitals matter"),
+        pytest.param(["--event", "BLOCK_JOB_READY"], [], id="one that did not come"),
+        pytest.param(["--guest", "none", "-n", "0"], [], id="none are wanted"),
         pytest.param(
             ["--event", "*_ERROR", "--guest", "web-1"], [], id="an event of another guest"
         ),
@@ -119,6 +119,33 @@ def test_what_is_asked_for_is_shown(
     assert code == Exit.OK
     assert shown[: len(names)] == names
     assert len(shown) == (5 if not flags else len(names))
+
+
+@pytest.mark.parametrize(
+    ("flags", "problem", "fix"),
+    [
+        pytest.param(
+            ["--guest", "web1"], "the journal knows no guest 'web1'", "write 'web-1'", id="guest"
+        ),
+        pytest.param(
+            ["--guest", "x*"],
+            "the journal knows no guest 'x*'",
+            "write one of: db-1, web-1",
+            id="guests",
+        ),
+        pytest.param(
+            ["--event", "reset"], "no event is called 'reset'", "write 'RESET'", id="capitals"
+        ),
+        pytest.param(["--event", "STP"], "no event is called 'STP'", "write 'STOP'", id="event"),
+    ],
+)
+def test_a_name_that_nobody_has(
+    reactor: Call, journal: Path, flags: list[str], problem: str, fix: str
+) -> None:
+    """It is no empty answer: exit code 3."""
+    code, out, err = reactor("events", "--journal", journal, *flags)
+    assert (code, out) == (Exit.REFUSED, "")
+    assert err == f"reactor events: {problem}\n  fix: {fix}\n"
 
 
 def test_twenty_are_shown_when_nobody_says_how_many(reactor: Call, here: Path) -> None:

@@ -430,7 +430,7 @@ def test_the_status_of_a_daemon_that_is_well(reactor: Call, daemon: FakeDaemon) 
         "reactor 0.1.0 on h1, process 4711, since 2027-01-15 06:00:00.250 (2h)\n"
         "journal:  /var/lib/reactor/journal.db: ok\n"
         "broker:   mqtt://b: connected\n"
-        "waiting:  3 outbox\n"
+        "waiting:  outbox: 3\n"
         "dropped:  nothing\n"
         "\n"
         "guests: 1, 1 connected\n"
@@ -473,7 +473,8 @@ def test_the_status_says_all_that_is_wrong(reactor: Call, daemon: FakeDaemon) ->
         broker="none",
         audit=True,
         policy_problems=2,
-        dropped={"history": 7},
+        dropped={"history": 7, "messages for no guest": 1, "outbox: expired": 2},
+        check="reactor check -c r.yaml",
     )
     mark = Mark("web-1", MarkKind.DISK, "disk0", "bad", "smoke", NOW, "p", "r-1")
     daemon.says(
@@ -496,9 +497,9 @@ def test_the_status_says_all_that_is_wrong(reactor: Call, daemon: FakeDaemon) ->
     for line in (
         "journal:  /var/lib/reactor/journal.db: the disk is full",
         "broker:   none in the settings",
-        "dropped:  7 history",
+        "dropped:  history: 7; messages for no guest: 1; outbox, expired: 2",
         "audit:    the settings let no policy act",
-        "rules:    2 errors in the rules: `reactor check` shows them",
+        "rules:    2 errors: `reactor check -c r.yaml` shows what is wrong",
         "web-2  disconnected  1m   refused",
         "p       web-1  not ready  set-action: no",
         "r-1  p       web-1  5s   running  held",
@@ -854,6 +855,61 @@ def test_why_of_an_old_journal(reactor: Call, golden: Path) -> None:
     )
     assert "the daemon does not run: this is what its journal tells" in out
     assert "trigger: limited: 1 per 1h per guest" in out
+
+
+@pytest.mark.parametrize(
+    ("words", "problem", "fix"),
+    [
+        pytest.param(
+            "runs --guest web-11", "no guest is called 'web-11'", "write 'web-1'", id="guest"
+        ),
+        pytest.param(
+            "runs --policy limits", "no policy is called 'limits'", "write 'limited'", id="policy"
+        ),
+    ],
+)
+def test_runs_of_a_name_that_nobody_has(
+    reactor: Call, golden: Path, words: str, problem: str, fix: str
+) -> None:
+    """It is no empty list: exit code 3."""
+    code, out, err = reactor(*words.split(), "--journal", golden)
+    assert (code, out) == (Exit.REFUSED, "")
+    assert err == f"reactor runs: {problem}\n  fix: {fix}\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "verdict", "hint"),
+    [
+        pytest.param(
+            "limits web-1",
+            "it did not run: the journal knows no policy 'limits'",
+            "no policy is called 'limits': write 'limited'",
+            id="policy",
+        ),
+        pytest.param(
+            "limited web-11",
+            "it did not run: the journal holds nothing about a guest 'web-11' at that time",
+            "no guest is called 'web-11': write 'web-1'",
+            id="guest",
+        ),
+    ],
+)
+def test_why_of_a_name_that_nobody_has(
+    reactor: Call, golden: Path, words: str, verdict: str, hint: str
+) -> None:
+    """All that can be said is said, and the exit code is 3."""
+    code, out, err = reactor("why", *words.split(), "--journal", golden)
+    assert (code, err) == (Exit.REFUSED, "")
+    assert out.splitlines()[0].endswith(f": {verdict}")
+    assert hint in out
+    code, out, _ = reactor("why", *words.split(), "--journal", golden, "-o", "json")
+    assert (code, json.loads(out)["unknown"]) == (Exit.REFUSED, True)
+
+
+def test_why_of_a_time_at_which_a_guest_was_not_seen(reactor: Call, golden: Path) -> None:
+    """It is known all the same."""
+    words = ("why", "limited", "web-1", "--at", "2026-01-01", "--around", "1m")
+    assert reactor(*words, "--journal", golden)[0] == 0
 
 
 @pytest.mark.parametrize("words", ["runs", "runs show r-1", "why p g"])

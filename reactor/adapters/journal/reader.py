@@ -29,6 +29,10 @@ from reactor.core.effect import Trace
 _RUN = f"id, {', '.join(RUN_COLUMNS)}"
 
 
+LATELY = 200_000
+"""Rows of the history among which guests are looked for that are not remembered otherwise."""
+
+
 class Reader:
     """A read-only connection of its own; its methods block, and may be called by any thread.
 
@@ -256,6 +260,20 @@ class Reader:
         """The state of that kind and key, None when there is none."""
         rows = self._ask("SELECT value FROM state WHERE kind = ? AND key = ?", kind, key)
         return rows[0][0] if rows else None
+
+    def names(self, limit: int) -> tuple[list[str], list[str]]:
+        """At most ``limit`` policies of which a text is kept, and guests that are remembered.
+
+        A guest that nobody names any more is remembered for the rows of the last ``LATELY``.
+        """
+        policies = self._ask("SELECT DISTINCT policy FROM revision ORDER BY 1 LIMIT ?", limit)
+        guests = self._ask(
+            "SELECT key FROM state WHERE kind = 'guest' UNION SELECT guest FROM history "
+            "WHERE seq > (SELECT max(seq) FROM history) - ? AND guest <> '' ORDER BY 1 LIMIT ?",
+            LATELY,
+            limit,
+        )
+        return [row[0] for row in policies], [row[0] for row in guests]
 
     def run(self, run: str) -> RunRow | None:
         """One run, None when it is unknown."""

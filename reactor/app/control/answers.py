@@ -98,7 +98,8 @@ class DaemonLine(msgspec.Struct, frozen=True):
     """The daemon itself; ``journal_problem`` is empty while the journal takes everything.
 
     ``broker`` is ``none``, ``connected`` or ``away``. ``waiting`` and ``dropped`` are
-    counts by queue and by reason.
+    counts by queue and by reason. ``check`` is the command line that shows what is wrong with
+    the rules.
     """
 
     version: str
@@ -116,6 +117,7 @@ class DaemonLine(msgspec.Struct, frozen=True):
     waiting: Mapping[str, int]
     dropped: Mapping[str, int]
     journal_figures: JournalLine | None = None
+    check: str = "reactor check"
 
 
 class Status(msgspec.Struct, frozen=True):

@@ -27,6 +27,7 @@ from reactor.app.control.asks import (
 from reactor.app.control.orders import Orders
 from reactor.app.control.vitals import Parts, daemon_line
 from reactor.app.foreign import UNREADABLE
+from reactor.app.known import Unknown, of_journal
 from reactor.app.timeline import read_timeline, run_line
 from reactor.app.why.asking import recent, why_at, why_now
 from reactor.app.why.reasons import Why
@@ -91,7 +92,8 @@ class Desk:
 
     async def _runs(self, ask: AskRuns) -> Answer:
         """The runs of the journal; those that are open as they are now."""
-        alive = {run.id: run for run in self._world.runs.values()}
+        world = self._world
+        alive = {run.id: run for run in world.runs.values()}
         rows = await self._read(
             lambda reader: reader.runs(
                 ask.limit,
@@ -100,11 +102,22 @@ class Desk:
                 only_open=ask.only_open,
             )
         )
+        if not rows and (wrong := await self._unknown(ask)):
+            return Answer(Code.REFUSED, wrong.problem, wrong.fix)
         return _done(
             [
-                views.run_line(self._world, alive[row.id]) if row.id in alive else run_line(row)
+                views.run_line(world, alive[row.id]) if row.id in alive else run_line(row)
                 for row in rows
             ]
+        )
+
+    async def _unknown(self, ask: AskRuns) -> Unknown | None:
+        """The first name that neither the daemon nor its journal knows."""
+        policies, guests = list(self._world.index.policies), list(self._world.guests)
+        return await self._read(
+            lambda reader: of_journal(
+                reader, ask.policy, ask.guest, policies=policies, guests=guests
+            )
         )
 
     async def _run(self, run: str) -> Answer:

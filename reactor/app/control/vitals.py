@@ -1,6 +1,7 @@
 """How the daemon itself is: its journal, its queues, its broker."""
 
 import os
+import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -59,7 +60,15 @@ def daemon_line(parts: Parts, server: ControlServer, since: float) -> DaemonLine
         waiting=_waiting(parts),
         dropped=_dropped(parts, server),
         journal_figures=parts.upkeep.line(),
+        check=_check(settings),
     )
+
+
+def _check(settings: Settings) -> str:
+    """The command line that looks at the same rules, with the same settings."""
+    # Several files are found again as the daemon found them: one of them alone is not enough.
+    config = ["-c", str(settings.sources[0])] if len(settings.sources) == 1 else []
+    return shlex.join(["reactor", "check", *config, *map(str, settings.rules)])
 
 
 def _link(broker: Broker | None) -> str:
@@ -91,7 +100,11 @@ def _dropped(parts: Parts, server: ControlServer) -> Mapping[str, int]:
         lost = parts.broker.inbound.dropped
         counted |= {f"messages: {why}": count for why, count in lost.items()}
     triggers = parts.engine.world.triggers.dropped
-    counted |= {f"triggers: {kind}": count for kind, count in triggers.items()}
+    for kind, count in triggers.items():
+        # Who reads of messages need not know that triggers count them.
+        counted[kind if kind.endswith(("messages", "guest", "policy")) else f"triggers: {kind}"] = (
+            count
+        )
     outbox = parts.journal.outbox.counters()
     counted |= {f"outbox: {why}": count for why, count in outbox.items() if why != "waiting"}
     counted |= {f"control: {why}": count for why, count in server.refused.items()}

@@ -5,12 +5,13 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from reactor.adapters.journal import Reader
+from reactor.app.known import of_journal
 from reactor.app.timeline import run_line
 from reactor.app.why import now as standing
 from reactor.app.why.eyes import Eyes, Spell
 from reactor.app.why.judging import Eye
 from reactor.app.why.past import explain, moments_of
-from reactor.app.why.reasons import Why
+from reactor.app.why.reasons import Finding, Mark, Why
 from reactor.app.why.record import Record, Text, gather, texts_of
 from reactor.core.effect import Trace
 from reactor.core.policy import MessageTrigger, Policy
@@ -54,13 +55,20 @@ def why_at(  # noqa: PLR0913 - what is asked, and what is known of the host
     eyes = [
         None if one is None else Eye(one, guest, record.labels, host, is_known) for one in built
     ]
-    return explain(policy, guest, at, record, texts, _eyes(texts, eyes))
+    why = explain(policy, guest, at, record, texts, _eyes(texts, eyes))
+    wrong = None if texts and is_known else of_journal(reader, policy, guest)
+    if wrong is None:
+        return why
+    hint = Finding("fix", Mark.NOTE, f"{wrong.problem}: {wrong.fix}")
+    return msgspec.structs.replace(why, unknown=True, findings=[*why.findings, hint])
 
 
 def why_now(world: World, policy: str, guest: str, now: float) -> Why:
     """How it stands with the policy on the guest; reads the engine's state in one go."""
     found = standing.findings(world, policy, guest, now)
-    return Why(policy, guest, standing.verdict(found), found, online=True)
+    watched = world.guests.get(guest)
+    unknown = policy not in world.index.policies or watched is None or watched.forgotten
+    return Why(policy, guest, standing.verdict(found), found, online=True, unknown=unknown)
 
 
 def recent(  # noqa: PLR0913 - what is known of the policy, the guest and the host

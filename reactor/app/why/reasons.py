@@ -55,7 +55,7 @@ class Why(msgspec.Struct, frozen=True, omit_defaults=True):
 
     ``at`` is None for how it stands now. ``revision`` is that of the policy with which
     events were looked at again, ``in_force`` since when it was in force. ``online`` is
-    whether the daemon was asked.
+    whether the daemon was asked. ``unknown``: nobody knows such a policy, or such a guest.
     """
 
     policy: str
@@ -70,3 +70,4 @@ class Why(msgspec.Struct, frozen=True, omit_defaults=True):
     revision: str = ""
     in_force: float | None = None
     online: bool = False
+    unknown: bool = False
