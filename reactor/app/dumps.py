@@ -81,11 +81,15 @@ class Dumps:
 
 def _size(name: str, path: Path) -> Answered:
     try:
-        return Answered(name, result=os.lstat(path).st_size)
+        found = os.lstat(path)
     except FileNotFoundError:
         return Answered(name)
     except (OSError, ValueError) as error:
         return Answered(name, error=Refusal("Target", f"{path} cannot be seen: {_why(error)}"))
+    if not stat.S_ISREG(found.st_mode):
+        # A device or FIFO was there before the dump, and says nothing of it.
+        return Answered(name, error=Refusal("Target", f"{path} is no plain file"))
+    return Answered(name, result=found.st_size)
 
 
 def _below(path: Path, folder: Path) -> bool:

@@ -12,6 +12,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from reactor.app.dumps import Dumps
+from reactor.core.inputs import Answered, Refusal
 
 
 @pytest.fixture
@@ -202,3 +203,23 @@ def test_a_socket_is_no_target_of_a_dump(folder: Path, tmp_path: Path) -> None:
     with socket.socket(socket.AF_UNIX) as bound:
         bound.bind(str(path))
         assert problem(dumps(folder), str(path)) == f"the dump target {path} exists already"
+
+
+@pytest.mark.parametrize("kind", ["file", "nothing", "fifo", "below a file"])
+def test_what_a_dump_has_left(folder: Path, kind: str) -> None:
+    """The bytes of a plain file; of anything else nobody can say that the dump made it."""
+    folder.mkdir()
+    path = folder / "x"
+    expected = Answered("q")
+    if kind == "file":
+        path.write_bytes(b"12345")
+        expected = Answered("q", result=5)
+    elif kind == "fifo":
+        os.mkfifo(path)
+        expected = Answered("q", error=Refusal("Target", f"{path} is no plain file"))
+    elif kind == "below a file":
+        path.write_bytes(b"")
+        path /= "y"
+        text = f"{path} cannot be seen: Not a directory"
+        expected = Answered("q", error=Refusal("Target", text))
+    assert asyncio.run(dumps(folder).size("q", str(path))) == expected

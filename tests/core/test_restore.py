@@ -125,9 +125,8 @@ def test_rows_that_this_version_does_not_know_are_left_alone() -> None:
     """A later version wrote them; the operator is told."""
     _, effects = _restored(Keep("rumour", "web-1", b"{}"), Keep("mark", "x", None))
     (line,) = effects
-    assert line == Log(
-        "warning", "the journal holds state of an unknown kind 'rumour'; it is left alone"
-    )
+    text = "the journal holds state of an unknown kind 'rumour'; it is left alone"
+    assert line == Log("warning", text, title="engine says")
 
 
 def test_a_guest_that_is_kept_is_known_before_the_settings_name_it() -> None:
