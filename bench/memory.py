@@ -20,6 +20,9 @@ from reactor.policyfile.check import load
 
 NOW = 1_795_417_548.0
 
+TICK_S = 0.001
+"""Seconds between two events of the row ``match``."""
+
 GUESTS = 100
 
 A_FILE = 500
@@ -60,6 +63,7 @@ class Fed:
         self._engine.load(policies, NOW)
         shared = Shared(_Deaf(), Limits(), Random(1))  # noqa: S311 - jitter that nobody asks for
         owner = _Owner()
+        self._now = NOW
         self.at = 0
         self.effects: list[tuple[int, list[Effect]]] = []
         self.wires: list[Wire] = []
@@ -71,8 +75,10 @@ class Fed:
             self.wires.append(Wire(name, owner, shared, self._take))
 
     def _take(self, guest: str, name: str, data: dict[str, object], time: float) -> None:
-        # The same steps as in the daemon's listener and loop.
-        effects = self._engine.handle(Happened(Event(name, guest, data, time, NOW)), NOW)
+        # The same steps as in the daemon's listener and loop. Time goes on: the same
+        # failure of the same device twice at once would count once.
+        now = self._now = self._now + TICK_S
+        effects = self._engine.handle(Happened(Event(name, guest, data, time, now)), now)
         if effects:
             self.effects.append((self.at, effects))
 
