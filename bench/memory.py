@@ -139,9 +139,9 @@ class _Owner:
         """Refuse: every line is QEMU's."""
         raise Wrong(f"not read ({why}): {line!r}")
 
-    def too_long(self) -> None:
+    def too_long(self, limit: int) -> None:
         """Refuse: no line is long."""
-        raise Wrong("a line counted as too long")
+        raise Wrong(f"a line counted as longer than {limit}")
 
     def lost(self, error: Exception | None) -> None:
         """Nothing."""

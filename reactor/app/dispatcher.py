@@ -166,20 +166,22 @@ class Dispatcher:
 
     def _handle_some(self, batch: Batch, effects: list[Effect]) -> None:
         """Handle what stands in the line, as far as a batch goes."""
-        began, number = self._clock.now(), self._inputs.ahead
-        for _ in range(min(BATCH_MAX, number)):
+        began, number, handled = self._clock.now(), self._inputs.ahead, 0
+        # What stood back comes too where the batch costs a commit anyway.
+        while handled < number or (batch.messages and self._inputs.ahead):
             at, input_ = self._inputs.take()
-            number -= 1
+            handled += 1
             if isinstance(input_, Received):
                 self._message_bytes -= _room(input_)
             # An answer that came before a deadline counts, however late it is looked at.
             self._tick(at, batch, effects)
             self._take(at, input_, batch, effects)
-            if effects and self._clock.now() - began > self.batch_s:
+            dear = effects or batch.messages
+            if handled >= BATCH_MAX or (dear and self._clock.now() - began > self.batch_s):
                 break
         if not self._inputs:
             self._tick(self._clock.now(), batch, effects)
-        elif not number:
+        elif handled >= number:
             # Only guests that flood have older inputs: nobody's time stands still for them.
             self._tick(began, batch, effects)
 

@@ -37,8 +37,9 @@ class Bounds:
     """How many inputs may wait.
 
     In the ``line``, ``ahead`` of them of one guest; ``behind`` it, ``guest`` of
-    them of one guest. A line of ``long`` is long; then answers, and inputs of
-    which fewer than ``few`` of the same kind wait, stand in a short one.
+    them of one guest, and ``bytes`` of what they say. A line of ``long`` is
+    long; then answers, and inputs of which fewer than ``few`` of the same kind
+    wait, stand in a short one.
 
     Beyond the first bounds events and firings are dropped, answers never. An
     event that nobody would miss is dropped from half of them on, so that a flood
@@ -49,6 +50,7 @@ class Bounds:
     ahead: int = 100
     behind: int = 100_000
     guest: int = 50_000
+    bytes: int = 64 << 20
     long: int = 200
     few: int = 100
 
@@ -77,8 +79,9 @@ class Line:
         self._kinds: dict[str, int] = {}
         self._turn = 0
         self._ahead: dict[str, int] = {}
-        self._behind: dict[str, deque[tuple[float, Input | Adoption]]] = {}
+        self._behind: dict[str, deque[tuple[float, int, Input | Adoption]]] = {}
         self._waiting_behind = 0
+        self._bytes = 0
         self._dropping: dict[str, int] = {}
         self._latest = 0.0
         self.dropped = 0
@@ -139,8 +142,9 @@ class Line:
     def _follow(self, guest: str) -> None:
         behind = self._behind.get(guest)
         if behind is not None:
-            at, input_ = behind.popleft()
+            at, size, input_ = behind.popleft()
             self._waiting_behind -= 1
+            self._bytes -= size
             self._stand(at, input_, guest)
             if not behind:
                 del self._behind[guest]
@@ -180,10 +184,14 @@ class Line:
             return
         if self._refuses(input_, guest, self._waiting_behind, bounds.behind):
             return
+        size = len(msgspec.json.encode(input_)) if isinstance(input_, Happened) else 0
+        if self._refuses(input_, guest, self._bytes + size, bounds.bytes):
+            return
         if own is None:
             own = self._behind[guest] = deque()
-        own.append((at, input_))
+        own.append((at, size, input_))
         self._waiting_behind += 1
+        self._bytes += size
 
     def _refuses(self, input_: Input | Adoption, guest: str, waiting: int, bound: int) -> bool:
         """Whether there is no room for it: then it is counted, and the first of a flood told."""

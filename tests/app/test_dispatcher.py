@@ -1,6 +1,7 @@
 """The one loop: nothing acts before it is durable, nothing is lost, everything keeps its order."""
 
 import asyncio
+import itertools
 import json
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from pathlib import Path
@@ -227,7 +228,7 @@ class Desk:
                 self._task.result()
             return true()
 
-        await until(what, look, 5.0)
+        await until(what, look, 15.0)
 
     async def rest(self) -> None:
         """Wait until no run is open."""
@@ -593,7 +594,7 @@ async def test_an_answer_keeps_its_place_behind_the_events_of_its_guest(
 
 async def test_nobodys_deadline_waits_for_a_flood(desk: Open) -> None:
     """The inputs that stand back are older, and a delay of another guest ends all the same."""
-    host = await desk(SLOW).start("noisy", "quiet")
+    host = await desk(SLOW, broker=False).start("noisy", "quiet")
     host.event(guest="quiet")
     await host.until("it sleeps", lambda: host.engine.next_deadline() is not None)
     due = host.engine.next_deadline()
@@ -628,6 +629,29 @@ async def test_a_batch_with_effects_ends_when_its_time_is_over(
     await host.rest()
     runs = [batch for batch in host.paper.batches[before:] if batch.keeps and batch.runs]
     assert len(runs) == commits
+
+
+@pytest.mark.parametrize(
+    ("broker", "most"),
+    [
+        pytest.param(True, 1000, id="each event is a message: as many as a commit can hold"),
+        pytest.param(False, 100, id="nothing must be on disk: as many as stand in the line"),
+    ],
+)
+async def test_how_much_of_a_flood_is_handled_at_once(
+    desk: Open, monkeypatch: pytest.MonkeyPatch, *, broker: bool, most: int
+) -> None:
+    """The others wait for it either way, and for a commit they wait anyway."""
+    monkeypatch.setattr(module, "BATCH_S", 60.0)
+    monkeypatch.setattr(module, "BATCH_MAX_S", 60.0)
+    host = await desk(MARK, broker=broker).start()
+    for number in range(1500):
+        host.event("NIC_RX_FILTER_CHANGED", number=number)
+    left = [host.dispatcher.waiting]
+    while left[-1]:
+        await asyncio.sleep(0)
+        left.append(host.dispatcher.waiting)
+    assert max(before - after for before, after in itertools.pairwise(left)) == most
 
 
 @pytest.mark.parametrize(

@@ -95,6 +95,27 @@ def test_what_all_guests_share(guests: str, name: str, dropped: int) -> None:
 
 
 @pytest.mark.parametrize(
+    ("name", "size", "dropped"),
+    [
+        pytest.param("WANTED", 4000, 0, id="little"),
+        pytest.param("WANTED", 6000, 1, id="too much"),
+        pytest.param("PLAIN", 2000, 0, id="plain, little"),
+        pytest.param("PLAIN", 3000, 1, id="plain, more than half"),
+    ],
+)
+def test_what_they_say_is_bounded_too(name: str, size: int, dropped: int) -> None:
+    """A few large events fill memory as many small ones do; what was taken makes room."""
+    full = line(Bounds(line=100, ahead=2, behind=100, guest=100, bytes=10_000))
+    large = Happened(Event(name, "a", {"n": 0, "text": "x" * size}, 0.0, 0.0))
+    for _ in range(3):
+        before = full.dropped
+        for _ in range(4):
+            full.put(0.0, large, "a")
+        assert full.dropped - before == dropped
+        numbers(full)
+
+
+@pytest.mark.parametrize(
     ("input_", "refused"),
     [
         pytest.param(happened("a", 0, "WANTED"), 1, id="an event"),

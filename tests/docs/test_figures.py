@@ -63,6 +63,10 @@ def said(seconds: float) -> str:
         pytest.param(DURABILITY, f"more than {sending.COMMAND_LIMIT:g} seconds", id="in doubt"),
         pytest.param(DURABILITY, f"| {BOUNDS.line:,} in line, {BOUNDS.behind:,} behind", id="line"),
         pytest.param(DURABILITY, f"behind it, {BOUNDS.guest:,} of these", id="a guest's share"),
+        pytest.param(DURABILITY, f"of one guest, {BOUNDS.bytes >> 20} MiB |", id="size of a line"),
+        pytest.param(
+            DURABILITY, f"QEMU | {MonitorLimits().event_bytes >> 10} KiB |", id="size of an event"
+        ),
         pytest.param(DURABILITY, f"in batches of {said(dispatcher.BATCH_S)}", id="batch"),
         pytest.param(DURABILITY, f"more than {BOUNDS.long} inputs wait", id="a long line"),
         pytest.param(DURABILITY, f"fewer than {BOUNDS.few} of the same", id="few of a kind"),

@@ -119,9 +119,9 @@ class Session:
         else:
             self._break(troubles.garbage(self._place, line, why))
 
-    def too_long(self) -> None:
-        """Leave a monitor that writes a line without end."""
-        self._break(troubles.too_long(self._place, self._shared.limits.line_bytes))
+    def too_long(self, limit: int) -> None:
+        """Leave a monitor that writes a line without end, or an event that is none of QEMU's."""
+        self._break(troubles.too_long(self._place, limit))
 
     def lost(self, error: Exception | None) -> None:
         """The connection is gone."""

@@ -46,12 +46,14 @@ class Limits:
     """The bounds of one monitor, or of the pool where it says so; times in seconds.
 
     ``commands`` counts those without a reply, given up ones too: QEMU still
-    has them. ``write_bytes`` is what may wait because QEMU does not read.
+    has them. ``line_bytes`` is the longest line, ``event_bytes`` the longest that
+    is an event: those come unasked. ``write_bytes`` is what may wait because QEMU does not read.
     ``events_held`` may arrive before the facts are in. ``connects`` are under
     way at once in the whole pool, ``guests`` are in it.
     """
 
     line_bytes: int = 64 * 1024 * 1024
+    event_bytes: int = 256 * 1024
     write_bytes: int = 16 * 1024 * 1024
     commands: int = 256
     events_held: int = 1000

@@ -64,7 +64,8 @@ def too_long(place: str, limit: int) -> MonitorError:
     return MonitorError(
         place,
         f"a line is longer than {limit} bytes",
-        "no reply of QEMU is that long: check what listens there; the monitor is connected anew",
+        "nothing that QEMU writes is that long: check what listens there; the monitor is connected "
+        "anew",
     )
 
 

@@ -28,8 +28,8 @@ class Owner(Protocol):
     def unreadable(self, line: bytes | bytearray, why: Exception) -> None:
         """A line is not a QMP message."""
 
-    def too_long(self) -> None:
-        """A line passes the limit."""
+    def too_long(self, limit: int) -> None:
+        """A line passes the limit of its kind, so many bytes."""
 
     def lost(self, error: Exception | None) -> None:
         """The connection is gone; None means that the other side closed it."""
@@ -44,6 +44,7 @@ class Wire(asyncio.Protocol):
     __slots__ = (
         "_counters",
         "_descriptor",
+        "_event_limit",
         "_guest",
         "_limit",
         "_owner",
@@ -59,6 +60,7 @@ class Wire(asyncio.Protocol):
         self._owner = owner
         self._counters = shared.counters
         self._limit = shared.limits.line_bytes
+        self._event_limit = min(shared.limits.event_bytes, self._limit)
         self._partial = bytearray()
         self._stopped = False
         self._descriptor = -1
@@ -79,7 +81,8 @@ class Wire(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Hand on every message that ``data`` completes."""
         whole = data.find(b"\n") == len(data) - 1
-        if whole and not self._partial and not self._stopped and len(data) <= self._limit:
+        short = len(data) <= self._event_limit
+        if whole and short and not self._partial and not self._stopped:
             self._line(data)
         else:
             self._chunk(data)
@@ -127,7 +130,7 @@ class Wire(asyncio.Protocol):
             end = data.find(b"\n", start)
             piece = data[start:] if end < 0 else data[start:end]
             if len(self._partial) + len(piece) > self._limit:
-                self._owner.too_long()
+                self._owner.too_long(self._limit)
                 return
             if end < 0:
                 # A bytearray grows in place: a line of many MiB that comes in
@@ -138,9 +141,22 @@ class Wire(asyncio.Protocol):
             if self._partial:
                 self._partial += piece
                 line, self._partial = self._partial, bytearray()
-                self._line(line)
+                self._any_line(line)
             else:
-                self._line(piece)
+                self._any_line(piece)
+
+    def _any_line(self, line: bytes | bytearray) -> None:
+        if len(line) <= self._event_limit:
+            self._line(line)
+            return
+        # Replies may be that long, and are asked for; events come unasked, and wait.
+        sink, self.sink = self.sink, self._refuse
+        self._line(line)
+        self.sink = sink
+
+    def _refuse(self, guest: str, name: str, data: dict[str, object], time: float) -> None:
+        del guest, name, data, time
+        self._owner.too_long(self._event_limit)
 
     def _line(self, line: bytes | bytearray) -> None:
         try:

@@ -180,8 +180,8 @@ FIRST_WORDS = [
     pytest.param(
         b"x" * 70_000,
         "a line is longer than 65536 bytes\n"
-        "  fix: no reply of QEMU is that long: check what listens there; the monitor is connected "
-        "anew",
+        "  fix: nothing that QEMU writes is that long: check what listens there; the monitor is "
+        "connected anew",
         id="a line without an end",
     ),
 ]
@@ -307,8 +307,8 @@ async def test_a_monitor_that_ends_before_its_greeting(scene: Scene) -> None:
         pytest.param(
             b'{"event": "' + b"x" * 70_000,
             "a line is longer than 65536 bytes",
-            "no reply of QEMU is that long: check what listens there; the monitor is connected "
-            "anew",
+            "nothing that QEMU writes is that long: check what listens there; the monitor is "
+            "connected anew",
             id="a line without an end",
         ),
     ],

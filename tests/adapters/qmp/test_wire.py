@@ -27,9 +27,10 @@ REPLY = b'{"return": {"status": "running"}, "id": 7}\r\n'
 class Notes:
     """An owner that writes down what it is told, and stops the wire at a fault."""
 
-    def __init__(self, limit: int = 1000) -> None:
+    def __init__(self, limit: int = 1000, event_limit: int = 1000) -> None:
         self.told: list[object] = []
-        shared = Shared(Recorder(), Limits(line_bytes=limit), chance())
+        limits = Limits(line_bytes=limit, event_bytes=event_limit)
+        shared = Shared(Recorder(), limits, chance())
         self.shared = shared
         self.wire = Wire("web-1", self, shared, self.event)
         self.counters = shared.counters
@@ -51,9 +52,9 @@ class Notes:
         self.told.append(("unreadable", bytes(line).strip(), type(why)))
         self.wire.stop()
 
-    def too_long(self) -> None:
+    def too_long(self, limit: int) -> None:
         """Note it, and stop."""
-        self.told.append("too long")
+        self.told.append(f"longer than {limit}")
         self.wire.stop()
 
     def lost(self, error: Exception | None) -> None:
@@ -69,6 +70,7 @@ def told(chunks: list[bytes], limit: int = 1000) -> list[object]:
     return notes.told
 
 
+LONGER = "longer than 1000"
 EVENT = ("web-1", "GUEST_PANICKED", {"action": "pause"}, 3.25)
 ANSWER = (7, {"status": "running"}, REPLY.strip())
 
@@ -98,9 +100,11 @@ ANSWER = (7, {"status": "running"}, REPLY.strip())
             b"[" * 999 + b"\n", [("unreadable", b"[" * 999)], id="brackets without an end"
         ),
         pytest.param(
-            PANIC + b'{"return": "' + b"x" * 1100, [EVENT, "too long"], id="a line without an end"
+            PANIC + b'{"return": "' + b"x" * 1100,
+            [EVENT, LONGER],
+            id="a line without an end",
         ),
-        pytest.param(b"x" * 1001 + b"\n" + PANIC, ["too long"], id="one byte more than the limit"),
+        pytest.param(b"x" * 1001 + b"\n" + PANIC, [LONGER], id="one byte more than the limit"),
         pytest.param(
             b'{"event": "' + b"x" * 987 + b'"}\n',
             [("web-1", "x" * 987, {}, 0.0)],
@@ -238,3 +242,28 @@ def test_a_sink_may_stop_the_wire() -> None:
     notes.wire.data_received(PANIC + PANIC)
     notes.wire.data_received(PANIC)
     assert names == ["GUEST_PANICKED"]
+
+
+@pytest.mark.parametrize(
+    ("spare", "heard"),
+    [
+        pytest.param(0, [EVENT, EVENT], id="an event at its limit"),
+        pytest.param(-1, [f"longer than {len(PANIC) - 2}"], id="an event beyond it"),
+    ],
+)
+def test_an_event_has_a_limit_of_its_own(spare: int, heard: list[object]) -> None:
+    """Events come unasked and wait in memory; in one piece or in many."""
+    for size in (1, 7, 10_000):
+        notes = Notes(event_limit=len(PANIC) - 1 + spare)
+        both = PANIC * 2
+        for start in range(0, len(both), size):
+            notes.wire.data_received(both[start : start + size])
+        assert notes.told == heard
+
+
+def test_a_reply_may_be_longer_than_an_event() -> None:
+    """It was asked for; the events behind it come through."""
+    notes = Notes(event_limit=len(PANIC))
+    long = b'{"return": "' + b"x" * 500 + b'", "id": 7}'
+    notes.wire.data_received(long + b"\n" + PANIC)
+    assert notes.told == [(7, "x" * 500, long), EVENT]
