@@ -30,6 +30,7 @@ from reactor.app.guests import Guests
 from reactor.app.logs import set_up_logs
 from reactor.app.ports import Outside
 from reactor.app.projection import Projection
+from reactor.app.settings import DumpsSettings
 from reactor.core.config import EngineConfig
 from reactor.core.engine import Engine
 
@@ -65,7 +66,7 @@ class Subject:
                 http=HttpClient(),
                 programs=Programs(frozenset()),
                 space=FreeSpace(),
-                dumps=Dumps(Path("/nowhere"), frozenset()),
+                dumps=Dumps(DumpsSettings(Path("/nowhere"))),
             ),
             projection=Projection("reactor", "bench", __version__),
             clock=self._clock,

@@ -19,6 +19,7 @@ from reactor.core.effect import (
     CallAgent,
     CallHttp,
     Discard,
+    Dumped,
     Execute,
     StartProgram,
 )
@@ -111,6 +112,10 @@ class Calls:
         """Remove what a failed dump left."""
         self.start(self._outside.dumps.discard(effect.path))
 
+    def dumped(self, effect: Dumped) -> None:
+        """Note that a dump is whole."""
+        self.start(self._outside.dumps.dumped(effect))
+
     def start(self, work: Awaitable[None]) -> None:
         """Let something run beside the loop, until it ends or everything is abandoned."""
         task = asyncio.ensure_future(work)
@@ -189,7 +194,7 @@ class Calls:
         if question.size:
             self._submit(await self._outside.dumps.size(question.id, question.path))
             return
-        problem = await self._outside.dumps.problem(question.path)
+        problem = await self._outside.dumps.problem(question)
         error = Refusal("Target", problem) if problem else None
         self._submit(Answered(question.id, error=error))
 

@@ -104,6 +104,7 @@ class Daemon:
         self.agents = Agents()
         self.http = HttpClient(f"qemu-reactor/{__version__}")
         self.orders = Orders(self._submit)
+        self.dumps = Dumps(settings.dumps, self.journal, self._is_open, self.clock.now)
         self.dispatcher = Dispatcher(
             engine=self.engine,
             journal=self.journal,
@@ -140,7 +141,7 @@ class Daemon:
             http=self.http,
             programs=Programs(self._config.exec_allow),
             space=FreeSpace(),
-            dumps=Dumps(self._settings.dumps.folder, self._config.dumps_allow),
+            dumps=self.dumps,
         )
 
     def send(
@@ -159,6 +160,9 @@ class Daemon:
 
     def _offer(self, message: Received) -> bool:
         return self.dispatcher.offer(message)
+
+    def _is_open(self, run: str) -> bool:
+        return run in self.engine.world.runs
 
     def _is_settled(self) -> bool:
         return all(guest.connected for guest in self.engine.world.guests.values())
@@ -232,6 +236,7 @@ class Daemon:
                 tasks.create_task(self.scheduling.run(), name="schedules"),
                 tasks.create_task(self.control.run(), name="control"),
                 tasks.create_task(self.upkeep.run(), name="upkeep"),
+                tasks.create_task(self.dumps.run(), name="dumps"),
             ]
             if patterns:
                 others.append(tasks.create_task(discovery.run(), name="discovery"))

@@ -20,6 +20,7 @@ from reactor.app.records import (
     answer_row,
     as_seen,
     asked_as,
+    dumped_row,
     input_row,
     intent_row,
     made_row,
@@ -37,6 +38,7 @@ from reactor.core.effect import (
     CallAgent,
     CallHttp,
     Discard,
+    Dumped,
     Effect,
     EventSeen,
     Execute,
@@ -326,6 +328,8 @@ class Dispatcher:
                     batch.intents.append(intent_row(now, effect))
                 case RunChanged():
                     batch.runs.append(run_row(effect))
+                case Dumped():
+                    batch.inputs.append(dumped_row(now, effect))
                 case EventSeen(event) if event.own:
                     continue  # told where it came in
                 case EventSeen(event):
@@ -366,6 +370,8 @@ class Dispatcher:
                     self._replied(effect)
             case Discard():
                 self._calls.discard(effect)
+            case Dumped():
+                self._calls.dumped(effect)
             case Log():
                 tell_line(effect)
             case Trace():

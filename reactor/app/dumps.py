@@ -1,30 +1,76 @@
-"""The folder of memory dumps: whether one may be written there, and what a failed one left."""
+"""The folder of memory dumps: whether one may be written there, what stays, what a failed one left.
+
+All looks at the disk are made in threads, one after the other.
+"""
 
 import asyncio
 import os
 import stat
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import msgspec
 import structlog
 
+from reactor.adapters.dump_folder import Card, Found, card_of, remove, scan, write_card
+from reactor.adapters.journal import InputRow, Journal, Reader
+from reactor.app.clock import Clock
+from reactor.app.records import DUMP, DUMP_REMOVED
+from reactor.app.settings import DumpsSettings
+from reactor.app.vault import Removal, estimate, judge, partial, surplus
+from reactor.core.effect import AskPath, Dumped
 from reactor.core.inputs import Answered, Refusal
+from reactor.errors import JournalError
+
+ROUND_S = 3600.0
+"""Seconds between two looks at what may stay, where no dump comes in between."""
 
 log = structlog.get_logger("reactor")
 
 
+def _nobody_knows(run: str) -> bool:
+    del run
+    return True
+
+
 class Dumps:
-    """Answers for the folder ``settings.dumps.folder`` and the paths of ``dumps.allow``."""
+    """Answers for ``dumps.folder`` and the paths of ``dumps.allow``, and keeps the folder in order.
 
-    def __init__(self, folder: Path, allow: frozenset[str]) -> None:
-        self._folder = folder
-        self._allow = allow
+    Args:
+        journal: hears what was removed, and knows which dumps were whole; without one no dump
+            counts as partial.
+        is_open: whether a run has not ended; nothing of those that have not is removed.
+        now: seconds since the epoch.
+    """
 
-    async def problem(self, path: str) -> str:
-        """Why a dump must not be written to ``path``, or an empty string.
+    def __init__(
+        self,
+        settings: DumpsSettings,
+        journal: Journal | None = None,
+        is_open: Callable[[str], bool] = _nobody_knows,
+        now: Callable[[], float] | None = None,
+    ) -> None:
+        self._settings = settings
+        self._folder = settings.folder
+        self._journal = journal
+        self._is_open = is_open
+        self._now = now or Clock().now
+        self._turn = asyncio.Lock()
+        self._wake = asyncio.Event()
 
-        The folder is made, 0700, where it is missing.
+    async def problem(self, question: AskPath) -> str:
+        """Why a dump must not be written to the path, or an empty string.
+
+        The folder is made, 0700, where it is missing. Older dumps go where the quota asks for it.
         """
-        return await asyncio.to_thread(self._problem, Path(path))
+        async with self._turn:
+            return await asyncio.to_thread(self._problem, question)
+
+    async def dumped(self, dump: Dumped) -> None:
+        """It is whole: from now on it counts, and may become too old."""
+        async with self._turn:
+            await asyncio.to_thread(self._done, Path(dump.path))
+        self._wake.set()
 
     async def size(self, name: str, path: str) -> Answered:
         """What a dump has left at ``path``: its bytes, or null where there is nothing.
@@ -35,18 +81,36 @@ class Dumps:
 
     async def discard(self, path: str) -> None:
         """Remove what a failed dump left; only a plain file below the folder."""
-        await asyncio.to_thread(self._discard, Path(path))
+        async with self._turn:
+            await asyncio.to_thread(self._discard, Path(path))
+        self._wake.set()
 
-    def _problem(self, path: Path) -> str:
+    async def run(self) -> None:
+        """Keep the folder in order until cancelled: now, after each dump, and every hour."""
+        await asyncio.to_thread(self._tell_rights)
+        while True:
+            self._wake.clear()
+            async with self._turn:
+                await asyncio.to_thread(self._put_in_order)
+            try:
+                async with asyncio.timeout(ROUND_S):
+                    await self._wake.wait()
+            except TimeoutError:
+                continue
+
+    # ------------------------------------------------ before a dump
+
+    def _problem(self, question: AskPath) -> str:
+        path = Path(question.path)
         try:
             if self._inside(path):
                 self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             mode = os.lstat(path).st_mode
         except FileNotFoundError:
-            return self._parent_problem(path)
+            return self._parent_problem(path) or self._no_room(question)
         except (OSError, ValueError) as error:
             return f"the dump path {path} cannot be used: {_why(error)}"
-        if stat.S_ISREG(mode) or not self._allowed(path):
+        if stat.S_ISREG(mode) or str(path) not in self._settings.allow:
             return f"the dump target {path} exists already"
         return ""
 
@@ -58,15 +122,101 @@ class Dumps:
             return f"the folder {parent} of the dump leads out of {self._folder}"
         return ""
 
+    def _no_room(self, question: AskPath) -> str:
+        """Why there is no room for the dump; where there is, its card is written."""
+        path = Path(question.path)
+        if not self._inside(path):
+            return ""
+        try:
+            disk = os.statvfs(path.parent)
+            free = disk.f_bavail * disk.f_frsize
+            judged = judge(
+                scan(self._folder), self._settings, question.memory_bytes, free, self._is_open
+            )
+            if judged.problem:
+                return judged.problem
+            self._remove(judged.removals)
+            if question.is_told:
+                size = estimate(question.memory_bytes)
+                card = Card(question.guest, question.run, question.policy, self._now(), size)
+                write_card(path, card)
+        except OSError as error:
+            return f"the dump path {path} cannot be used: {_why(error)}"
+        return ""
+
+    # ------------------------------------------------ after a dump
+
+    def _done(self, path: Path) -> None:
+        found = next((each for each in scan(self._folder) if each.path == path), None)
+        if found is None:
+            return
+        done = msgspec.structs.replace(found.card, done=self._now())
+        try:
+            write_card(path, done)
+        except OSError as error:
+            log.warning("dump cannot be noted", path=str(path), reason=_why(error))
+
     def _discard(self, path: Path) -> None:
         try:
             if self._is_ours(path) and stat.S_ISREG(os.lstat(path).st_mode):
                 path.unlink()
+                card_of(path).unlink(missing_ok=True)
                 log.info("partial dump removed", path=str(path))
         except FileNotFoundError:
-            return
+            card_of(path).unlink(missing_ok=True)
         except (OSError, ValueError) as error:
             log.warning("partial dump cannot be removed", path=str(path), reason=_why(error))
+
+    # ------------------------------------------------ order
+
+    def _put_in_order(self) -> None:
+        now = self._now()
+        lost = partial(scan(self._folder), now, self._is_open)
+        self._remove([each for each in lost if self._is_lost(each.found)])
+        self._remove(surplus(scan(self._folder), self._settings, now, self._is_open))
+
+    def _is_lost(self, found: Found) -> bool:
+        """Whether this journal knows that the dump was never whole.
+
+        Between the end of a dump and its card reactor may have died: then the journal has it.
+        """
+        identity, _, _ = found.card.run.rpartition("-")
+        if self._journal is None or identity != self._journal.identity:
+            return False  # another journal's, perhaps one that was lost: nobody knows
+        try:
+            was_whole = _is_noted(self._journal.reader, found)
+        except JournalError:
+            return False
+        if was_whole:
+            self._done(found.path)
+        return not was_whole
+
+    def _remove(self, removals: Sequence[Removal]) -> None:
+        for found, reason in removals:
+            path, card = str(found.path), found.card
+            try:
+                remove(found)
+            except OSError as error:
+                log.warning("dump cannot be removed", path=path, reason=_why(error))
+                continue
+            if found.exists and self._journal is not None:
+                log.info("dump removed", path=path, guest=card.guest, run=card.run, reason=reason)
+                body = msgspec.json.encode({"run": card.run, "reason": reason})
+                row = InputRow(self._now(), card.guest, DUMP_REMOVED, path, body)
+                self._journal.lazily([row])
+
+    def _tell_rights(self) -> None:
+        try:
+            mode = stat.S_IMODE(self._folder.stat().st_mode)
+        except OSError:
+            return  # it is made for the first dump
+        if mode & 0o077:
+            log.warning(
+                "dumps can be reached by others: memory holds secrets",
+                folder=str(self._folder),
+                mode=f"{mode:04o}",
+                fix=f"chmod 0700 {self._folder}, where QEMU runs as the same user",
+            )
 
     def _inside(self, path: Path) -> bool:
         return _below(path, self._folder)
@@ -75,8 +225,12 @@ class Dumps:
         """Whether it is below the folder also where links and dots lead."""
         return self._inside(path) and _below(path.parent.resolve(), self._folder.resolve())
 
-    def _allowed(self, path: Path) -> bool:
-        return str(path) in self._allow
+
+def _is_noted(reader: Reader, found: Found) -> bool:
+    """Whether the journal says that this dump was whole."""
+    card = found.card
+    after = reader.before(card.asked)
+    return bool(reader.history(after, 1, guest=card.guest, name=str(found.path), kind=DUMP))
 
 
 def _size(name: str, path: Path) -> Answered:

@@ -23,6 +23,7 @@ from reactor.core.effect import (
     AskPath,
     CallAgent,
     CallHttp,
+    Dumped,
     Effect,
     EventSeen,
     Execute,
@@ -51,6 +52,12 @@ POLICIES = "policies"
 STOPPED = "stopped"
 """The kind of a row that says that the daemon ended in order."""
 
+
+DUMP = "dump"
+"""The kind of a row that says that the dump of its name, a path, is whole."""
+
+DUMP_REMOVED = "dump-removed"
+"""The kind of a row that says that it was removed, and why."""
 
 STANDING = (POLICIES, "guest", "connected", "disconnected")
 """The kinds of rows that say how things stand until the next one of their guest."""
@@ -142,6 +149,11 @@ def input_row(at: float, input_: Input) -> InputRow:
 def made_row(at: float, event: Event) -> InputRow:
     """An event that the engine made itself: in the history, but no input of a replay."""
     return InputRow(at, event.guest, "made", event.name, msgspec.json.encode(Happened(event)))
+
+
+def dumped_row(at: float, dump: Dumped) -> InputRow:
+    """A dump is whole: found again after a crash by its path."""
+    return InputRow(at, dump.guest, DUMP, dump.path, msgspec.json.encode({"run": dump.run}))
 
 
 def outcome_row(at: float, answer: Answered) -> OutcomeRow:

@@ -110,10 +110,18 @@ class ExecSettings:
 
 @dataclass(frozen=True, slots=True)
 class DumpsSettings:
-    """Where memory dumps may be written; ``allow`` are single paths beside the folder."""
+    """Where memory dumps may be written; ``allow`` are single paths beside the folder.
+
+    ``quota`` and ``free`` are bytes, ``keep`` seconds, None: without a bound. ``keep_last``
+    dumps of each guest never are too old.
+    """
 
     folder: Path = Path("/var/crash")
     allow: frozenset[str] = frozenset()
+    quota: int | None = None
+    keep: float | None = None
+    keep_last: int = 1
+    free: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -233,7 +233,14 @@ class _Builder:
         allowed = (self._path(text, "dumps", "allow", i) for i, text in enumerate(dumps.allow))
         folder = self._path(dumps.folder, "dumps", "folder") if dumps.folder else None
         default = DumpsSettings()
-        return DumpsSettings(folder or default.folder, frozenset(map(str, allowed)))
+        return DumpsSettings(
+            folder or default.folder,
+            frozenset(map(str, allowed)),
+            dumps.quota,
+            dumps.keep,
+            dumps.keep_last or default.keep_last,
+            dumps.free,
+        )
 
 
 def _limits(limits: written.LimitsOf) -> LimitsSettings:

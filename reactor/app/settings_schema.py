@@ -22,7 +22,9 @@ from reactor.policyfile.values import (
     Many,
     Maybe,
     OneOrMany,
+    Span,
     Spelling,
+    Whole,
     wrong,
 )
 
@@ -92,6 +94,7 @@ Socket = Annotated[PathText, _parses(parse_socket)]
 Program = Annotated[PathText, AfterValidator(_whole)]
 Pattern = Annotated[PathText, _parses(parse_pattern)]
 Size = Annotated[int, BeforeValidator(_size), WithJsonSchema({"type": "string"})]
+KeepLast = Annotated[int, Whole(1, 10_000)]
 KeepTime = Annotated[Duration, _least(3600.0, "1h")]
 JournalSize = Annotated[Size, _least(16 << 20, "16MiB")]
 AnyLimit = Annotated[LimitText, AfterValidator(_over_all)]
@@ -220,6 +223,10 @@ class Dumps(Model):
 
     folder: Annotated[PathText | None, Maybe()] = None
     allow: Annotated[tuple[PathText, ...], Many()] = ()
+    quota: Annotated[Size | None, Maybe()] = None
+    keep: Annotated[Span | None, Maybe()] = None
+    keep_last: Annotated[KeepLast | None, Maybe()] = None
+    free: Annotated[Size | None, Maybe()] = None
 
 
 class LimitsOf(Model):
@@ -249,9 +256,5 @@ class File(Model):
 LATER: Mapping[str, str] = {
     "libvirt": "take it out; name the guests' QMP sockets under `guests`",
     "web": "take it out",
-    "dumps.quota": "take it out, and watch the folder from outside",
-    "dumps.keep": "take it out, and remove old dumps from outside",
-    "dumps.keep_last": "take it out, and remove old dumps from outside",
-    "dumps.free": "take it out, and watch the room on the disk from outside",
 }
 """Settings that are not built yet, each with a fix."""

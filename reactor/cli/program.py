@@ -14,6 +14,7 @@ from reactor.cli import (
     approve,
     check,
     demo,
+    dumps,
     events,
     guests,
     hold,
@@ -112,6 +113,7 @@ _MODULES = (
     hold,
     release,
     journal,
+    dumps,
     schema,
     init,
 )

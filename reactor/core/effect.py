@@ -30,13 +30,21 @@ class Execute(msgspec.Struct, frozen=True, tag="execute"):
 class AskPath(msgspec.Struct, frozen=True, tag="ask-path"):
     """Ask whether a dump may be written to ``path``; answered with ``Answered``.
 
-    The result is null when it may; an error names the reason. With ``size`` the
-    question is what a dump has left there: the result is its bytes, null where it is not.
+    The result is null when it may; an error names the reason. ``memory_bytes`` is what the guest
+    has, 0 where unknown. ``is_told``: a ``Dumped`` or a ``Discard`` will say what became of it.
+
+    With ``size`` the question is what a dump has left there: the result is its bytes, null
+    where it is not.
     """
 
     id: str
     path: str
     size: bool = False
+    guest: str = ""
+    run: str = ""
+    policy: str = ""
+    memory_bytes: int = 0
+    is_told: bool = False
 
 
 class AskFree(msgspec.Struct, frozen=True, tag="ask-free"):
@@ -116,6 +124,14 @@ class Discard(msgspec.Struct, frozen=True, tag="discard"):
     """Remove what a failed dump of ours left at ``path``."""
 
     path: str
+
+
+class Dumped(msgspec.Struct, frozen=True, tag="dumped"):
+    """The dump at ``path`` is whole."""
+
+    path: str
+    guest: str
+    run: str
 
 
 class Publish(msgspec.Struct, frozen=True, tag="publish"):
@@ -248,6 +264,7 @@ Effect = (
     | StartProgram
     | Reply
     | Discard
+    | Dumped
     | Publish
     | MarkSet
     | MarkCleared

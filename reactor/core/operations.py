@@ -6,7 +6,7 @@ see what has come in since. None of them keeps anything outside the cursor.
 
 from reactor.core import acts, calls, nested, scopes, sending, targets
 from reactor.core.catalog import CONNECTED, DISCONNECTED
-from reactor.core.effect import Discard
+from reactor.core.effect import Discard, Dumped
 from reactor.core.event import Event
 from reactor.core.facts import POLL, fresh_facts
 from reactor.core.flow import BLOCK, NEXT, Failed, Flow, Jump, Skip
@@ -200,6 +200,7 @@ def _caught(world: World, run: Run, op: AwaitEvent, event: Event) -> Flow:
             # A DUMP_COMPLETED that a resync made up for does not know how much it was.
             written = dump_result(event.data).get("completed")
             cursor.result = {"file": cursor.target, "bytes": written}
+            world.emit(Dumped(cursor.target, run.guest, run.story))
         else:
             # QEMU leaves what it had written; nobody can read half a dump.
             world.emit(Discard(cursor.target))

@@ -33,7 +33,16 @@ def check_target(world: World, run: Run, op: CheckTarget) -> Flow:
     if isinstance(path, Failed):
         return path
     cursor.target = path
-    world.ask(run, AskPath(run.new_id(), path), "path")
+    question = AskPath(
+        run.new_id(),
+        path,
+        guest=run.guest,
+        run=run.story,
+        policy=run.policy,
+        memory_bytes=world.guest_of(run).facts.memory_bytes,
+        is_told=not op.raw,
+    )
+    world.ask(run, question, "path")
     world.touch(run)
     return BLOCK
 

@@ -18,6 +18,13 @@ _BLOCK: Final = struct.Struct(">qq")
 _END: Final = -1
 
 
+def dump_files(folder: Path) -> list[Path]:
+    """The dumps in a folder, without the cards that reactor puts beside them."""
+    if not folder.is_dir():
+        return []
+    return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+
+
 def dump_is_valid(path: Path) -> bool:
     """Whether the file holds a whole memory dump."""
     return dump_problem(path) is None

@@ -17,7 +17,7 @@ import aiomqtt
 
 from reactor.app.shipped import shipped_rules
 from reactor.demo.broker import Broker
-from reactor.demo.dumps import dump_problem
+from reactor.demo.dumps import dump_files, dump_problem
 from reactor.demo.guests import GuestPlan
 from reactor.demo.lab import Lab
 from reactor.demo.narrator import Narrator
@@ -199,7 +199,7 @@ async def _panic(stage: _Stage) -> None:
     run = stage.run_of(policy)
     say.check(f"the run of {policy} succeeded", run["outcome"] == "succeeded", str(run["error"]))
     await guest.up(within=WITHIN_S)
-    dumps = sorted((stage.folder / "dumps").iterdir())
+    dumps = dump_files(stage.folder / "dumps")
     problem = dump_problem(dumps[0]) if dumps else "there is no file"
     size = dumps[0].stat().st_size if dumps else 0
     say.check(f"the memory dump is whole ({size:,} bytes)", problem is None, problem or "")

@@ -8,6 +8,7 @@ from reactor.adapters.process import Programs
 from reactor.adapters.space import FreeSpace
 from reactor.app.dumps import Dumps
 from reactor.app.ports import Commands, Outside
+from reactor.app.settings import DumpsSettings
 
 
 def outside(monitors: Commands, dumps: Path, *programs: str) -> Outside:
@@ -18,5 +19,5 @@ def outside(monitors: Commands, dumps: Path, *programs: str) -> Outside:
         http=HttpClient(),
         programs=Programs(frozenset(programs)),
         space=FreeSpace(),
-        dumps=Dumps(dumps, frozenset()),
+        dumps=Dumps(DumpsSettings(dumps)),
     )

@@ -12,6 +12,7 @@ from reactor.app.clock import Clock
 from reactor.app.depth import DEPTH_MAX, is_too_deep
 from reactor.app.dumps import Dumps
 from reactor.app.ports import Outside
+from reactor.app.settings import DumpsSettings
 from reactor.core.effect import AskFree, AskPath, CallAgent, CallHttp, Execute, StartProgram
 from reactor.core.inputs import Answered, Refusal
 from reactor.errors import GuestError, LostReply, MonitorError
@@ -42,7 +43,7 @@ class World:
             http=http,
             programs=programs,
             space=space,
-            dumps=Dumps(folder, frozenset()),
+            dumps=Dumps(DumpsSettings(folder)),
         )
         self.calls = Calls(outside, self.answers.append, self._wake, self.clock)
 

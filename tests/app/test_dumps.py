@@ -4,15 +4,23 @@ import asyncio
 import os
 import socket
 import stat
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 from structlog.testing import capture_logs
 
+from reactor.adapters.dump_folder import Card, card_of, scan, write_card
+from reactor.adapters.journal import Batch, Journal
 from reactor.app.dumps import Dumps
+from reactor.app.records import DUMP_REMOVED, dumped_row
+from reactor.app.settings import DumpsSettings
+from reactor.core.effect import AskPath, Dumped
 from reactor.core.inputs import Answered, Refusal
+from tests.adapters.journal.support import until
 
 
 @pytest.fixture
@@ -23,12 +31,12 @@ def folder(tmp_path: Path) -> Path:
 
 def dumps(folder: Path, *allow: object) -> Dumps:
     """What answers for the folder, and for these paths beside it."""
-    return Dumps(folder, frozenset(map(str, allow)))
+    return Dumps(DumpsSettings(folder, frozenset(map(str, allow))))
 
 
 def problem(dumps: Dumps, path: str) -> str:
     """Why a dump must not be written there."""
-    return asyncio.run(dumps.problem(path))
+    return asyncio.run(dumps.problem(AskPath("r-1.1", path)))
 
 
 def discard(dumps: Dumps, path: str) -> None:
@@ -167,7 +175,7 @@ def test_what_a_failed_dump_left_is_removed(folder: Path) -> None:
     with capture_logs() as lines:
         discard(dumps(folder), f"{folder}/a")
         discard(dumps(folder), f"{folder}/a")
-    assert list(folder.iterdir()) == []
+    assert files(folder) == []
     assert lines == [{"event": "partial dump removed", "log_level": "info", "path": f"{folder}/a"}]
 
 
@@ -203,6 +211,210 @@ def test_a_socket_is_no_target_of_a_dump(folder: Path, tmp_path: Path) -> None:
     with socket.socket(socket.AF_UNIX) as bound:
         bound.bind(str(path))
         assert problem(dumps(folder), str(path)) == f"the dump target {path} exists already"
+
+
+# ------------------------------------------------ the vault
+
+DAY = 86_400.0
+NOW = 2_000 * DAY
+
+
+class Host:
+    """A folder with bounds, a journal, and runs that are open."""
+
+    def __init__(self, folder: Path, journal: Journal, bounds: DumpsSettings | None = None) -> None:
+        self.open: set[str] = set()
+        self.now = NOW
+        self.folder = folder
+        self.journal = journal
+        settings = replace(bounds or DumpsSettings(), folder=folder)
+        self.dumps = Dumps(settings, journal, self.open.__contains__, lambda: self.now)
+
+    async def dump(self, name: str, *, memory: int = 0, told: bool = True) -> str:
+        """Ask for a dump; the first part of the name is the guest. Its run is open from then on."""
+        run = f"{self.journal.identity}-{name}"
+        self.open.add(run)
+        guest = name.partition(".")[0]
+        path = str(self.folder / name)
+        question = AskPath(
+            "i", path, guest=guest, run=run, policy="p", memory_bytes=memory, is_told=told
+        )
+        return await self.dumps.problem(question)
+
+    async def whole(self, name: str, size: int = 8192, *, ends: bool = True) -> Path:
+        """A dump from its question to the end of its run."""
+        assert await self.dump(name) == ""
+        path = self.folder / name
+        path.write_bytes(b"x" * size)
+        run = f"{self.journal.identity}-{name}"
+        await self.dumps.dumped(Dumped(str(path), name.partition(".")[0], run))
+        if ends:
+            self.open.discard(run)
+        return path
+
+    async def order(self) -> list[str]:
+        """What is left in the folder after a look at it."""
+        await asyncio.to_thread(self.dumps._put_in_order)  # noqa: SLF001 - what `run` does
+        return self.names()
+
+    def names(self) -> list[str]:
+        """The dumps that are there."""
+        return sorted(each.path.name for each in scan(self.folder) if each.exists)
+
+
+def files(folder: Path) -> list[str]:
+    """Everything in the folder, cards too."""
+    return sorted(each.name for each in folder.iterdir())
+
+
+def make_open(folder: Path) -> None:
+    """An admin made it, for everybody to look into."""
+    folder.mkdir()
+    folder.chmod(0o755)
+
+
+@pytest_asyncio.fixture
+async def journal(tmp_path: Path) -> AsyncIterator[Journal]:
+    """One that is closed at the end."""
+    one = Journal.open(tmp_path / "journal.db", now=lambda: NOW)
+    yield one
+    await one.close()
+
+
+@pytest.mark.asyncio
+async def test_old_dumps_go_but_for_the_newest(folder: Path, journal: Journal) -> None:
+    """With a line in the log and a row in the journal; what others made stays."""
+    host = Host(folder, journal, DumpsSettings(keep=14 * DAY))
+    for name in ("web.1", "web.2", "db.1"):
+        await host.whole(name)
+        host.now += DAY
+    old = folder / "old.kdump"
+    old.write_bytes(b"precious")
+    os.utime(old, (0, 0))
+    host.now += 30 * DAY
+    with capture_logs() as lines:
+        assert await host.order() == ["db.1", "web.2"]
+    assert old.exists()
+    assert [(line["event"], line["path"], line["reason"]) for line in lines] == [
+        ("dump removed", f"{folder}/web.1", "it is older than 14d (dumps.keep)"),
+    ]
+    await journal.commit(Batch())
+    (row,) = journal.reader.history(0, 10, kind=DUMP_REMOVED)
+    assert (row.guest, row.name) == ("web", f"{folder}/web.1")
+
+
+@pytest.mark.asyncio
+async def test_the_quota_makes_room_for_a_new_dump(folder: Path, journal: Journal) -> None:
+    """The oldest go before it; where that is not enough nothing goes, and it is refused."""
+    host = Host(folder, journal, DumpsSettings(quota=40 << 10))
+    for name in ("web.1", "web.2", "db.1"):
+        await host.whole(name, 8 << 10)
+        host.now += 1
+    problem = await host.dump("db.2", memory=30 << 10)
+    assert problem == (
+        "a dump of about 33KiB does not fit into dumps.quota (40KiB): 16KiB must stay"
+    )
+    assert host.names() == ["db.1", "web.1", "web.2"]
+    assert await host.dump("db.2", memory=20 << 10) == ""
+    assert host.names() == ["db.1", "web.2"]
+
+
+@pytest.mark.asyncio
+async def test_a_dump_that_would_fill_the_disk_is_refused(folder: Path, journal: Journal) -> None:
+    """Before it runs, also a raw one; nothing is left of the question."""
+    host = Host(folder, journal, DumpsSettings(free=1 << 20))
+    for told in (True, False):
+        problem = await host.dump("web.1", memory=1 << 60, told=told)
+        assert problem.startswith("a dump of about 1126.4PiB would leave 0B free")
+        assert problem.endswith("less than dumps.free (1MiB)")
+    assert files(folder) == []
+    assert await host.dump("web.1", memory=1) == ""
+    assert files(folder) == [".web.1.reactor"]
+
+
+@pytest.mark.asyncio
+async def test_a_raw_dump_has_no_card(folder: Path, journal: Journal) -> None:
+    """Nobody would say when it is whole: it is left alone."""
+    host = Host(folder, journal, DumpsSettings(keep=1.0))
+    assert await host.dump("web.1", told=False) == ""
+    assert files(folder) == []
+
+
+@pytest.mark.asyncio
+async def test_half_a_dump_goes_after_a_crash(folder: Path, journal: Journal) -> None:
+    """Once its run is over and nobody writes to it any more; not one of another journal."""
+    host = Host(folder, journal)
+    assert await host.dump("web.1") == ""
+    half = folder / "web.1"
+    half.write_bytes(b"x" * 4096)
+    os.utime(half, (NOW, NOW))
+    host.now += DAY
+    assert await host.order() == ["web.1"]
+    host.open.clear()
+    foreign = folder / "other.1"
+    foreign.write_bytes(b"x")
+    os.utime(foreign, (NOW, NOW))
+    write_card(foreign, Card("other", "zzzzzz-1", "p", NOW))
+    assert await host.order() == ["other.1"]
+    assert not card_of(half).exists()
+
+
+@pytest.mark.asyncio
+async def test_a_dump_that_the_journal_knows_as_whole_stays(folder: Path, journal: Journal) -> None:
+    """Reactor died between the end of the dump and its card."""
+    host = Host(folder, journal)
+    assert await host.dump("web.1") == ""
+    path = folder / "web.1"
+    path.write_bytes(b"x" * 4096)
+    os.utime(path, (NOW, NOW))
+    run = f"{journal.identity}-web.1"
+    row = dumped_row(NOW + 1, Dumped(str(path), "web", run))
+    await journal.commit(Batch(inputs=[row]))
+    host.open.clear()
+    host.now += DAY
+    assert await host.order() == ["web.1"]
+    (found,) = scan(folder)
+    assert found.card.done == host.now
+
+
+@pytest.mark.asyncio
+async def test_a_failed_dump_goes_with_its_card(folder: Path, journal: Journal) -> None:
+    """Whether or not QEMU had begun to write."""
+    host = Host(folder, journal)
+    for name in ("web.1", "web.2"):
+        assert await host.dump(name) == ""
+    (folder / "web.1").write_bytes(b"x")
+    for name in ("web.1", "web.2"):
+        await host.dumps.discard(str(folder / name))
+    assert files(folder) == []
+
+
+@pytest.mark.asyncio
+async def test_a_dump_without_a_card_is_nobodys(folder: Path, journal: Journal) -> None:
+    """It was raw, or its card was taken away to keep it."""
+    host = Host(folder, journal)
+    path = await host.whole("web.1")
+    card_of(path).unlink()
+    await host.dumps.dumped(Dumped(str(path), "web", "r"))
+    assert files(folder) == ["web.1"]
+
+
+@pytest.mark.asyncio
+async def test_the_folder_is_kept_in_order(folder: Path, journal: Journal) -> None:
+    """At the start and after each dump; one that others can enter is told."""
+    make_open(folder)
+    host = Host(folder, journal, DumpsSettings(quota=10 << 10))
+    await host.whole("web.1")
+    with capture_logs() as lines:
+        task = asyncio.create_task(host.dumps.run())
+        await host.whole("web.2")
+        await until(lambda: host.names() == ["web.2"])
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+    told = [line for line in lines if "others" in line["event"]]
+    assert [(line["mode"], line["fix"]) for line in told] == [
+        ("0755", f"chmod 0700 {folder}, where QEMU runs as the same user"),
+    ]
 
 
 @pytest.mark.parametrize("kind", ["file", "nothing", "fifo", "below a file"])

@@ -34,7 +34,7 @@ journal: {path: /journal.db, keep: 30d, max: 2GiB}
 host: {name: host-1, labels: {rack: '12'}}
 qmp: {allow: [quit, memsave]}
 exec: {allow: [/usr/local/bin/page, /bin/true]}
-dumps: {folder: /crash, allow: [/other/a.kdump]}
+dumps: {folder: /crash, allow: [/other/a.kdump], quota: 5GiB, keep: 1d, keep_last: 3, free: 1GiB}
 limits:
   reset: [3 per 1h per guest, 10 per 10m per host]
   dump: 1 at once per host
@@ -49,6 +49,15 @@ def test_the_journal_has_bounds(machine: Machine) -> None:
     assert (journal.keep, journal.max) == (30 * 86_400.0, 2 << 30)
     journal = machine.of("rules: [/rules]\n").journal
     assert (journal.keep, journal.max) == (90 * 86_400.0, 10 << 30)
+
+
+def test_dumps_have_bounds(machine: Machine) -> None:
+    """Those of the settings, else none; one dump of each guest is never too old."""
+    dumps = machine.of(EVERYTHING).dumps
+    assert (dumps.quota, dumps.free) == (5 << 30, 1 << 30)
+    assert (dumps.keep, dumps.keep_last) == (86_400.0, 3)
+    dumps = machine.of("rules: [/rules]\n").dumps
+    assert (dumps.quota, dumps.keep, dumps.keep_last, dumps.free) == (None, None, 1, None)
 
 
 def test_guests_are_patterns_and_names(machine: Machine) -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from reactor.core.config import EngineConfig
-from reactor.core.effect import Discard, Execute, RunChanged
+from reactor.core.effect import AskPath, Discard, Dumped, Execute, RunChanged
 from reactor.core.inputs import Connected, Facts
 from reactor.core.policy import Enforcement
 from tests.core.simulation import Host
@@ -63,6 +63,20 @@ def test_a_dump_that_is_saved_says_where_it_is_and_how_big() -> None:
     assert isinstance(payload["bytes"], int)
 
 
+def test_who_keeps_the_dumps_hears_whose_they_are() -> None:
+    """Before the dump with what it may need, and once it is whole."""
+    host = Host([PANIC]).connect()
+    host.guests["web-1"].panic(host)
+    host.run(60)
+    path = "/var/crash/web-1-abc123-2.kdump"
+    (asked,) = [e for e in host.seen(AskPath) if isinstance(e, AskPath)]
+    assert asked.path == path
+    assert (asked.guest, asked.policy) == ("web-1", "panic")
+    assert asked.memory_bytes == host.engine.world.guests["web-1"].facts.memory_bytes
+    assert asked.is_told
+    assert host.seen(Dumped) == [Dumped(path, "web-1", asked.run)]
+
+
 def test_the_commands_carry_exactly_these_arguments() -> None:
     """What QEMU gets is the contract's."""
     host = Host([PANIC]).connect()
@@ -101,6 +115,7 @@ def test_a_failed_dump_is_followed_by_no_reset() -> None:
         )
     ]
     assert host.seen(Discard) == [Discard("/var/crash/web-1-abc123-2.kdump")]
+    assert host.seen(Dumped) == []
 
 
 def test_a_dump_that_qemu_refuses_fails_the_step_and_leaves_the_file_alone() -> None:

@@ -118,6 +118,8 @@ def test_a_raw_dump_waits_for_the_dump_of_another() -> None:
     host.run(30)
     assert host.commands() == ["dump-guest-memory"]
     assert host.seen(Discard) == []
+    (asked,) = [effect for effect in host.seen(AskPath) if isinstance(effect, AskPath)]
+    assert not asked.is_told
 
 
 def test_a_raw_dump_of_a_storage_daemon_is_refused() -> None:

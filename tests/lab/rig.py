@@ -19,6 +19,7 @@ from reactor.app.settings import (
     Settings,
 )
 from reactor.app.shipped import shipped_rules
+from reactor.demo.dumps import dump_files
 from reactor.demo.lab import Lab
 from reactor.demo.waiting import until
 from tests.fakes.broker import Mosquitto, Subscriber
@@ -106,9 +107,8 @@ class Rig:
         return [json.loads(p) if p[:1] in b'{["' else p.decode() for p in payloads]
 
     def dumps(self) -> list[Path]:
-        """The dump files."""
-        folder = self.settings.dumps.folder
-        return sorted(folder.iterdir()) if folder.is_dir() else []
+        """The dump files, without their cards."""
+        return dump_files(self.settings.dumps.folder)
 
 
 @contextlib.asynccontextmanager

@@ -36,6 +36,7 @@ from reactor.app.settings import (
     NamedGuest,
     Settings,
 )
+from reactor.core.effect import AskPath, Dumped
 from reactor.core.inputs import Operated
 from reactor.core.orders import Order
 from reactor.core.policy import Policy
@@ -93,10 +94,16 @@ class StagedRules:
 class StagedDumps(Dumps):
     """The dumps folder: there is always room, and no file is there already."""
 
-    async def problem(self, path: str) -> str:
+    async def problem(self, question: AskPath) -> str:
         """None."""
-        del path
+        del question
         return ""
+
+    async def dumped(self, dump: Dumped) -> None:
+        """Nobody counts."""
+
+    async def run(self) -> None:
+        """Nothing is to be put in order."""
 
     async def discard(self, path: str) -> None:
         """There is none."""

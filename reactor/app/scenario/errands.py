@@ -12,6 +12,7 @@ from reactor.core.effect import (
     CallAgent,
     CallHttp,
     Discard,
+    Dumped,
     Effect,
     EventSeen,
     Execute,
@@ -87,6 +88,7 @@ class Errands:
             case (
                 Reply()
                 | Discard()
+                | Dumped()
                 | Publish()
                 | MarkSet()
                 | MarkCleared()
