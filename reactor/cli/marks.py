@@ -1,5 +1,6 @@
 """``reactor marks``: marks on guests and their devices; ``set`` and ``clear`` by hand."""
 
+from shlex import quote
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -92,7 +93,7 @@ def set_mark(  # noqa: PLR0913 - one parameter for each option
     from reactor.core.orders import SetMark
 
     verb = "reactor marks set"
-    _check(kind, mark_id, f"{verb} {guest}")
+    _check(kind, mark_id, f"{verb} {quote(guest)}")
     seconds = None if expires is None else read_span(expires, verb)
     order = SetMark(guest, kind, mark_id, word, reason, seconds)
     return Daemon(verb, config, journal).give(order, output)
@@ -112,7 +113,7 @@ def clear(  # noqa: PLR0913 - one parameter for each option
     from reactor.core.orders import ClearMark
 
     verb = "reactor marks clear"
-    _check(kind, mark_id, f"{verb} {guest}")
+    _check(kind, mark_id, f"{verb} {quote(guest)}")
     order = ClearMark(guest, kind, mark_id, word)
     return Daemon(verb, config, journal).give(order, output)
 
@@ -134,7 +135,7 @@ def _check(word: str, mark_id: str, command: str) -> None:
         raise UsageError(place, f"{word!r} is no kind of mark", fix)
     if not MarkKind(word).has_id and mark_id not in {"", SELF}:
         problem = f"a mark on the {word} itself has no id: {mark_id!r} is one"
-        fix = f"leave {mark_id!r} out, or say what it is: `{command} disk {mark_id}`"
+        fix = f"leave {mark_id!r} out, or say what it is: `{command} disk {quote(mark_id)}`"
         raise UsageError(place, problem, fix)
     if MarkKind(word).has_id and not mark_id:
         fix = f"name the {word}: `{command} {word} ID`"

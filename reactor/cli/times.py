@@ -1,15 +1,18 @@
 """Times and lengths of time as operators write and read them."""
 
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from reactor.cli.exits import UsageError
 from reactor.core.text import parse_duration, render_duration
 
+AHEAD_S = 60.0
+"""Seconds by which the clock of who asks may be behind the one that a time was read from."""
+
 _FORMS = ("%Y-%m-%d %H:%M:%S.%f", "%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%d")
 _FORMS_OF_TODAY = ("%H:%M:%S.%f", "%H:%M:%S", "%H:%M")
 
-_HOW = "write 2026-01-31T12:00:00Z, '2026-01-31 12:00', 12:00 (today, here) or 10m (ago)"
+_HOW = "write 2026-01-31T12:00:00Z, '2026-01-31 12:00', 12:00 (here) or 10m (ago)"
 
 
 def shown_time(at: float | None) -> str:
@@ -36,9 +39,19 @@ def shown_length(seconds: float) -> str:
 def read_time(text: str, place: str, now: float) -> float:
     """The time that somebody means, seconds since the epoch.
 
+    An hour that is yet to come is that of yesterday: after midnight who writes 23:50 means
+    the evening before.
+
     Raises:
-        UsageError: it is none.
+        UsageError: it is none, or yet to come.
     """
+    found = _read(text, place, now)
+    if found > now + AHEAD_S:
+        raise UsageError(place, f"{text!r} is yet to come", "write a time that has been")
+    return found
+
+
+def _read(text: str, place: str, now: float) -> float:
     try:
         return now - parse_duration(text)
     except ValueError:
@@ -55,7 +68,9 @@ def read_time(text: str, place: str, now: float) -> float:
     today = datetime.fromtimestamp(now)  # noqa: DTZ006 - in the time zone of who asks
     for form in _FORMS_OF_TODAY:
         if (found := _parsed(text, form)) is not None:
-            return datetime.combine(today.date(), found.time()).timestamp()
+            at = datetime.combine(today.date(), found.time())
+            is_to_come = at > today + timedelta(seconds=AHEAD_S)
+            return (at - timedelta(days=is_to_come)).timestamp()
     raise UsageError(place, f"{text!r} is no time", _HOW)
 
 

@@ -19,6 +19,7 @@ from reactor.core.order_checks import (
     did_you_mean,
     end_of,
     known_guest,
+    quoted,
 )
 from reactor.core.orders import (
     AddSilence,
@@ -35,6 +36,9 @@ from reactor.core.world import World
 
 GLOBS_MAX = 100
 """Globs of one silence, of each kind."""
+
+_GLOB = frozenset("*?[")
+"""Characters that make a pattern of a name."""
 
 _SHOWN = 5
 """Marks that a refusal names."""
@@ -62,7 +66,17 @@ def silence(world: World, order: AddSilence, who: str) -> Answer:
     policies = sum(added.covers_policy(policy) for policy in world.index.policies)
     guests = sum(added.covers_guest(guest) for guest in world.guests)
     covers = f"it covers {policies} of the loaded policies and {guests} of the known guests"
+    if not (policies and guests):
+        covers = f"{covers}: NOTHING is silenced now"
+    covers += "".join(_misspelt(world, policy) for policy in order.policies)
     return f"{silence_sentence(added)}; {covers}", {"silence": name}
+
+
+def _misspelt(world: World, policy: str) -> str:
+    """That nobody knows this policy, which may be loaded later; empty where it is a glob."""
+    if policy in world.index.policies or not _GLOB.isdisjoint(policy):
+        return ""
+    return f"; no policy is called {policy!r}{did_you_mean(policy, world.index.policies)}"
 
 
 def expire(world: World, order: ExpireSilence) -> Answer:
@@ -165,7 +179,7 @@ def clear_mark(world: World, order: ClearMark, who: str) -> Answer:
     found = world.marks.find(order.guest, kind, mark_id, order.word or None)
     if not found:
         text = f"no such mark is set on {order.guest}{_marks_of(world, order.guest)}"
-        raise OrderRefused(text, fix=f"`reactor marks --guest {order.guest}` lists them")
+        raise OrderRefused(text, fix=f"`reactor marks --guest={quoted(order.guest)}` lists them")
     for mark in found:
         world.clear_mark(mark, f"cleared by {who}")
     words = ", ".join(mark.word for mark in found)

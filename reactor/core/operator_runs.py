@@ -4,7 +4,14 @@ from reactor.core import scopes
 from reactor.core.admission import Verdict
 from reactor.core.event import Event
 from reactor.core.match import Match
-from reactor.core.order_checks import Answer, OrderRefused, check_text, known_guest, known_policy
+from reactor.core.order_checks import (
+    Answer,
+    OrderRefused,
+    check_text,
+    known_guest,
+    known_policy,
+    quoted,
+)
 from reactor.core.orders import Approve, CancelRun, StartRun
 from reactor.core.policy import EventTrigger, Policy
 from reactor.core.readiness import offer
@@ -118,11 +125,11 @@ def _open_run(world: World, name: str) -> Run:
 
 
 def _shown(run: str) -> str:
-    return f"`reactor runs show {run}` tells what it did"
+    return f"`reactor runs show {quoted(run)}` tells what it did"
 
 
 def _asked(policy: str, guest: str) -> str:
-    return f"`reactor why {policy} {guest}` tells what stands in the way"
+    return f"`reactor why {quoted(policy)} {quoted(guest)}` tells what stands in the way"
 
 
 def _standing(run: Run) -> str:

@@ -1,5 +1,6 @@
 """What every order is checked for: known names, sensible times, texts of a sensible length."""
 
+import shlex
 from collections.abc import Collection, Mapping
 
 from reactor.core.guest import Guest
@@ -69,6 +70,11 @@ def did_you_mean(word: str, known: Collection[str]) -> str:
     """``; did you mean 'web-1'?``, or nothing where no name is near."""
     guess = closest(word, known) if len(known) <= _GUESSES_MAX else None
     return "" if guess is None else f"; did you mean {guess!r}?"
+
+
+def quoted(name: str) -> str:
+    """The name as a shell reads it, for a command line that somebody may copy."""
+    return shlex.quote(name)
 
 
 def end_of(world: World, seconds: float) -> float:

@@ -334,6 +334,7 @@ async def test_runs_are_listed_by_what_they_belong_to(house: House) -> None:
     mine = await look(house, AskRuns(policy="stop-it", guest="web-1"), list[RunLine])
     assert [run.outcome for run in mine] == ["succeeded"]
     for question, problem, fix in (
+        (AskMarks("web-2"), "no guest is called 'web-2'", "write 'web-1'"),
         (AskRuns(guest="web-2"), "no guest is called 'web-2'", "write 'web-1'"),
         (AskRuns(policy="stopit"), "no policy is called 'stopit'", "write 'stop-it'"),
     ):

@@ -352,7 +352,7 @@ def test_without_a_daemon_nothing_is_done(reactor: Call, here: Path, words: str)
         pytest.param(
             ["why", "p", "g", "--at", "soon"],
             "reactor why: 'soon' is no time\n"
-            "  fix: write 2026-01-31T12:00:00Z, '2026-01-31 12:00', 12:00 (today, here) "
+            "  fix: write 2026-01-31T12:00:00Z, '2026-01-31 12:00', 12:00 (here) "
             "or 10m (ago)\n",
             id="no time",
         ),
@@ -778,6 +778,9 @@ def test_with_which_revision_it_was_looked_at(
         pytest.param("08:00", 1_800_000_000.0, id="today"),
         pytest.param("08:00:01.25", 1_800_000_001.25, id="today, to the part of a second"),
         pytest.param("1h30m", NOW - 5400, id="ago"),
+        pytest.param("08:01", 1_800_000_060.0, id="a clock that is a little ahead"),
+        pytest.param("08:02", 1_799_913_720.0, id="yet to come: yesterday"),
+        pytest.param("23:50", 1_799_970_600.0, id="the evening before"),
     ],
 )
 def test_a_time_may_be_written_in_many_ways(
@@ -788,6 +791,17 @@ def test_a_time_may_be_written_in_many_ways(
     daemon.says(WHY)
     reactor("why", "p", "web-1", "--at", text, "--around", "1m", "-c", "r.yaml")
     assert daemon.asked == [AskWhy("p", "web-1", at, 60.0)]
+
+
+@pytest.mark.parametrize("text", ["2027-01-15 08:02", "2027-01-15T08:01:01Z", "2027-01-16"])
+def test_a_time_that_is_yet_to_come(
+    reactor: Call, daemon: FakeDaemon, monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    """Nothing can have been decided then: it is a typo, and no answer is better."""
+    monkeypatch.setattr("reactor.cli.why.time.time", lambda: NOW)
+    code, out, err = reactor("why", "p", "web-1", "--at", text, "-c", "r.yaml")
+    assert (code, out, daemon.asked) == (Exit.USAGE, "", [])
+    assert err == f"reactor why: {text!r} is yet to come\n  fix: write a time that has been\n"
 
 
 def test_an_answer_of_another_version(reactor: Call, daemon: FakeDaemon) -> None:

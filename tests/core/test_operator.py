@@ -163,6 +163,51 @@ def test_an_order_that_cannot_be_carried_out_says_why(order: Order, text: str) -
 
 
 @pytest.mark.parametrize(
+    ("policies", "guests", "end"),
+    [
+        pytest.param(
+            ("plain",),
+            ("*",),
+            "it covers 1 of the loaded policies and 2 of the known guests",
+            id="all",
+        ),
+        pytest.param(
+            ("plain",),
+            ("db-*",),
+            "it covers 1 of the loaded policies and 0 of the known guests: NOTHING is silenced now",
+            id="no guest",
+        ),
+        pytest.param(
+            ("x*",),
+            ("*",),
+            "it covers 0 of the loaded policies and 2 of the known guests: NOTHING is silenced now",
+            id="no policy",
+        ),
+        pytest.param(
+            ("plain", "wbe"),
+            ("*",),
+            "it covers 1 of the loaded policies and 2 of the known guests; "
+            "no policy is called 'wbe'; did you mean 'web'?",
+            id="a misspelt policy beside another",
+        ),
+    ],
+)
+def test_a_silence_says_loudly_what_it_does_not_cover(
+    policies: tuple[str, ...], guests: tuple[str, ...], end: str
+) -> None:
+    """It stands all the same: the policy or guest may come later."""
+    reply = _host().order(AddSilence(policies, guests, 60.0, "c"))
+    assert (reply.ok, reply.text.endswith(f"; {end}")) == (True, True), reply.text
+
+
+def test_a_command_line_that_is_proposed_can_be_copied() -> None:
+    """Names as a shell reads them."""
+    host = Host([document("p", "[{log: x}]")], guests=("web 1's",)).connect()
+    reply = host.order(ClearMark("web 1's", "disk", "a"))
+    assert reply.fix == "`reactor marks --guest='web 1'\"'\"'s'` lists them"
+
+
+@pytest.mark.parametrize(
     ("order", "fix"),
     [
         pytest.param(
@@ -179,7 +224,7 @@ def test_an_order_that_cannot_be_carried_out_says_why(order: Order, text: str) -
             id="not selected",
         ),
         pytest.param(
-            ClearMark("web-1", "disk", "a"), "`reactor marks --guest web-1` lists them", id="mark"
+            ClearMark("web-1", "disk", "a"), "`reactor marks --guest=web-1` lists them", id="mark"
         ),
         pytest.param(
             SetMark("web-1", "disk", "", "bad"), "name the id of the mark", id="an empty id"

@@ -27,7 +27,7 @@ from reactor.app.control.asks import (
 from reactor.app.control.orders import Orders
 from reactor.app.control.vitals import Parts, daemon_line
 from reactor.app.foreign import UNREADABLE
-from reactor.app.known import Unknown, of_journal
+from reactor.app.known import Unknown, of_journal, unknown
 from reactor.app.timeline import read_timeline, run_line
 from reactor.app.why.asking import recent, why_at, why_now
 from reactor.app.why.reasons import Why
@@ -72,7 +72,7 @@ class Desk:
             case AskGuests():
                 return _done(views.guests(self._world, self._parts.troubles()))
             case AskMarks(guest):
-                return _done(views.marks(self._world, guest))
+                return self._marks(guest)
             case AskSilences():
                 return _done(views.silences(self._world))
             case AskRuns():
@@ -89,6 +89,13 @@ class Desk:
     @property
     def _world(self) -> World:
         return self._parts.engine.world
+
+    def _marks(self, guest: str) -> Answer:
+        """The marks of one guest, which may be gone and still have them, or of all."""
+        found = views.marks(self._world, guest)
+        if guest and not found and (wrong := unknown("guest", guest, self._world.guests)):
+            return Answer(Code.REFUSED, wrong.problem, wrong.fix)
+        return _done(found)
 
     async def _runs(self, ask: AskRuns) -> Answer:
         """The runs of the journal; those that are open as they are now."""
