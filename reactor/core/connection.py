@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from reactor.core import doubts, trigger_life
 from reactor.core.catalog import CONNECTED, DISCONNECTED
+from reactor.core.cut_waits import is_asked_for
 from reactor.core.effect import GuestChanged
 from reactor.core.event import Event
 from reactor.core.facts import LOST_AFTER
@@ -152,8 +153,13 @@ def _recover_wait(
         outcome_unknown(world, run, f"QEMU was restarted while {names} was awaited")
         return
     dumped = "dump" in at_commands(world, run)
-    event = proved(guest, run, op, dumped=dumped) or among(world, run, op, gone_by)
+    event = proved(world, run, op, dumped=dumped) or among(world, run, op, gone_by)
     if event is not None:
         listen(world, run, event)
-    elif not may_still_come(guest, op):
+    elif may_still_come(guest, op):
+        return
+    elif is_asked_for(op):
+        run.cursor.cut = True
+        world.touch(run)
+    else:
         outcome_unknown(world, run, f"the monitor was away while {names} was awaited")

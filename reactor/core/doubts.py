@@ -6,6 +6,7 @@
 from collections.abc import Iterable
 
 from reactor.core.catalog import DISCONNECTED
+from reactor.core.cut_waits import is_asked_for
 from reactor.core.effect import AskPath, Execute
 from reactor.core.event import Event
 from reactor.core.facts import POLL, QUERIES, QUERY_LIMIT, fresh_facts
@@ -206,7 +207,8 @@ def done(world: World, run: Run, op: Send) -> Flow:
     if event is not None and _awaited(world, run, wait, event):
         cursor.caught = event
         return NEXT
-    if cut and not may_still_come(guest, wait):
+    cursor.cut = cut and is_asked_for(wait)
+    if cut and not cursor.cut and not may_still_come(guest, wait):
         names = ", ".join(wait.wait.events)
         reason = f"{op.command} was done, and the monitor was away while {names} was awaited"
         return Failed(reason, unknown=True)

@@ -209,8 +209,6 @@ def _restore_run(world: World, run: Run, revisions: Mapping[str, Policy]) -> Non
     _rejoin(world, run, guest)
     cursor = run.cursor
     cursor.pending, cursor.fresh = {}, ()
-    # What a reset left stopped may run by now, and have panicked again: it is asked.
-    cursor.again = True
     if cursor.sent and cursor.answer is None:
         # In doubt: sent, and nobody knows what became of it.
         cursor.answer = Answered(cursor.sent, lost=_RESTARTED)

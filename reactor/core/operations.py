@@ -4,7 +4,7 @@ Every function may be called again after any wake-up: it looks at the cursor to
 see what has come in since. None of them keeps anything outside the cursor.
 """
 
-from reactor.core import acts, calls, nested, scopes, sending, targets
+from reactor.core import acts, calls, cut_waits, nested, scopes, sending, targets
 from reactor.core.catalog import CONNECTED, DISCONNECTED
 from reactor.core.effect import Discard, Dumped
 from reactor.core.event import Event
@@ -186,6 +186,8 @@ def _await_event(world: World, run: Run, op: AwaitEvent) -> Flow:
     if cursor.caught is not None:
         return _caught(world, run, op, cursor.caught)
     guest.listeners[run.id] = None
+    if cursor.cut:
+        return cut_waits.settle(world, run, op)
     if cursor.limit is not None and world.now >= cursor.limit:
         names = ", ".join(op.wait.events)
         return Failed(f"{names} did not come within {render_duration(op.wait.timeout or 0)}")

@@ -115,7 +115,8 @@ class Cursor(msgspec.Struct, omit_defaults=True):
     already, ``caught`` what it caught. ``before`` is the guest's status when the step
     began, ``again`` whether its present command was tried, and certainly not sent.
     ``intent`` is the changing command in flight or in ``doubt``, ``heard`` what events said of
-    it since, ``probed`` whether it was found not to have been done.
+    it since, ``probed`` whether it was found not to have been done. ``cut``: what is awaited may
+    have come while the monitor was away, and is asked for.
     ``since`` is when a condition that must stay began to hold. ``branches`` are the runs of a
     ``parallel`` step in the order written, with how each ended.
     """
@@ -141,6 +142,7 @@ class Cursor(msgspec.Struct, omit_defaults=True):
     heard: tuple[str, ...] = ()
     doubt: Doubt | None = None
     probed: bool = False
+    cut: bool = False
     target: str = ""
     result: object = None
     since: float | None = None

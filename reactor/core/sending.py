@@ -42,6 +42,7 @@ def send(world: World, run: Run, op: Send) -> Flow:
     if cursor.sent:
         return BLOCK
     if not guest.connected:
+        # What a reset left stopped may run by then, and have panicked again: it is asked.
         cursor.again = cursor.again or op.completes
         guest.watchers[run.id] = None
         return BLOCK
@@ -265,7 +266,6 @@ def _answered(world: World, run: Run, op: Send, answer: Answered) -> Flow:
     if answer.lost:
         doubts.doubt(world, run, answer.lost)
         return _in_doubt(world, run, op)
-    cursor.intent = None
     cursor.result = answer.result
     world.trace(run, world.options_of(run).path, "answered", op.command)
     return NEXT
@@ -278,7 +278,7 @@ def _in_doubt(world: World, run: Run, op: Send) -> Flow:
         return BLOCK
     doubts.tell(world, run, finding)
     flow = _found(world, run, op, finding)
-    run.cursor.doubt = run.cursor.intent = None
+    run.cursor.doubt = None
     run.cursor.pause = None
     world.touch(run)
     return flow

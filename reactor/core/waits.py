@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from reactor.core.catalog import migrates
 from reactor.core.event import Event
 from reactor.core.guards import AFTER_RESET, FAULT_STATES
 from reactor.core.guest import Guest
@@ -14,11 +15,12 @@ from reactor.core.world import World
 DUMP_OVER = frozenset({"completed", "failed"})
 
 
-def proved(guest: Guest, run: Run, op: AwaitEvent, *, dumped: bool) -> Event | None:
+def proved(world: World, run: Run, op: AwaitEvent, *, dumped: bool) -> Event | None:
     """The event that must have happened, as far as the facts prove it.
 
     ``dumped``: the step has sent a dump of its own.
     """
+    guest = world.guest_of(run)
     # query-dump tells of the last dump for ever: only after our own it proves anything.
     if dumped and named("DUMP_COMPLETED", op.wait.events) and guest.facts.dump in DUMP_OVER:
         data = {"result": {"status": guest.facts.dump}}
@@ -26,6 +28,11 @@ def proved(guest: Guest, run: Run, op: AwaitEvent, *, dumped: bool) -> Event | N
     stood = run.cursor.before in FAULT_STATES
     if op.rule is AwaitRule.RESET and stood and guest.status == AFTER_RESET:
         return Event("RESET", guest.name, {"guest": False}, synthetic=True)
+    # query-migrate, too, tells of the last one for ever.
+    migrated = run.cursor.intent is not None and migrates(run.cursor.intent.command)
+    if migrated and named("MIGRATION", op.wait.events) and guest.facts.migration:
+        event = Event("MIGRATION", guest.name, {"status": guest.facts.migration}, synthetic=True)
+        return event if judge(world, run, op, event) is not None else None
     return None
 
 
@@ -45,5 +52,7 @@ def missed_nothing(op: AwaitEvent) -> bool:
 def may_still_come(guest: Guest, op: AwaitEvent) -> bool:
     """Whether what is awaited cannot have happened yet."""
     if missed_nothing(op):
+        return True
+    if named("MIGRATION", op.wait.events) and guest.facts.migrating:
         return True
     return named("DUMP_COMPLETED", op.wait.events) and guest.facts.dump == "active"

@@ -93,6 +93,7 @@ class SimGuest:
             status=self.status,
             dump=self.dump,
             migration=self.migration,
+            migrating=self.migration == "active",
             qemu_version="7.2.22",
         )
 

@@ -75,7 +75,8 @@ def test_a_panic_is_seen_to_whenever_the_daemon_is_killed(loses: bool) -> None:
     assert inputs > 20
 
 
-@settings(max_examples=150, deadline=None)
+@pytest.mark.timeout(60)
+@settings(max_examples=40, deadline=None)
 @given(
     kills=st.lists(
         st.tuples(st.integers(0, 25), st.booleans(), st.booleans(), st.floats(0, 3)),

@@ -67,7 +67,7 @@ async def test_a_line_that_breaks_at_a_command(
 ) -> None:
     """One dump, one reset, the guest runs, and the trace says what was found."""
     async with _broken_line(lab, tmp_path, command, arrives=arrives) as (host, audit, line):
-        assert await host.outcomes(1, within=60) == ["succeeded"]
+        assert await host.outcomes(1, within=40) == ["succeeded"]
         assert line.broken.is_set()
         assert _found(host) == [found]
         assert audit.host_resets() == 1
@@ -95,7 +95,7 @@ async def test_reactor_stopped_while_qemu_does_not_answer(lab: Lab, tmp_path: Pa
         await host.stop()
         reader = asyncio.create_task(asyncio.to_thread(hang.read_bytes))
         await host.start()
-        assert await host.outcomes(1, within=60) == ["succeeded"]
+        assert await host.outcomes(1, within=40) == ["succeeded"]
         assert len(await reader) > 0
         assert _found(host) == ["done"]
         assert audit.host_resets() == 1
