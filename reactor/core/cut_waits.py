@@ -19,7 +19,7 @@ _DEVICES: Mapping[str, object] = {"path": "/machine/peripheral"}
 _OF_STATE = {"ready": "BLOCK_JOB_READY", "pending": "BLOCK_JOB_PENDING"}
 _ENDS = ("BLOCK_JOB_COMPLETED", "BLOCK_JOB_CANCELLED", "BLOCK_JOB_ERROR")
 _ON_THE_WAY = (*_ENDS, *_OF_STATE.values())
-_OVER = frozenset({"concluded", "aborting", "null"})
+_OVER = frozenset({"concluded", "null"})
 
 
 def is_asked_for(op: AwaitEvent) -> bool:
@@ -102,7 +102,7 @@ def _may_come(run: Run, op: AwaitEvent, answer: Answered) -> Iterator[Event]:
         if row.get("status") not in _OVER:
             for name in _ON_THE_WAY:
                 yield _of_job(run, row, name)
-            for status in ("ready", "pending", *sorted(_OVER)):
+            for status in ("ready", "pending", "aborting", *sorted(_OVER)):
                 data = {"id": row.get("id"), "status": status}
                 yield Event("JOB_STATUS_CHANGE", run.guest, data, synthetic=True)
 

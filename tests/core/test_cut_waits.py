@@ -51,6 +51,8 @@ OURS = 'data.device == "m1"'
             "BLOCK_JOB_COMPLETED", OURS, _jobs(("m1", "concluded")), ["succeeded"], id="kept"
         ),
         pytest.param("BLOCK_JOB_COMPLETED", OURS, _jobs(("m1", "ready")), [], id="still works"),
+        pytest.param("BLOCK_JOB_COMPLETED", OURS, _jobs(("m1", "aborting")), [], id="aborts"),
+        pytest.param("BLOCK_JOB_READY", OURS, _jobs(("m1", "null")), ["unknown"], id="over"),
         pytest.param(
             "JOB_STATUS_CHANGE",
             'data.id == "m1" && data.status == "concluded"',

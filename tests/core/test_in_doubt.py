@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+import msgspec
 import pytest
 
 from reactor.core.config import EngineConfig
@@ -9,6 +10,7 @@ from reactor.core.effect import Execute
 from reactor.core.event import Event
 from reactor.core.inputs import Answered, Disconnected, Happened, Refusal
 from reactor.core.policy import Limit, LimitScope
+from reactor.core.run import Run
 from tests.core.simulation import Host, document
 from tests.core.test_panic_runbook import FREE
 
@@ -20,7 +22,9 @@ DUMP = document(
     "[{guest: dump, to: 'x-${run.id}', format: elf}, {publish: went-on}]",
     more="mode: queued\n",
 )
-QUIET = frozenset({"RESET", "RESUME", "STOP", "DUMP_COMPLETED", "SHUTDOWN", "DEVICE_DELETED"})
+QUIET = frozenset(
+    {"RESET", "RESUME", "STOP", "DUMP_COMPLETED", "SHUTDOWN", "DEVICE_DELETED", "WAKEUP"}
+)
 """Events that QEMU sends while nobody listens."""
 
 
@@ -427,3 +431,126 @@ def test_a_baseline_is_asked_for_before_a_migration_is_sent() -> None:
     back(host)
     assert host.outcomes() == ["unknown"]
     assert "of this migration or of the last one" in host.ended()[0].error
+
+
+def test_a_run_of_an_older_journal_has_nothing_to_compare_with() -> None:
+    """Its intent was not written down: nobody can tell, as before."""
+    host = killed(RESET, "system_reset", "guest-panicked")
+    ((key, kept),) = [(key, value) for key, value in host.kept.items() if key[0] == "run"]
+    run = msgspec.json.decode(kept, type=Run)
+    run.cursor.intent = None
+    host.kept[key] = msgspec.json.encode(run)
+    back(host)
+    assert (host.outcomes(), probed(host)) == (["unknown"], ["cannot be told"])
+    assert host.ended()[0].error == (
+        "system_reset: outcome unknown, it was sent and the daemon was restarted before the "
+        "answer came"
+    )
+
+
+def test_a_quit_is_done_when_nobody_is_there_any_more() -> None:
+    """Its QEMU is lost, and did not say so."""
+    text = document("p", "[{guest: destroy}, {publish: went-on}]")
+    host = sent(text, "quit", "running", arrives=False, config=CONFIG)
+    (execute,) = [e for e in host.seen(Execute) if isinstance(e, Execute) and e.command == "quit"]
+    host.give(Answered(execute.id, lost="the monitor broke"))
+    host.give(Disconnected("web-1", "broken"))
+    host.run(4)
+    assert host.outcomes() == []
+    host.run(2)
+    assert host.outcomes() == ["succeeded"]
+    assert host.commands() == ["quit"]
+
+
+def test_a_question_that_gets_lost_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once at a time, whatever wakes the run meanwhile."""
+    host = killed(raw("device_add", "{driver: pc-dimm, id: dimm0}"), "device_add")
+    guest = host.guests["web-1"]
+    monkeypatch.setattr(type(guest), "_qom_list", lambda *_: [{"name": "dimm0"}], raising=False)
+    guest.silent.add("qom-list")
+    guest.mute.clear()
+    host.restart()
+    host.run(5)
+    host.engine.world.guests["web-1"].watchers.update(dict.fromkeys(host.engine.world.runs))
+    host.event("web-1", "NIC_RX_FILTER_CHANGED", {})
+    host.run(1)
+    assert host.commands(queries=True).count("qom-list") == 1
+    host.run(10)
+    guest.silent.clear()
+    host.run(20)
+    assert (host.outcomes(), host.commands().count("device_add")) == (["succeeded"], 1)
+
+
+@pytest.mark.parametrize(
+    ("command", "status", "wait", "outcome"),
+    [
+        pytest.param("cont", "paused", "RESUME", "succeeded", id="cont: RESUME"),
+        pytest.param("system_reset", "paused", "RESET", "succeeded", id="reset: RESET"),
+        pytest.param("system_reset", "paused", "VSERPORT_CHANGE", "unknown", id="reset: a port"),
+        pytest.param("system_wakeup", "suspended", "WAKEUP", "unknown", id="wakeup: WAKEUP"),
+        pytest.param("cont", "paused", "REACTOR_MARK_SET", "", id="cont: its own event"),
+    ],
+)
+def test_the_event_that_a_command_brought_about_has_come(
+    command: str, status: str, wait: str, outcome: str
+) -> None:
+    """What else was awaited may have come and gone while nobody listened."""
+    host = killed(raw(command, wait=wait), command, status)
+    back(host)
+    assert host.outcomes() == ([outcome] if outcome else [])
+    if outcome == "unknown":
+        assert host.ended()[0].error == (
+            f"{command} was done, and the monitor was away while {wait} was awaited"
+        )
+
+
+def test_a_mirror_that_was_started_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """query-jobs knows it, and says that it is ready."""
+    text = raw(
+        "blockdev-mirror", "{job-id: m1, device: d, target: t, sync: full}", "BLOCK_JOB_READY"
+    )
+    host = killed(text, "blockdev-mirror")
+    jobs = [{"id": "m1", "type": "mirror", "status": "ready"}]
+    monkeypatch.setattr(type(host.guests["web-1"]), "_query_jobs", lambda *_: jobs, raising=False)
+    back(host)
+    assert (probed(host), host.outcomes()) == (["done", "done"], ["succeeded"])
+    assert host.commands() == ["blockdev-mirror"]
+
+
+def test_a_dump_whose_end_was_heard_is_done() -> None:
+    """Its DUMP_COMPLETED came on the same connection, without a wait for it; it says enough."""
+    text = raw("dump-guest-memory", "{paging: false, detach: true, protocol: 'file:/var/crash/x'}")
+    host = sent(text, "dump-guest-memory", "paused", arrives=True, config=CONFIG)
+    data = {"result": {"status": "completed"}}
+    host.give(Happened(Event("DUMP_COMPLETED", "web-1", data)))
+    host.forget_replies()
+    (run,) = host.engine.world.runs.values()
+    host.give(Answered(run.cursor.sent, lost="no reply came in time"))
+    host.run(5)
+    assert (probed(host), host.outcomes()) == (["done"], ["succeeded"])
+
+
+def test_a_dump_that_ended_while_nobody_listened_has_ended() -> None:
+    """Its file is there, and query-dump says how it went."""
+    host = killed(DUMP, "dump-guest-memory", "guest-panicked")
+    host.restart(connect=False)
+    host.run(5)
+    host.guests["web-1"].mute.clear()
+    host.connect()
+    host.run(5)
+    assert (probed(host), host.outcomes()) == (["done"], ["succeeded"])
+    assert host.commands() == ["dump-guest-memory"]
+
+
+def test_a_reset_whose_event_was_caught_was_done() -> None:
+    """RESET came before the reply got lost: nobody needs to be asked."""
+    host = sent(RESET, "system_reset", "guest-panicked", arrives=True, config=CONFIG)
+    host.forget_replies()
+    event = Event("RESET", "web-1", {"guest": False, "reason": "host-qmp-system-reset"})
+    host.give(Happened(event))
+    (run,) = host.engine.world.runs.values()
+    host.give(Answered(run.cursor.sent, lost="no reply came in time"))
+    host.run(5)
+    (trace,) = host.traces("probed")
+    assert trace.reason == "done: RESET has come"
+    assert (host.commands(), host.outcomes()) == (["system_reset", "cont"], ["succeeded"])
