@@ -2,6 +2,7 @@
 
 import sys
 import time
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, BinaryIO
 
@@ -14,6 +15,7 @@ from reactor.cli.screen import reader_left
 from reactor.cli.verbs import add_verb
 
 if TYPE_CHECKING:
+    from reactor.adapters.journal import Reader
     from reactor.app.replay.writing import Recorder
 
 POLL_S = 0.2
@@ -76,6 +78,8 @@ def record(  # noqa: PLR0913 - one parameter for each option
     end = float("inf") if until is None else parse_moment(until, place=_PLACE)
     reader = open_journal(journal or path_of_settings(config))
     try:
+        if guest is not None and not follow:
+            _demand(reader, guest)
         stream = sys.stdout.buffer if output is None else _new(output)
         try:
             recorder = Recorder(reader, stream.write, Part(start, end, guest))
@@ -89,6 +93,16 @@ def record(  # noqa: PLR0913 - one parameter for each option
     finally:
         reader.close()
     return 0
+
+
+def _demand(reader: "Reader", guest: str) -> None:
+    """Refuse a name that the journal does not know: a record without its guest is of no use."""
+    from reactor.app.known import NAMES_MAX, instead
+
+    _, guests = reader.names(NAMES_MAX + 1)
+    if not any(fnmatchcase(name, guest) for name in guests):
+        problem = f"the journal knows no guest {guest!r}"
+        raise RefusedError(_PLACE, problem, instead("guest", guest, guests))
 
 
 def _new(path: Path) -> BinaryIO:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from reactor.app.control.asks import AskWhy
     from reactor.app.why.reasons import Moment, Why
 
-AROUND = "5m"
+AROUND_S = 300.0
 
 Policy = Annotated[str, typer.Argument(metavar="POLICY", help="The policy.")]
 Guest = Annotated[str, typer.Argument(metavar="GUEST", help="The guest.")]
@@ -30,7 +30,8 @@ At = Annotated[
     ),
 ]
 Around = Annotated[
-    str, typer.Option("--around", metavar="DURATION", help="How far before and after --at.")
+    str | None,
+    typer.Option("--around", metavar="DURATION", help="How far before and after --at; else 5m."),
 ]
 
 
@@ -50,7 +51,7 @@ def why(  # noqa: PLR0913 - one parameter for each option
     guest: Guest,
     *,
     at: At = None,
-    around: Around = AROUND,
+    around: Around = None,
     config: Config = None,
     journal: JournalPath = None,
     output: WholeOutput = "table",
@@ -65,12 +66,13 @@ def why(  # noqa: PLR0913 - one parameter for each option
 
     verb = "reactor why"
     moment = None if at is None else read_time(at, verb, time.time())
-    ask = AskWhy(policy, guest, moment, read_length(around, verb))
+    length = None if around is None else read_length(around, verb)
+    ask = AskWhy(policy, guest, moment, AROUND_S if length is None else length)
     daemon = Daemon(verb, config, journal)
     try:
         answer = daemon.ask(ask)
     except NoDaemonError:
-        answer = _from_journal(daemon, ask)
+        answer = _from_journal(daemon, ask, length)
     found: Why = decode(answer, Why)
     if output == "json":
         show_data(decode(answer), "json")
@@ -80,17 +82,22 @@ def why(  # noqa: PLR0913 - one parameter for each option
     return Exit.REFUSED if found.unknown else Exit.OK
 
 
-def _from_journal(daemon: Daemon, ask: "AskWhy") -> bytes:
-    """What the journal tells without the daemon: the end of its life, when no time is named."""
+def _from_journal(daemon: Daemon, ask: "AskWhy", length: float | None) -> bytes:
+    """What the journal tells without the daemon: the end of its life, when no time is named.
+
+    Then as far back as the daemon would have looked.
+    """
     import msgspec
 
-    from reactor.app.why.asking import why_at
+    from reactor.app.why.asking import RECENT_S, why_at
 
     settings = daemon.settings
     host = {"name": settings.host.name, "labels": settings.host.labels}
     with daemon.reader() as reader:
-        at = ask.at if ask.at is not None else _end_of(reader)
-        explained = why_at(reader, ask.policy, ask.guest, at=at, around=ask.around, host=host)
+        at, around = ask.at, ask.around
+        if at is None:
+            at, around = _end_of(reader), RECENT_S if length is None else length
+        explained = why_at(reader, ask.policy, ask.guest, at=at, around=around, host=host)
     return msgspec.json.encode(explained)
 
 

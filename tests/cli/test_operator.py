@@ -26,6 +26,7 @@ from reactor.app.timeline import Entry, Timeline
 from reactor.app.why.reasons import Finding, Moment, Why
 from reactor.app.why.reasons import Mark as Sign
 from reactor.cli.exits import Exit
+from reactor.core.inputs import Happened
 from reactor.core.marks import Mark, MarkKind
 from reactor.core.orders import (
     AddSilence,
@@ -43,6 +44,7 @@ from reactor.core.orders import (
 from reactor.core.restraints import Hold, Inhibition, Silence
 from tests.cli.conftest import Call
 from tests.cli.fake_daemon import FakeDaemon
+from tests.cli.journals import AT, event, row, write_rows
 
 NOW = 1_800_000_000.25
 """2027-01-15T08:00:00.25Z."""
@@ -869,6 +871,23 @@ def test_why_of_an_old_journal(reactor: Call, golden: Path) -> None:
     )
     assert "the daemon does not run: this is what its journal tells" in out
     assert "trigger: limited: 1 per 1h per guest" in out
+
+
+def test_why_of_an_old_journal_looks_back_as_the_daemon_does(
+    reactor: Call, here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A day back from its end, when neither a time nor a length is named; else as it was said."""
+    at = [AT, AT + 7200]
+    monkeypatch.setattr("reactor.cli.why.time.time", lambda: AT + 9000)
+    write_rows(here / "j.db", [row(Happened(event("STOP")), one) for one in at])
+    words = ("why", "p", "web-1", "--journal", here / "j.db", "-o", "json")
+    for more, begin, end in (
+        ((), at[1] - 86_400, at[1] + 86_400),
+        (("--around", "1m"), at[1] - 60, at[1] + 60),
+        (("--at", "2027-01-15T08:00:00.250Z"), at[0] - 300, at[0] + 300),
+    ):
+        found = json.loads(reactor(*words, *more)[1])
+        assert (found["begin"], found["end"]) == (begin, end)
 
 
 @pytest.mark.parametrize(

@@ -188,6 +188,12 @@ def test_policies_of_the_settings(reactor: Call, here: Path, journal: Path, rule
         pytest.param(
             ["record", "--journal", "journal.db", "-o", "panic.yaml"], 3, "File exists", id="there"
         ),
+        pytest.param(
+            ["record", "--journal", "journal.db", "-o", "new.jsonl", "--guest", "web1"],
+            3,
+            "the journal knows no guest 'web1'\n  fix: write 'web-1'",
+            id="a guest that nobody knows",
+        ),
     ],
 )
 @pytest.mark.usefixtures("journal", "rules")
@@ -198,6 +204,7 @@ def test_what_cannot_be_done(
     (here / "bad.yaml").write_text("nothing: x\n")
     found, _, err = reactor(*words)
     assert (found, text in err) == (code, True), err
+    assert not (here / "new.jsonl").exists()
 
 
 def test_a_policy_that_does_nothing_is_said(reactor: Call, journal: Path, rules: Path) -> None:
