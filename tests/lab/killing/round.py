@@ -78,6 +78,7 @@ class Round:
         self.broker = Mosquitto(places.folder / "broker")
         self.ear = Subscriber(self.broker.port, f"reactor/{HOST}/#", qos=0)
         self.relay = Relay(self.broker.port)
+        self.broken_broker = trouble.BrokerTrouble(self.broker, self.relay, self.ear, self.diary)
         self.guests: list[Watched] = []
         self.windows: list[Window] = []
         self.problems: list[Violation] = []
@@ -138,11 +139,7 @@ class Round:
         seeds = {fault: random.Random(chance.random()) for fault in Fault}
         found: list[Coroutine[Any, Any, None]] = []
         if Fault.BROKER in faults:
-            found.append(
-                trouble.break_broker(
-                    seeds[Fault.BROKER], self.broker, self.relay, self.ear, self.diary
-                )
-            )
+            found.append(self.broken_broker.come_and_go(seeds[Fault.BROKER]))
         if Fault.QEMU in faults:
             found.append(trouble.break_qemu(seeds[Fault.QEMU], self.guests, self.diary))
         if Fault.DISK in faults:
@@ -182,7 +179,7 @@ class Round:
         """Everything works again, and the daemon has time to bring all in order."""
         self.diary.tell("calm")
         self.disk.empty(self.program)
-        await trouble.mend_broker(self.broker, self.relay, self.ear)
+        await self.broken_broker.mend()
         for each in self.guests:
             if each.guest.process.exit_code is not None:
                 await each.start()

@@ -19,29 +19,41 @@ TOLD = "journal cannot be written"
 _QEMU_LIVES = 3
 
 
-async def break_broker(
-    chance: random.Random, broker: Mosquitto, relay: Relay, ear: Subscriber, diary: Diary
-) -> None:
-    """Kill the broker again and again; the door opens when the subscriber is back."""
-    while True:
-        await asyncio.sleep(chance.uniform(0.5, 3.0))
-        relay.open = False
-        broker.kill()
-        diary.tell("broker killed")
-        await asyncio.sleep(chance.uniform(0.05, 1.5))
-        await mend_broker(broker, relay, ear)
-        diary.tell("broker is back")
+@dataclass
+class BrokerTrouble:
+    """Lets the broker hang and die, over and over; the door opens when the subscriber is back."""
 
+    broker: Mosquitto
+    relay: Relay
+    ear: Subscriber
+    diary: Diary
+    _before: int = 0
 
-async def mend_broker(broker: Mosquitto, relay: Relay, ear: Subscriber) -> None:
-    """The broker runs and the subscriber listens; then the daemon may come."""
-    if relay.open:
-        return
-    before = ear.subscriptions
-    if not broker.runs:
-        await asyncio.to_thread(broker.start)
-        await ear.until(lambda: ear.subscriptions > before, 30.0)
-    relay.open = True
+    async def come_and_go(self, chance: random.Random) -> None:
+        """It hangs, is killed, is away, and comes back."""
+        while True:
+            await asyncio.sleep(chance.uniform(0.5, 3.0))
+            # What it is sent while it hangs is neither acknowledged nor passed on.
+            self.broker.freeze()
+            self.diary.tell("broker hangs")
+            await asyncio.sleep(chance.uniform(0.0, 1.0))
+            self.relay.open = False
+            self._before = self.ear.subscriptions
+            self.broker.kill()
+            self.diary.tell("broker killed")
+            await asyncio.sleep(chance.uniform(0.05, 1.5))
+            await self.mend()
+            self.diary.tell("broker is back")
+
+    async def mend(self) -> None:
+        """It works and the subscriber listens, wherever the trouble was ended; the door opens."""
+        self.broker.thaw()
+        if self.relay.open:
+            return
+        if not self.broker.runs:
+            self.broker.start()  # blocks for a moment: a thread could not be cancelled
+        await self.ear.until(lambda: self.ear.subscriptions > self._before, 30.0)
+        self.relay.open = True
 
 
 async def break_qemu(chance: random.Random, guests: Sequence[Watched], diary: Diary) -> None:
