@@ -267,17 +267,20 @@ def _stayed(world: World, run: Run, op: AwaitStays) -> Flow:
 
 def _await_status(world: World, run: Run, op: AwaitStatus) -> Flow:
     cursor, guest = run.cursor, world.guest_of(run)
+    if not guest.connected:
+        # Nobody can say how it stands: the patience begins anew at the next connect.
+        cursor.limit = None
+        return _watch(world, run)
     if cursor.limit is None and op.limit > 0:
         cursor.limit = world.now + op.limit
-    if guest.connected:
-        if not fresh_facts(world, run, frozenset({"status"})):
-            return BLOCK
-        if (guest.status in op.states) != op.leave:
-            cursor.limit = None
-            guest.watchers.pop(run.id, None)
-            return NEXT
-        if op.limit == 0:
-            return Failed(f"the guest {op.problem}: it is {guest.status}")
+    if not fresh_facts(world, run, frozenset({"status"})):
+        return BLOCK
+    if (guest.status in op.states) != op.leave:
+        cursor.limit = None
+        guest.watchers.pop(run.id, None)
+        return NEXT
+    if op.limit == 0:
+        return Failed(f"the guest {op.problem}: it is {guest.status}")
     if cursor.limit is not None and world.now >= cursor.limit:
         return Failed(f"the guest {op.problem} for {render_duration(op.limit)}")
     return _watch(world, run)

@@ -237,6 +237,42 @@ def test_a_guest_that_stays_in_save_vm_fails_the_dump() -> None:
     assert _errors(host) == ["the guest stayed in save-vm for 30s"]
 
 
+@pytest.mark.parametrize(
+    "restart", [pytest.param(True, id="reactor was killed"), pytest.param(False, id="monitor away")]
+)
+def test_a_guest_that_nobody_saw_did_not_stay_in_save_vm(*, restart: bool) -> None:
+    """The half minute counts only while its state can be asked; away for longer, it is asked."""
+    host = _host(f"[{DUMP}, {{publish: over}}]")
+    guest = host.guests["web-1"]
+    guest.stays_in_save_vm = True
+    _go(host, 5)
+    guest.status = "running"
+    if restart:
+        host.now += 60
+        host.restart(connect=False)
+    else:
+        host.disconnect("web-1")
+    host.run(31)
+    assert host.ended() == []
+    host.connect()
+    host.run(1)
+    assert host.outcomes() == ["succeeded"]
+
+
+def test_a_guest_in_save_vm_has_half_a_minute_from_the_connect() -> None:
+    """Also when it was away before."""
+    host = _host(f"[{DUMP}]")
+    host.guests["web-1"].stays_in_save_vm = True
+    _go(host, 20)
+    host.disconnect("web-1")
+    host.run(20)
+    host.connect()
+    host.run(29)
+    assert host.ended() == []
+    host.run(2)
+    assert _errors(host) == ["the guest stayed in save-vm for 30s"]
+
+
 def test_a_dump_waits_again_when_qemu_is_busy() -> None:
     """Somebody else was quicker."""
     host = _host(f"[{DUMP}]")
