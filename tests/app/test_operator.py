@@ -392,6 +392,9 @@ async def test_why_tells_messages_that_started_nothing(house: House) -> None:
             message = Message(f"reactor/h/ask/{guest}", name, f"ask/{guest}", json_, is_json=True)
             message = msgspec.structs.replace(message, sent_at=sent)
             assert house.daemon.dispatcher.offer(Received(message))
+        await house.until(
+            "all are told", lambda: [x["event"] for x in lines].count("message refused") == 3
+        )
         await house.until("they are in the journal", lambda: len(house.history("message")) == 3)
     refused = [line for line in lines if line["event"] == "message refused"]
     assert [(line["log_level"], line["guest"]) for line in refused] == [
