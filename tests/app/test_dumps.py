@@ -1,6 +1,7 @@
 """The folder of memory dumps."""
 
 import asyncio
+import importlib
 import os
 import socket
 import stat
@@ -47,6 +48,8 @@ def discard(dumps: Dumps, path: str) -> None:
 @contextmanager
 def nobody() -> Iterator[None]:
     """As a user who may do nothing, also where the tests are run by root."""
+    # What asyncio imports at its first thread may lie where nobody may read.
+    importlib.import_module("concurrent.futures.thread")
     before = os.geteuid()
     os.seteuid(before or 65534)
     try:
