@@ -30,6 +30,7 @@ Deed = Execute | CallAgent | CallHttp | StartProgram
 """What may change something: it is announced in the journal, and waited for at the end."""
 
 _STOPPING = "the daemon is stopping"
+_HELD_UP = "the journal could not be written when it was decided"
 _FAILED = "reactor itself failed: see its log"
 
 log = structlog.get_logger("reactor")
@@ -76,8 +77,16 @@ class Calls:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    def do(self, deed: Deed) -> None:
-        """Begin a deed; a command of QMP is on its way when this returns."""
+    def do(self, deed: Deed, *, held_up: bool = False) -> None:
+        """Begin a deed; a command of QMP is on its way when this returns.
+
+        Args:
+            held_up: it was decided before the disk was full. By now it may be another QEMU,
+                or a guest that somebody brought back: the guard of a command is asked again.
+        """
+        if held_up and isinstance(deed, Execute) and deed.changes:
+            self._submit(Answered(deed.id, unsent=_HELD_UP))
+            return
         if self._stopping:
             # A question without an answer is asked again at the next start; a
             # command is certain not to have been sent.

@@ -220,9 +220,10 @@ class Dispatcher:
 
     async def _carry_out(self, batch: Batch, effects: list[Effect]) -> None:
         """Make a batch durable, then act."""
+        held_up = False
         if must_be_durable(batch, effects):
             began = self._clock.now()
-            await self._commit(batch)
+            held_up = await self._commit(batch)
             self.batch_s = min(max(BATCH_S, self._clock.now() - began), BATCH_MAX_S)
             if batch.messages and self._nudge is not None:
                 self._nudge()
@@ -231,7 +232,7 @@ class Dispatcher:
         # Commands first: they must not wait for the lines that tell of them.
         for effect in effects:
             if isinstance(effect, Deed):
-                self._calls.do(effect)
+                self._calls.do(effect, held_up=held_up)
         for effect in effects:
             self._act(effect)
 
@@ -339,8 +340,9 @@ class Dispatcher:
             if self._nudge is not None:
                 batch.messages += map(outbox_row, self._projection.messages(effect))
 
-    async def _commit(self, batch: Batch) -> None:
-        """Commit, again and again while the disk refuses: nothing acts before it."""
+    async def _commit(self, batch: Batch) -> bool:
+        """Commit, again and again while the disk refuses; whether it did."""
+        held_up = False
         while True:
             try:
                 await self._journal.commit(batch)
@@ -354,12 +356,13 @@ class Dispatcher:
                         problem=error.problem,
                         fix=error.fix,
                     )
+                held_up = True
                 await asyncio.sleep(RETRY_JOURNAL_S)
             else:
                 if self.journal_trouble:
                     log.warning("journal is written again", after=self.journal_trouble)
                     self.journal_trouble = ""
-                return
+                return held_up
 
     def _act(self, effect: Effect) -> None:  # noqa: C901 - one case for each kind
         match effect:

@@ -10,7 +10,7 @@ import pytest
 from tests.app.house import FakeGuest, House
 from tests.fakes.qmp_server import CUT, SILENT, Answer
 
-pytestmark = [pytest.mark.asyncio, pytest.mark.timeout(60)]
+pytestmark = [pytest.mark.asyncio, pytest.mark.timeout(120)]
 
 RESET = """\
 policy: reset-it

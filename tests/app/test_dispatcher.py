@@ -345,6 +345,41 @@ async def test_a_commit_that_fails_holds_everything_back_until_it_works(
     ]
 
 
+RESUME = """
+policy: resume-it
+description: one command with a guard
+trigger: {event: WATCHDOG}
+steps:
+  - guest: resume
+"""
+
+
+async def test_a_command_that_a_full_disk_held_up_is_decided_anew(
+    desk: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The guest that was to be resumed has panicked by the time there is room again."""
+    host = await desk(RESUME).start()
+    host.guests.answers["query-status"] = {"status": "paused", "running": False}
+    real = host.paper.commit
+    refused: list[Batch] = []
+
+    async def commit(batch: Batch) -> None:
+        if batch.intents and not refused:
+            refused.append(batch)
+            host.guests.answers["query-status"] = {"status": "guest-panicked", "running": False}
+            raise FULL
+        await real(batch)
+
+    monkeypatch.setattr(host.paper, "commit", commit)
+    host.event()
+    await host.rest()
+    assert refused
+    assert host.guests.sent == []
+    (intent,), (outcome,) = host.paper.intents, host.paper.outcomes
+    assert (intent.command, outcome.outcome) == ("cont", "not sent")
+    assert outcome.detail == b"the journal could not be written when it was decided"
+
+
 async def test_another_reason_is_said_too(desk: Open) -> None:
     """Each change of it, not each try."""
     host = await desk(STOP).start()
@@ -369,7 +404,8 @@ async def test_events_during_a_long_refusal_are_handled_afterwards(desk: Open) -
     assert host.guests.sent == []
     host.paper.refuses = None
     await host.rest()
-    assert host.guests.sent == [("web-1", "stop"), ("web-2", "stop")]
+    # The one that was decided before asks its guard again.
+    assert sorted(host.guests.sent) == [("web-1", "stop"), ("web-2", "stop")]
     events = [row.guest for row in host.paper.inputs if row.name == "WATCHDOG"]
     assert events == ["web-1", "web-2"]
 

@@ -13,8 +13,13 @@ from tests.simulation.qemus import Deed, Monitor
 from tests.simulation.stage import Stage
 
 ALL = 1_000_000
-MENDING = ("panic-dump-reset", "panic-always", "resume", "counted")
-"""Policies that stop a guest or let it run on."""
+MENDING = {
+    "guest-panicked": ("panic-dump-reset", "panic-always"),
+    "prelaunch": ("panic-dump-reset", "panic-always"),
+    "io-error": ("resume",),
+    "paused": ("counted",),
+}
+"""By the run state in which a guest is left: the policies that should not have left it so."""
 
 CALLED_OFF = {
     "limited",
@@ -23,6 +28,8 @@ CALLED_OFF = {
 }
 """Verdicts on a panic after which nobody promised anything."""
 
+
+MEANT = ("the dump failed", "did not end within")
 
 HARMFUL = {
     ("system_reset", "running"),
@@ -59,7 +66,8 @@ def _guests(stage: Stage, reader: Reader) -> Iterator[str]:
         status = stage.qemus.status(name)
         if getattr(monitor, "lied", False):
             continue  # nobody could know
-        if status != "running" and not _excused(stage, reader, name):
+        yield from _in_doubt(monitor, _journaled(reader))
+        if status != "running" and not _excused(stage, reader, name, status):
             yield f"{name} is left in {status!r} although everything works again"
 
 
@@ -81,14 +89,14 @@ def _deeds(monitor: Monitor) -> Iterator[str]:
             yield f"{deed.command} was sent to {deed.guest} in {deed.before!r} at {deed.at:.4f}"
 
 
-def _excused(stage: Stage, reader: Reader, guest: str) -> bool:
-    """Whether the last word on it is a limit's, an operator's, or a run's that said so."""
-    said = {heard.topic for heard in stage.broker.heard}
+def _excused(stage: Stage, reader: Reader, guest: str, status: str) -> bool:
+    """Whether the last word of who should have mended it is a refusal, or a failure told."""
+    mending = MENDING.get(status, ())
     words = [
         row.trace
         for row in _traces(reader)
         if row.trace.guest == guest
-        and row.trace.policy in MENDING
+        and row.trace.policy in mending
         and row.trace.verdict in CALLED_OFF | {"admitted"}
     ]
     if not words:
@@ -96,12 +104,25 @@ def _excused(stage: Stage, reader: Reader, guest: str) -> bool:
     if words[-1].verdict in CALLED_OFF:
         return True
     run = reader.run(words[-1].run)
-    if run is None:
+    if run is None or run.outcome not in {"failed", "timed-out"}:
         return False
+    said = {heard.topic for heard in stage.broker.heard}
     told = f"reactor/h/failed/{run.id}" in said or (
         run.policy == "panic-dump-reset" and "reactor/h/alert/critical" in said
     )
-    return run.outcome in {"failed", "unknown", "timed-out"} and told
+    # A dump that was told to fail, and a deadline that passed while nobody was there.
+    meant = run.outcome == "timed-out" or any(why in run.error for why in MEANT)
+    return told and (status == "paused" or meant)
+
+
+def _in_doubt(monitor: Monitor, runs: Iterable[RunRow]) -> Iterator[str]:
+    """What became of a command can be found out, as long as QEMU lives."""
+    if monitor.guest.life > 1:
+        return
+    for run in runs:
+        mends = any(run.policy in policies for policies in MENDING.values())
+        if run.guest == monitor.guest.name and mends and run.outcome == "unknown":
+            yield f"run {run.id} of {run.policy} ended as unknown, and QEMU lives: {run.error}"
 
 
 # ---------------------------------------------------------------- messages

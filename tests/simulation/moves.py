@@ -13,8 +13,9 @@ PAUSES = (0.0, 0.0005, 0.0015, 0.0035, 0.011, 0.06, 0.4, 1.7, 2.0, 6.0, 31.0, 40
 """Seconds between two moves: within a write, a reply, a dump, a reconnect, a delay, a limit."""
 
 KINDS = """
-    panic panic panic panic io-error go go go disk-fine
-    cut cut cut-at cut-at die crash crash crash send-crash send-crash kill stop start start start
+    panic panic panic panic panic panic panic io-error io-error go go go disk-fine
+    cut cut cut-at cut-at die crash crash crash send-crash send-crash send-crash send-crash
+    kill stop start start start start start
     broker-down broker-cut broker-cut-at broker-cut-at broker-silent broker-up broker-up
     disk-full disk-full disk-fine disk-fine wall-ahead wall-back
     reload change slow-dump broken-dump fine-dump hold release release silence

@@ -11,8 +11,9 @@ from reactor.app import clock
 from reactor.app.calls import Deed
 from reactor.app.clock import Clock
 from reactor.app.dispatcher import Dispatcher
-from reactor.core import catalog, connection
+from reactor.core import connection, doubts
 from reactor.core.effect import Effect, Keep
+from reactor.core.probes import Finding, Verdict
 from reactor.errors import JournalError
 from tests.simulation.modules import modules_of_reactor
 
@@ -77,8 +78,9 @@ def limits_forgotten() -> Any:
 
 
 def sent_again_blindly() -> Any:
-    """Every command whose reply was lost is sent again."""
-    return patch.object(catalog, "is_idempotent", lambda _command: True)
+    """What is in doubt counts as not done, and goes out again."""
+    blind = Finding(Verdict.NOT_DONE, "nobody looked")
+    return patch.object(doubts, "find", lambda _world, _run, _op: blind)
 
 
 def guard_not_asked_again() -> Any:
@@ -126,7 +128,7 @@ PLANTED: Mapping[str, Callable[[], Any]] = {
     "a full disk is ignored": full_disk_ignored,
     "the place of a run is not stored": cursor_not_stored,
     "limits forget over a crash": limits_forgotten,
-    "a lost command is sent again blindly": sent_again_blindly,
+    "what is in doubt is sent again without a look": sent_again_blindly,
     "a guard is not asked again": guard_not_asked_again,
     "a message leaves the outbox before the broker has it": removed_before_the_answer,
     "missed events are not made up for": missed_events_ignored,

@@ -131,6 +131,9 @@ class Monitor:
                     self.log.agenda.now - START, self.guest.name, self.incident, name, before
                 )
                 self.deeds.append(deed)
+                protocol = str(message.get("arguments", {}).get("protocol", ""))
+                if protocol:
+                    self.log.files.add(protocol.removeprefix("file:"))
 
         cuts = self._is_cut()
         if cuts and self.cut_at > 0:
@@ -190,6 +193,7 @@ class Qemus:
         kinds: Mapping[str, "type[Monitor]"],
     ) -> None:
         self.loop = loop
+        self.files: set[str] = set()
         self._kinds = kinds
         self.agenda = LoopAgenda(loop)
         self.labels = guests

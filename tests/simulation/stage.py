@@ -37,14 +37,14 @@ from reactor.app.settings import (
     Settings,
 )
 from reactor.core.effect import AskPath, Dumped
-from reactor.core.inputs import Operated
+from reactor.core.inputs import Answered, Operated
 from reactor.core.orders import Order
 from reactor.core.policy import Policy
 from reactor.errors import JournalError
 from tests.simulation.broker import Broker
 from tests.simulation.cable import Cable
 from tests.simulation.disk import Disk, LoopIntake, LoopWriter, Where
-from tests.simulation.loop import START, VirtualLoop, virtual_time
+from tests.simulation.loop import START, THREAD_S, VirtualLoop, virtual_time
 from tests.simulation.qemus import Monitor, Qemus
 from tests.simulation.watch import Watch
 
@@ -92,12 +92,17 @@ class StagedRules:
 
 
 class StagedDumps(Dumps):
-    """The dumps folder: there is always room, and no file is there already."""
+    """The dumps folder: there is always room, and the files that the QEMUs wrote."""
+
+    def __init__(self, files: set[str], *rest: Any) -> None:
+        super().__init__(*rest)
+        self.files = files
 
     async def problem(self, question: AskPath) -> str:
-        """None."""
-        del question
-        return ""
+        """Why a dump must not be written there."""
+        await asyncio.sleep(THREAD_S)
+        path = question.path
+        return f"the dump target {path} exists already" if path in self.files else ""
 
     async def dumped(self, dump: Dumped) -> None:
         """Nobody counts."""
@@ -105,8 +110,15 @@ class StagedDumps(Dumps):
     async def run(self) -> None:
         """Nothing is to be put in order."""
 
+    async def size(self, name: str, path: str) -> Answered:
+        """Whether there is a file; how much is in it matters to nobody."""
+        await asyncio.sleep(THREAD_S)
+        return Answered(name, result=1 if path in self.files else None)
+
     async def discard(self, path: str) -> None:
-        """There is none."""
+        """It is gone."""
+        await asyncio.sleep(THREAD_S)
+        self.files.discard(path)
 
 
 class Life:
@@ -294,7 +306,7 @@ class Stage:
                 (app_daemon, "random", seeded),
                 (app_daemon, "Control", NoControl),
                 (app_daemon, "Rules", partial(StagedRules, self)),
-                (app_daemon, "Dumps", StagedDumps),
+                (app_daemon, "Dumps", partial(StagedDumps, self.qemus.files)),
             ):
                 stack.enter_context(patch.object(place, name, value))
             yield

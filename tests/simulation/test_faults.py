@@ -20,7 +20,7 @@ MOVES = st.builds(
 )
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 @settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     moves=st.lists(MOVES, min_size=1, max_size=8),
@@ -34,7 +34,7 @@ def test_whatever_a_monitor_does_nothing_is_lost_and_nothing_done_twice(
     assert play_moves(1, moves, {"web-1": web, "db-1": db}).wrong == []
 
 
-@pytest.mark.timeout(60)
+@pytest.mark.timeout(120)
 @pytest.mark.parametrize("kind", Kind, ids=lambda kind: kind.name.lower().replace("_", " "))
 @pytest.mark.parametrize("passing", [0, 8, 13])
 def test_each_fault_alone(kind: Kind, passing: int) -> None:

@@ -19,7 +19,7 @@ HISTORIES = 15
 TWICE = 3
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("portion", range(PORTIONS))
 def test_what_must_hold_holds_in_every_history(portion: int) -> None:
     """Whatever breaks, in whatever order: see ``audit``."""
@@ -28,6 +28,7 @@ def test_what_must_hold_holds_in_every_history(portion: int) -> None:
     assert wrong == [], "\n".join(wrong)
 
 
+@pytest.mark.timeout(600)
 def test_a_seed_gives_the_same_history_in_every_process() -> None:
     """To the microsecond, and however that process hashes texts."""
     script = (
@@ -40,7 +41,7 @@ def test_a_seed_gives_the_same_history_in_every_process() -> None:
             check=True,
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=280,
             env={**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": "."},
         ).stdout
         for seed in ("1", "2")
@@ -48,13 +49,13 @@ def test_a_seed_gives_the_same_history_in_every_process() -> None:
     assert len(told) == 1
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize(
     ("fault", "first"),
     [
         pytest.param("an intent is journaled after its command was sent", 0, id="intents"),
         pytest.param("the place of a run is not stored", 0, id="places"),
-        pytest.param("a lost command is sent again blindly", 0, id="lost commands"),
+        pytest.param("what is in doubt is sent again without a look", 30, id="doubts"),
         pytest.param("a guard is not asked again", 0, id="guards"),
         pytest.param("missed events are not made up for", 0, id="missed events"),
         pytest.param("a message leaves the outbox before the broker has it", 0, id="outbox"),
