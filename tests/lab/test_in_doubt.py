@@ -89,7 +89,10 @@ async def test_reactor_stopped_while_qemu_does_not_answer(lab: Lab, tmp_path: Pa
 
         def sent() -> bool:
             runs = host.running.engine.world.runs.values()
-            return any(run.cursor.intent is not None for run in runs)
+            intents = [run.cursor.intent for run in runs if run.cursor.sent]
+            asked = any(i is not None and i.command == "dump-guest-memory" for i in intents)
+            calls = host.running.dispatcher._calls  # noqa: SLF001 - on its way, not only decided
+            return asked and calls.in_flight > 0
 
         await host.until("the dump was asked for", sent)
         await host.stop()
