@@ -75,6 +75,7 @@ class SimGuest:
     dump_error: str = ""
     migration: str = ""
     stays_in_save_vm: bool = False
+    stays_suspended: bool = False
     kind: str = "vm"
     epoch: str = "1-1"
     silent: set[str] = field(default_factory=set)
@@ -170,7 +171,7 @@ class SimGuest:
         return None
 
     def _system_wakeup(self, host: "Host", _arguments: Mapping[str, object]) -> object:
-        if self.status == "suspended":
+        if self.status == "suspended" and not self.stays_suspended:
             self.status = "running"
             host.event(self.name, "WAKEUP", {})
         return None
