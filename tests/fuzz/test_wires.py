@@ -19,6 +19,7 @@ from reactor.app.messages import identity, message_of
 from reactor.app.replay.sources import Skipped, _Lines
 from reactor.core.event import Event
 from reactor.core.inputs import Happened, Received
+from reactor.errors import RecordingError
 from reactor.policyfile.check import load
 from tests.adapters.qmp.test_wire import told
 from tests.core.simulation import Host
@@ -152,7 +153,9 @@ def test_a_recording(lines: list[bytes]) -> None:
     told: list[str] = []
     skipped = Skipped(told.append)
     source = _Lines(io.BytesIO(b"".join(lines)), Path("f"), skipped, None)
-    with cheap():
+    played = 0
+    # It may be no recording at all, and is refused as a whole then.
+    with cheap(), suppress(RecordingError):
         source.head()
         played = sum(1 for _ in source.lines())
     source.close()

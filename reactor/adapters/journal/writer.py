@@ -105,7 +105,7 @@ class Writer:
             self._busy_since = time.monotonic()
             if work.queue or work.done or self.problem:
                 self._write(work)
-            if not self.problem:
+            if not self.problem and not self.care.due_s():
                 self._set_level("NORMAL")
                 self.care.step()
             self._busy_since = None
