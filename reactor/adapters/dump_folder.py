@@ -13,6 +13,8 @@ from typing import NamedTuple
 
 import msgspec
 
+from reactor.core.foreign import UNREADABLE
+
 SUFFIX = ".reactor"
 CARD_MAX_BYTES = 64 << 10
 CARDS_MAX = 100_000
@@ -135,7 +137,7 @@ def _read_card(file: Path) -> Card | None:
             return None
         with file.open("rb") as stream:
             return msgspec.json.decode(stream.read(CARD_MAX_BYTES), type=Card)
-    except (OSError, ValueError, msgspec.MsgspecError):
+    except (OSError, *UNREADABLE):
         return None
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from reactor.app.depth import is_too_deep
-from reactor.app.foreign import UNREADABLE
+from reactor.core.foreign import UNREADABLE
 from reactor.core.inputs import Message
 
 if TYPE_CHECKING:

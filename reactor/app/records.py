@@ -15,7 +15,6 @@ from reactor.adapters.journal import (
     OutcomeRow,
     RunRow,
 )
-from reactor.app.foreign import UNREADABLE
 from reactor.app.projection import Outgoing
 from reactor.core.config import EngineConfig
 from reactor.core.effect import (
@@ -32,6 +31,7 @@ from reactor.core.effect import (
     StartProgram,
 )
 from reactor.core.event import Event
+from reactor.core.foreign import UNREADABLE
 from reactor.core.inputs import (
     Answered,
     Connected,

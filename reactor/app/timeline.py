@@ -17,8 +17,8 @@ from reactor.adapters.journal import (
     TraceRow,
 )
 from reactor.app.control.answers import RunLine
-from reactor.app.foreign import UNREADABLE
 from reactor.core.admission import Verdict
+from reactor.core.foreign import UNREADABLE
 from reactor.core.inputs import Happened
 from reactor.core.run import Phase, Run
 from reactor.core.text import render_duration, render_time

@@ -82,12 +82,3 @@ def leaves_a_state(event: Event) -> bool:
     """Whether a later connect would take the state that this event leaves for a missed one."""
     proved = _BY_NAME.get(event.name)
     return proved is not None and all(event.data.get(name) == proved[name] for name in proved)
-
-
-def was_made_up_for(guest: Guest, event: Event) -> bool:
-    """Whether the resync gave this event already: it was on its way when the state was asked.
-
-    By the order of the monitor's lines, never by stamps: once the host's clock was set back,
-    QEMU's stamp on a new event is older than what was made up for long ago.
-    """
-    return event.foretold and event.name in guest.made_up

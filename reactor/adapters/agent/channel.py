@@ -15,6 +15,8 @@ from collections.abc import Mapping
 
 import msgspec
 
+from reactor.core.foreign import UNREADABLE
+
 SENTINEL = b"\xff"
 
 
@@ -56,11 +58,7 @@ class UnreadableError(Exception):
 
 
 _decode = msgspec.json.Decoder(Answer).decode
-_UNREADABLE = (msgspec.MsgspecError, ValueError, RecursionError)
 _encode = msgspec.json.Encoder().encode
-
-UNWRITABLE = (msgspec.MsgspecError, ValueError, TypeError, OverflowError, RecursionError)
-"""What ``encode`` raises for arguments that JSON cannot hold."""
 
 
 def encode(command: str, arguments: Mapping[str, object]) -> bytes:
@@ -139,7 +137,7 @@ class Channel:
             line = await self._line()
         try:
             answer = _decode(line)
-        except _UNREADABLE as error:
+        except UNREADABLE as error:
             raise UnreadableError(line) from error
         if answer.error is None and answer.result is msgspec.UNSET:
             raise UnreadableError(line)
@@ -161,5 +159,5 @@ class Channel:
 def _is_return(line: bytes, number: int) -> bool:
     try:
         return _decode(line).result == number
-    except _UNREADABLE:
+    except UNREADABLE:
         return False

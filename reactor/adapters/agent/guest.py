@@ -20,7 +20,6 @@ from dataclasses import dataclass
 
 from reactor.adapters.agent import troubles
 from reactor.adapters.agent.channel import (
-    UNWRITABLE,
     Channel,
     ClosedError,
     TooLongError,
@@ -28,6 +27,7 @@ from reactor.adapters.agent.channel import (
     encode,
 )
 from reactor.adapters.agent.limits import Shared
+from reactor.core.foreign import UNWRITABLE
 from reactor.errors import ReactorError
 
 

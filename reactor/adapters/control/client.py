@@ -6,8 +6,6 @@ import socket
 import time
 from pathlib import Path
 
-import msgspec
-
 from reactor.adapters.control.messages import (
     ANSWER_MAX,
     Answer,
@@ -16,6 +14,7 @@ from reactor.adapters.control.messages import (
     write_request,
 )
 from reactor.adapters.control.place import short
+from reactor.core.foreign import UNREADABLE
 from reactor.errors import ControlError, ForbiddenError, LostReply, NoDaemonError
 
 ANSWER_S = 40.0
@@ -51,7 +50,7 @@ def ask(path: Path, body: bytes, *, within_s: float = ANSWER_S) -> Answer:
         line = _read_line(connection, path, end)
     try:
         answer = read_answer(line)
-    except (msgspec.MsgspecError, UnicodeError, RecursionError):
+    except UNREADABLE:
         problem = "what listens there does not speak the control protocol"
         raise ControlError(path, problem, "check `control.socket` in the settings") from None
     if answer.code is Code.FORBIDDEN:

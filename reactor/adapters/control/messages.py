@@ -4,6 +4,8 @@ from enum import StrEnum
 
 import msgspec
 
+from reactor.core.foreign import UNREADABLE
+
 VERSION = 1
 """Of the protocol: a daemon answers its own version only, and says which that is."""
 
@@ -76,7 +78,7 @@ def read_request(line: bytes) -> bytes:
         if version != VERSION:
             raise Misread(_other_version(version))
         return bytes(_as_request(line).ask)
-    except (msgspec.MsgspecError, RecursionError, UnicodeError) as error:
+    except UNREADABLE as error:
         text = f"the request cannot be read: {error}"
         fix = 'send one line of JSON: {"version": 1, "ask": {...}}'
         raise Misread(Answer(Code.WRONG, text, fix)) from None

@@ -17,6 +17,7 @@ import msgspec
 
 from reactor.adapters.http.request import Prepared, WrongRequestError, prepare, shown_url
 from reactor.core.effect import CallHttp
+from reactor.core.foreign import UNREADABLE
 from reactor.core.inputs import Answered, Refusal
 
 _EXCERPT = 200
@@ -172,7 +173,7 @@ def _text(response: httpx.Response, body: bytes) -> str:
 def _json(text: str) -> object:
     try:
         return msgspec.json.decode(text)
-    except (msgspec.MsgspecError, ValueError, RecursionError):
+    except UNREADABLE:
         return None
 
 

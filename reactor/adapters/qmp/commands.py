@@ -5,9 +5,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from reactor.adapters.qmp import troubles
-from reactor.adapters.qmp.messages import UNWRITABLE, Message, encode
+from reactor.adapters.qmp.messages import Message, encode
 from reactor.adapters.qmp.shared import Shared
 from reactor.adapters.qmp.wire import Wire
+from reactor.core.foreign import UNWRITABLE
 from reactor.errors import GuestError, MonitorError
 
 

@@ -71,15 +71,9 @@ class Command(msgspec.Struct, omit_defaults=True):
 
 
 decode = msgspec.json.Decoder(Message).decode
-"""The message of one line; raises one of ``UNREADABLE``."""
-
-UNREADABLE = (msgspec.MsgspecError, ValueError, RecursionError)
-"""What ``decode`` raises for a line that is not QMP: bad JSON, text or types, too deep."""
+"""The message of one line; raises one of `reactor.core.foreign.UNREADABLE`."""
 
 _encode = msgspec.json.Encoder().encode
-
-UNWRITABLE = (msgspec.MsgspecError, ValueError, TypeError, OverflowError, RecursionError)
-"""What ``encode`` raises for arguments that JSON cannot hold."""
 
 
 def encode(command: str, arguments: Mapping[str, object], number: int | str) -> bytes:

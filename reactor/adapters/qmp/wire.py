@@ -9,8 +9,9 @@ import os
 from collections.abc import Callable
 from typing import Protocol, cast
 
-from reactor.adapters.qmp.messages import UNREADABLE, Message, decode
+from reactor.adapters.qmp.messages import Message, decode
 from reactor.adapters.qmp.shared import Shared
+from reactor.core.foreign import UNREADABLE
 
 EventSink = Callable[[str, str, dict[str, object], float], None]
 """Takes guest, name, data and QEMU's time stamp of one event."""

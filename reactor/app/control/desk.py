@@ -26,12 +26,12 @@ from reactor.app.control.asks import (
 )
 from reactor.app.control.orders import Orders
 from reactor.app.control.vitals import Parts, daemon_line
-from reactor.app.foreign import UNREADABLE
 from reactor.app.known import Unknown, of_journal, unknown
 from reactor.app.timeline import read_timeline, run_line
 from reactor.app.why.asking import recent, why_at, why_now
 from reactor.app.why.reasons import Why
 from reactor.core import scopes
+from reactor.core.foreign import UNREADABLE
 from reactor.core.world import World
 
 READERS_MAX = 2

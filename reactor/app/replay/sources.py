@@ -13,10 +13,10 @@ from msgspec.structs import replace
 
 from reactor.adapters.journal import Reader
 from reactor.app.depth import is_too_deep
-from reactor.app.foreign import UNREADABLE
 from reactor.app.replay import journal
 from reactor.app.replay.recording import VERSION, Head, Line
 from reactor.core.event import Event
+from reactor.core.foreign import UNREADABLE
 from reactor.core.inputs import Happened
 from reactor.errors import RecordingError
 

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from reactor.adapters.journal import Reader
-from reactor.app.foreign import UNREADABLE
 from reactor.app.replay import journal
 from reactor.app.replay.recording import Line, written
+from reactor.core.foreign import UNREADABLE
 from reactor.core.inputs import Happened
 
 LATE_S = 1.0

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 import msgspec
 
 from reactor.adapters.journal import HistoryRow, Reader, RunRow
-from reactor.app.foreign import UNREADABLE
 from reactor.app.timeline import is_handler
 from reactor.core.effect import Trace
 from reactor.core.event import Event
+from reactor.core.foreign import UNREADABLE
 from reactor.core.inputs import (
     Connected,
     Disconnected,
