@@ -15,7 +15,8 @@ SKELETON = {
     "errors.py": "",
     "core/__init__.py": "",
     "core/engine.py": "import msgspec\nimport reactor.errors\n",
-    "policyfile/__init__.py": "import yaml\nimport reactor.core.engine\n",
+    "qapi/__init__.py": "import msgspec\nimport reactor.core.engine\n",
+    "policyfile/__init__.py": "import yaml\nimport reactor.qapi\n",
     "adapters/__init__.py": "",
     "adapters/mqtt.py": "import asyncio\nimport reactor.core.engine\n",
     "adapters/qmp.py": "import asyncio\nimport reactor.errors\n",
@@ -49,6 +50,12 @@ def test_the_intended_imports_break_no_rule(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("file", "line", "found"),
     [
+        pytest.param(
+            "core/engine.py",
+            "import reactor.qapi",
+            "reactor.core.engine -> reactor.qapi",
+            id="core that knows the schema",
+        ),
         pytest.param(
             "core/engine.py", "import asyncio", "reactor.core.engine -> asyncio", id="core with I/O"
         ),

@@ -1,0 +1,1 @@
+"""QEMU's own schema (QAPI): which commands and events there are, and what they hold."""
