@@ -12,7 +12,8 @@ from reactor.cli.exits import Exit, UsageError
 from reactor.cli.problems import as_data, show_problems
 from reactor.cli.screen import Output, Screen, to_json, until_readers_leave
 from reactor.cli.verbs import add_verb
-from reactor.errors import Problem, Severity
+from reactor.core.text import closest
+from reactor.errors import Code, Problem, Severity
 
 if TYPE_CHECKING:
     from reactor.app.settings import Settings
@@ -42,6 +43,10 @@ Config = Annotated[
         "PATH their rules are checked.",
     ),
 ]
+Explain = Annotated[
+    str | None,
+    typer.Option("--explain", metavar="CODE", help="Print what a code means, and check nothing."),
+]
 
 
 def add_to(app: typer.Typer) -> None:
@@ -52,17 +57,24 @@ def add_to(app: typer.Typer) -> None:
         "reactor check rules/",
         "reactor check rules/ -c /etc/reactor/reactor.yaml --strict",
         "reactor check rules/ -o json",
+        "reactor check --explain R005",
     )
 
 
 def check(
-    paths: Paths = None, output: Form = "text", strict: Strict = False, config: Config = None
+    paths: Paths = None,
+    output: Form = "text",
+    strict: Strict = False,
+    config: Config = None,
+    explain: Explain = None,
 ) -> int:
     """Check policy files before they run.
 
     YAML, keys, values, expressions, and what the settings allow. Exit code 1 when something is
     wrong.
     """
+    if explain is not None:
+        return _explain(explain)
     from reactor.app.preflight import not_permitted
     from reactor.policyfile.check import load
 
@@ -78,6 +90,19 @@ def check(
     until_readers_leave(partial(_show, problems, loaded, output))
     bad = {Severity.ERROR, Severity.WARNING} if strict else {Severity.ERROR}
     return Exit.FINDINGS if any(one.severity in bad for one in problems) else Exit.OK
+
+
+def _explain(word: str) -> int:
+    from reactor.policyfile.codes.entry import explained
+    from reactor.policyfile.codes.table import ENTRIES
+
+    codes = [code.value for code in Code]
+    if word.upper() not in codes:
+        guess = closest(word.upper(), codes)
+        fix = f"did you mean `{guess}`?" if guess else f"they go from {codes[0]} to {codes[-1]}"
+        raise UsageError("reactor check", f"there is no code `{word}`", fix)
+    until_readers_leave(partial(print, explained(ENTRIES[Code(word.upper())]), end=""))
+    return Exit.OK
 
 
 def _settings(config: Path | None) -> "Settings | None":

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from reactor.cli.exits import Exit
+from reactor.errors import Code
 from tests.cli.conftest import Call
 
 SOUND = """\
@@ -161,3 +162,24 @@ def test_problems_come_in_the_order_of_files_and_lines(reactor: Call, here: Path
     places = re.findall(r"^[ab]\.yaml:\d+", out, flags=re.MULTILINE)
     assert places == sorted(places)
     assert {place[0] for place in places} == {"a", "b"}
+
+
+def test_a_code_is_explained(reactor: Call) -> None:
+    """As the reference page does; nothing is checked."""
+    code, out, _ = reactor("check", "--explain", "r003")
+    assert code == Exit.OK
+    assert out.startswith("## R003\n\n**A key is not known at its place.** Severity: error.\n\n")
+    assert out.endswith("```\n")
+
+
+@pytest.mark.parametrize(
+    ("word", "fix"),
+    [
+        pytest.param("R03", "did you mean `R003`?", id="misspelt"),
+        pytest.param("panic", f"they go from R001 to {max(Code).value}", id="no code at all"),
+    ],
+)
+def test_a_code_that_does_not_exist_is_not_explained(reactor: Call, word: str, fix: str) -> None:
+    """With the code that was meant, or where they begin and end."""
+    said = f"reactor check: there is no code `{word}`\n  fix: {fix}\n"
+    assert reactor("check", "--explain", word) == (Exit.USAGE, "", said)
