@@ -24,11 +24,14 @@ def rules() -> set[str]:
 
 
 def test_the_wheel_holds_the_package_and_the_shipped_policies(tmp_path: Path) -> None:
-    """An installed reactor has its policies in reactor/_rules, and no tests."""
+    """An installed reactor has its policies in reactor/_rules, QEMU's facts, and no tests."""
     wheel = tmp_path / hatchling.build.build_wheel(str(tmp_path))
     names = zipfile.ZipFile(wheel).namelist()
     assert {name.removeprefix("reactor/_rules/") for name in names if "/_rules/" in name} == rules()
     assert "reactor/py.typed" in names
+    assert {name for name in names if "/qapi/data/" in name} == {
+        name_of(path) for path in files() if ROOT / "reactor/qapi/data" in path.parents
+    }
     assert {name.partition("/")[0].partition("-")[0] for name in names} == {
         "reactor",
         "qemu_reactor",

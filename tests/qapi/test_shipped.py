@@ -1,0 +1,66 @@
+"""The schemas and facts that come with the package."""
+
+import pytest
+
+from reactor.qapi.facts import facts
+from reactor.qapi.shipped import in_order, schema_of, versions
+
+OF_OTHERS = {
+    "dump-skeys",
+    "query-cpu-model-baseline",
+    "query-cpu-model-comparison",
+    "query-gic-capabilities",
+}
+"""Commands that the QEMU 7.2 for x86_64 leaves out: they are of other machines."""
+
+
+def test_each_known_version_is_shipped() -> None:
+    """The oldest first, as numbers; each says which it is, and is read once."""
+    assert versions() == ("7.2", "11.1")
+    assert [schema_of(version).version for version in versions()] == ["7.2", "11.1"]
+    assert schema_of("7.2") is schema_of("7.2")
+    assert facts() is facts()
+
+
+def test_a_version_that_is_not_shipped_names_those_that_are() -> None:
+    """Whatever stands in its place, a path as well."""
+    with pytest.raises(LookupError, match=r"^no schema of QEMU 9\.0 is shipped, only of 7\.2, 11"):
+        schema_of("9.0")
+    with pytest.raises(LookupError, match="no schema of QEMU"):
+        schema_of("../7.2")
+
+
+@pytest.mark.parametrize("version", versions())
+def test_facts_and_schemas_do_not_contradict_each_other(version: str) -> None:
+    """What is there, what is deprecated and what may overtake others."""
+    schema, known = schema_of(version), facts()
+    assert version in known.versions
+    assert set(schema.events) == {
+        name for name, one in known.events.items() if version in one.present
+    }
+    missing = OF_OTHERS if version == "7.2" else set()
+    assert set(schema.commands) | missing == {
+        name for name, one in known.commands.items() if version in one.present
+    }
+    for name, command in schema.commands.items():
+        assert command.deprecated == _is_deprecated(known.commands[name].deprecated, version), name
+        assert command.oob == known.commands[name].oob, name
+    for name, event in schema.events.items():
+        assert event.deprecated == _is_deprecated(known.events[name].deprecated, version), name
+
+
+def _is_deprecated(since: str, version: str) -> bool:
+    return bool(since) and in_order(since) <= in_order(version)
+
+
+def test_what_was_removed_is_not_there_any_more() -> None:
+    """And what came later is not there yet; what replaces something is known itself."""
+    known = facts()
+    names = known.events.keys() | known.commands.keys()
+    for name, one in (*known.events.items(), *known.commands.items()):
+        for version in known.versions:
+            at = in_order(version)
+            over = one.removed and at >= in_order(one.removed)
+            if at < in_order(one.since) or over:
+                assert version not in one.present, (name, version)
+        assert not one.replaced_by or one.replaced_by in names, name
