@@ -1,5 +1,6 @@
 """Counting over sliding windows: limits, cooldowns, the number of a run in its hour."""
 
+from bisect import bisect_right, insort
 from collections import OrderedDict, deque
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -95,12 +96,14 @@ class Starts:
     __slots__ = ("_times",)
 
     def __init__(self) -> None:
-        self._times: OrderedDict[str, deque[float]] = OrderedDict()
+        self._times: OrderedDict[str, list[float]] = OrderedDict()
 
     def add(self, key: str, at: float) -> None:
-        """Remember a start."""
-        times = self._times.setdefault(key, deque(maxlen=_STARTS_KEPT))
-        times.append(at)
+        """Remember a start; of what a journal gives back they come in any order."""
+        times = self._times.setdefault(key, [])
+        insort(times, at)
+        if len(times) > _STARTS_KEPT:
+            del times[0]
         self._times.move_to_end(key)
         if len(self._times) > KEYS_KEPT:
             self._times.popitem(last=False)
@@ -117,4 +120,4 @@ class Starts:
     def within_hour(self, key: str, now: float) -> int:
         """How many runs of this key started in the hour up to now."""
         times = self._times.get(key, ())
-        return sum(1 for at in times if at > now - HOUR)
+        return len(times) - bisect_right(times, now - HOUR)
