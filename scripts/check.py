@@ -118,11 +118,14 @@ def test_checks() -> list[Check]:
 
 def slow_checks() -> list[Check]:
     """What needs a real QEMU or minutes."""
+    # The tests of one file stay together and in order: the snippets of a document go on where
+    # the one above stopped, and what a file of the lab has started serves all of it.
+    spread = (f"--numprocesses={CORES}", "--dist=loadfile")
+    papers = ("docs", "README.md", "CONTRIBUTING.md")
     return [
-        # In order: a snippet goes on where the one above it stopped.
-        Check("documents", pytest("-p", "no:randomly", "docs", "README.md", "CONTRIBUTING.md")),
+        Check("documents", pytest("-p", "no:randomly", *spread, *papers), limit=300),
         Check("bench", python("-m", "bench", "--smoke"), limit=300),
-        Check("lab", pytest("-m", "lab", "tests"), limit=600),
+        Check("lab", pytest("-m", "lab", *spread, "tests"), limit=600),
     ]
 
 
