@@ -77,7 +77,7 @@ _AGENT_CLASSES: Mapping[str, EffectClass] = {
 _NEEDS_ALLOW = (
     "quit human-monitor-command transaction qom-set add-fd getfd add_client "
     "blockdev-add blockdev-del blockdev-create blockdev-reopen blockdev-snapshot* "
-    "blockdev-change-medium blockdev-remove-medium change-backing-file block-commit "
+    "blockdev-change-medium blockdev-remove-medium change change-backing-file block-commit "
     "block-dirty-bitmap-clear block-dirty-bitmap-remove "
     "drive-* chardev-* object-add object-del device_add device_del netdev_add netdev_del "
     "memsave pmemsave screendump dumpdtb dump-skeys snapshot-* replay-* "

@@ -1,8 +1,9 @@
 """What is known of events and commands beyond their schema, which QEMU does not tell.
 
 Since and until when they are there, how often QEMU sends an event, what it still shows of
-one that was missed, how much a command can do. ``data/facts.json`` holds them, with the
-meanings in our own words.
+one that was missed, what comes of a command. ``data/facts.json`` holds them, with the
+meanings in our own words. How much a command can do, and whether it may be sent twice, is
+said by ``reactor.core.catalog`` alone, which decides by it.
 
 Source: the QAPI schemas and documents of QEMU 5.2, 7.2, 10.0, 10.2 and 11.1 and their
 monitor/monitor.c; qga/qapi-schema.json up to 11.1; what says "measured" was seen on 7.2
@@ -15,8 +16,6 @@ from functools import cache
 from importlib.resources import files
 
 import msgspec
-
-from reactor.core.catalog import EffectClass
 
 
 class _Facts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -101,14 +100,16 @@ class EventFacts(_Lasting, frozen=True, kw_only=True):
 
 
 class CommandFacts(_Lasting, frozen=True, kw_only=True):
-    """A command: how much it can do, and the events that come of it.
+    """A command: what it does in our words, and the events that come of it.
 
     ``oob`` commands may overtake others; ``open`` ones take arguments that are not in
-    their schema.
+    their schema; ``refused`` says in which states QEMU itself refuses it, as far as that
+    was measured.
     """
 
-    effect: EffectClass
+    meaning: str
     events: str = ""
+    refused: str = ""
     oob: bool = False
     open: bool = False
     note: str = ""
@@ -123,13 +124,12 @@ class AgentArgument(_Facts, frozen=True):
 
 
 class AgentFacts(_Facts, frozen=True):
-    """A command of the guest agent; a ``silent`` one answers only when it fails."""
+    """A command of the guest agent, whose schema no guest tells; ``returns`` is a type."""
 
     since: str
-    effect: EffectClass
+    meaning: str
     arguments: tuple[AgentArgument, ...] = ()
     returns: str = ""
-    silent: bool = False
     note: str = ""
 
 

@@ -2,6 +2,8 @@
 
 import pytest
 
+from reactor.core import catalog
+from reactor.policyfile.event_names import KNOWN_EVENTS
 from reactor.qapi.facts import facts
 from reactor.qapi.shipped import in_order, schema_of, versions
 
@@ -64,3 +66,40 @@ def test_what_was_removed_is_not_there_any_more() -> None:
             if at < in_order(one.since) or over:
                 assert version not in one.present, (name, version)
         assert not one.replaced_by or one.replaced_by in names, name
+
+
+def test_the_core_decides_by_commands_that_the_facts_know() -> None:
+    """Each has an effect class there and a meaning here, and none stands in one place only."""
+    known = facts()
+    there = {name for name, one in known.commands.items() if one.present}
+    assert catalog.known_commands() == there
+    assert catalog.agent_commands() == set(known.agent)
+    nowhere = set(known.commands) - there
+    assert nowhere == {"cpu-add"}
+    assert all(known.commands[name].removed for name in nowhere)
+
+
+def test_events_are_the_same_everywhere() -> None:
+    """Those that a policy may name, and those that QEMU renamed."""
+    known = facts().events
+    assert {name for name in KNOWN_EVENTS if not name.startswith("REACTOR_")} == set(known)
+    assert {name: one.replaced_by for name, one in known.items() if one.replaced_by} == {
+        old: catalog.RENAMED[old].name for old in catalog.RENAMED if known[old].removed
+    }
+    for old, new in catalog.RENAMED.items():
+        assert catalog.RENAMED[new.name].name == old
+        assert "5.2" in known[old].present or "5.2" in known[new.name].present
+
+
+def test_every_fact_is_a_sentence_that_can_be_read() -> None:
+    """On one line, without a full stop, whatever it is about."""
+    known = facts()
+    meanings = [
+        one.meaning
+        for table in (known.events, known.commands, known.agent)
+        for one in table.values()
+    ]
+    for meaning in meanings:
+        assert meaning, "empty"
+        assert meaning == meaning.strip(" ."), meaning
+        assert "\n" not in meaning, meaning
