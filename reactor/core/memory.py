@@ -212,6 +212,9 @@ def _restore_run(world: World, run: Run, revisions: Mapping[str, Policy]) -> Non
     if cursor.sent and cursor.answer is None:
         # In doubt: sent, and nobody knows what became of it.
         cursor.answer = Answered(cursor.sent, lost=_RESTARTED)
+    if cursor.doubt is not None:
+        # While nobody was there nobody could be asked: its time begins anew.
+        cursor.doubt.at = world.now
     world.touch(run)
     world.wakeups.append(run.id)
 
