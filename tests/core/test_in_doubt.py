@@ -230,6 +230,30 @@ def test_a_second_kill_in_the_midst_of_a_doubt_takes_nothing_from_its_time(arriv
     assert host.guests["web-1"].status == "running"
 
 
+def test_time_in_which_the_engine_stood_still_is_not_counted() -> None:
+    """A disk that was full, a host that slept: nobody could be asked meanwhile."""
+    host = killed(RESET, "system_reset", "guest-panicked")
+    host.restart(connect=False)
+    host.run(1)
+    host.now += 3 * PROBE_LIMIT
+    host.run(0)
+    host.connect()
+    host.run(30)
+    assert probed(host) == ["done"]
+    assert host.outcomes() == ["succeeded"]
+
+
+def test_a_monitor_that_stays_away_ends_the_search() -> None:
+    """Five minutes after it began."""
+    host = killed(RESET, "system_reset", "guest-panicked")
+    host.restart(connect=False)
+    host.run(PROBE_LIMIT - 1)
+    assert probed(host) == []
+    host.run(2)
+    assert probed(host) == ["cannot be told"]
+    assert host.outcomes() == ["unknown"]
+
+
 @pytest.mark.parametrize("text", [RESET, DUMP])
 def test_a_qemu_that_was_restarted_leaves_the_outcome_unknown(text: str) -> None:
     """What the command was about is gone."""
