@@ -144,10 +144,12 @@ class Expression:
     be asked first. ``unguarded`` are the labels and QMP members that it reads as if they
     were always there.
     ``equalities`` are the conditions ``data.a.b == literal`` that all must
-    hold; ``residue`` is what must hold besides, None when nothing.
+    hold; ``residue`` is what must hold besides, None when nothing. ``tree`` is what it is
+    made of, for who looks at it without a scope.
     """
 
     source: str
+    tree: Node = field(repr=False)
     reads: frozenset[str]
     frees: tuple[str, ...]
     unguarded: tuple[str, ...]
@@ -286,6 +288,7 @@ def _expression(
     free = tuple(dict.fromkeys(path for path, _ in frees(tree)))
     return Expression(
         source=source,
+        tree=tree,
         reads=frozenset((*map(show, paths), *map(_free, free))),
         frees=free,
         unguarded=risky,

@@ -14,7 +14,7 @@ from reactor.policyfile.builder_steps import steps_of
 from reactor.policyfile.builder_tests import build_test
 from reactor.policyfile.files import Source, read_all
 from reactor.policyfile.findings import fit
-from reactor.policyfile.lints import lint, lint_steps
+from reactor.policyfile.lints.whole import lint_policy, lint_steps
 from reactor.policyfile.mistakes import brief
 from reactor.policyfile.nodes import Broken, Dictionary, Node, way
 from reactor.policyfile.papers import Paper, doubled, names
@@ -72,7 +72,8 @@ def _load(sources: Sequence[Source], found: "_Found") -> Loaded:
     roots = {document.place: root for document, root in found.papers.get("policy", ())}
     for policy in policies:
         root = roots[policy.place]
-        found.warnings += [_pointed(problem, root) for problem in lint(policy)]
+        lints = lint_policy(policy, root.entries, policies)
+        found.warnings += [_pointed(problem, root) for problem in lints]
     problems = _ordered(found.problems + found.warnings)
     tests, about_tests = tuple(found.tests), _ordered(found.test_problems)
     return Loaded(policies, problems, len(sources), tests, about_tests)
@@ -114,7 +115,8 @@ def _take_runbooks(papers: Sequence[Paper], found: _Found) -> None:
     library = found.library = make_library(papers, base, found.problems)
     for name in library.books.keys() - base.books.keys():
         book = library.books[name]
-        found.warnings += [*book.made.notes, *lint_steps(steps_of(book, library))]
+        root, lints = book.paper.root, lint_steps(steps_of(book, library))
+        found.warnings += [*book.made.notes, *(_pointed(problem, root) for problem in lints)]
 
 
 def _take_policies(papers: Sequence[Paper], found: _Found) -> None:

@@ -57,7 +57,7 @@ class _Names:
                     yield from self._policy(name, node, at)
                 elif key == "event" and (wrong := _no_event(name)):
                     place = node.place
-                    yield Problem(place, Code.WRONG_VALUE, *wrong, Severity.WARNING, path=at)
+                    yield Problem(place, Code.UNKNOWN_NAME, *wrong, Severity.WARNING, path=at)
         if len(self._guests) > 1 and "guest" not in entry.entries and _is_of_one_guest(entry):
             fix = f"add `guest:` with one of: {', '.join(self._guests)}"
             yield _wrong(entry, path, "the test has several guests, and none is named here", fix)
@@ -96,7 +96,7 @@ def _command(
     if name not in known and not name.startswith("__"):
         problem = f"no {whose} up to 11.1 has the command `{brief(name)}`"
         fix = _meant(name, known, "look it up in its reference")
-        yield Problem(node.place, Code.WRONG_VALUE, problem, fix, Severity.WARNING, path=path)
+        yield Problem(node.place, Code.UNKNOWN_NAME, problem, fix, Severity.WARNING, path=path)
 
 
 def _no_event(name: str) -> tuple[str, str] | None:

@@ -49,6 +49,11 @@ def every(steps: Steps, place: Place | None = None) -> Iterator[Located]:
             yield from every(inside, below)
 
 
+def is_of_runbook(step: Step) -> bool:
+    """Whether a policy or runbook has the step from a runbook that it runs."""
+    return "/run/" in step.options.path
+
+
 def sequences(steps: Steps) -> Iterator[Steps]:
     """Every list of steps that are done one behind the other; not those of runbooks."""
     yield steps

@@ -91,5 +91,5 @@ def test_a_file_that_cannot_be_read_costs_only_the_excerpt() -> None:
 )
 def test_only_what_is_no_error_is_called_by_its_kind(severity: Severity, word: str) -> None:
     """Behind the code, so that the beginning of the line stays as tools know it."""
-    problem = Problem(Place("a"), Code.RUN_STATE, "so it is", "look", severity)
-    assert shown(problem) == [f"a: R012 {word}so it is", "  fix: look"]
+    problem = Problem(Place("a"), Code.LATE_WAIT, "so it is", "look", severity)
+    assert shown(problem) == [f"a: R020 {word}so it is", "  fix: look"]

@@ -6,13 +6,14 @@ from reactor.policyfile.check import load_text
 
 HEAD = "policy: p\ndescription: d\n"
 PANIC = "trigger: {event: GUEST_PANICKED}\n"
+TAIL = "timeout: 1h\nlimits: [9 per 1h per guest]\n"
 RESET = "trigger: {event: [RESET, STOP]}\n"
 ARM = "arm: [{guest: preserve-on-panic}]\n"
 
 
 def warnings_of(text: str) -> str:
     """The findings of a policy without errors, as people read them."""
-    found = load_text(HEAD + text, "f")
+    found = load_text(HEAD + text + TAIL, "f")
     assert len(found.policies) == 1
     return "\n".join(
         f"{problem.severity}: {problem} [{problem.path}]" for problem in found.problems
@@ -20,27 +21,27 @@ def warnings_of(text: str) -> str:
 
 
 UNARMED = (
-    "warning: f:{place}: R012 QEMU ends at a panic unless it was told to pause:"
+    "warning: f:{place}: R030 QEMU ends at a panic unless it was told to pause:"
     " nothing would be left here\n"
     "  fix: add `arm: [{{guest: preserve-on-panic}}]` to the policy [{path}]"
 )
 STOPPED = (
-    "warning: f:{place}: R012 a guest that stood still does not run again"
+    "warning: f:{place}: R031 a guest that stood still does not run again"
     " after `system_reset` alone\n"
     "  fix: use `guest: reset`, or add `- qmp: cont` behind it [{path}]"
 )
 LATE = (
-    "warning: f:{place}: R012 {event} may come before this wait begins\n"
+    "warning: f:{place}: R020 {event} may come before this wait begins\n"
     "  fix: put the `wait` on the `qmp: {command}` step [{path}]"
 )
 
 
 LOWER = (
-    "note: f:3:43: R012 QEMU sends {event} at most once a second: `count` is a lower bound\n"
+    "note: f:3:43: R040 QEMU sends at most one {event} in 1s{each}: `count` is a lower bound\n"
     "  fix: count fewer, or over a longer `within`, if that matters [trigger/count]"
 )
 STILL = (
-    "note: f:{place}: R012 a running guest stands still while its memory is written\n"
+    "note: f:{place}: R034 a running guest stands still while its memory is written\n"
     "  fix: dump at a time when that does no harm, or leave it as it is [{path}]"
 )
 
@@ -51,17 +52,17 @@ STILL = (
         # an event that never comes
         pytest.param(
             "trigger: [{event: [STOP, GUEST_PANICED]}, {event: XYZZY}]\nsteps: [{log: x}]\n",
-            "warning: f:3:26: R005 no QEMU from 5.2 to 11.1 sends `GUEST_PANICED`\n"
+            "warning: f:3:26: R012 no QEMU from 5.2 to 11.1 sends `GUEST_PANICED`\n"
             "  fix: did you mean `GUEST_PANICKED`? [trigger/0/event/1]\n"
-            "warning: f:3:51: R005 no QEMU from 5.2 to 11.1 sends `XYZZY`\n"
+            "warning: f:3:51: R012 no QEMU from 5.2 to 11.1 sends `XYZZY`\n"
             "  fix: look it up in QEMU's QMP reference [trigger/1/event]",
             id="misspelt in a trigger",
         ),
         pytest.param(
             RESET + "steps:\n- wait: {event: RESTE}\n- {qmp: stop, wait: {event: STOPP_*}}\n",
-            "warning: f:5:17: R005 no QEMU from 5.2 to 11.1 sends `RESTE`\n"
+            "warning: f:5:17: R012 no QEMU from 5.2 to 11.1 sends `RESTE`\n"
             "  fix: did you mean `RESET`? [steps/0/wait/event]\n"
-            "warning: f:6:29: R005 no QEMU from 5.2 to 11.1 sends `STOPP_*`\n"
+            "warning: f:6:29: R012 no QEMU from 5.2 to 11.1 sends `STOPP_*`\n"
             "  fix: did you mean `STOP`? [steps/1/wait/event]",
             id="misspelt in a wait",
         ),
@@ -137,7 +138,14 @@ STILL = (
             RESET + "steps: [{qmp: query-status}, {wait: {event: STOP}}]\n", "", id="a query"
         ),
         pytest.param(
-            RESET + "steps: [{qmp: stop}, {log: x}, {wait: {event: STOP}}]\n", "", id="not next"
+            RESET + "steps: [{qmp: stop}, {log: x}, {wait: {event: STOP}}]\n",
+            LATE.format(place="4:32", event="STOP", command="stop", path="steps/2"),
+            id="what takes no time stands between",
+        ),
+        pytest.param(
+            RESET + "steps: [{qmp: stop}, {guest: resume}, {wait: {event: STOP}}]\n",
+            "",
+            id="not next",
         ),
         # steps inside of steps, and runbooks
         pytest.param(
@@ -164,7 +172,7 @@ STILL = (
             RESET + "steps:\n- choose:\n  - when: 'true'\n    steps:\n"
             "    - qmp: stop\n    - wait: {event: [STOP, STOPP]}\n",
             LATE.format(place="9:7", event="STOP", command="stop", path="steps/0/choose/0/steps/1")
-            + "\nwarning: f:9:28: R005 no QEMU from 5.2 to 11.1 sends `STOPP`\n"
+            + "\nwarning: f:9:28: R012 no QEMU from 5.2 to 11.1 sends `STOPP`\n"
             "  fix: did you mean `STOP`? [steps/0/choose/0/steps/1/wait/event/1]",
             id="a late wait in a way",
         ),
@@ -174,22 +182,24 @@ STILL = (
             " cancel_on: RESTE}\n"
             "- {event: STOP, not_followed_by: {event: RESUM, within: 1m}}\n"
             "steps: [{agent: guest-pong}, {agent: guest-ping}, {agent: com-acme-x}]\n",
-            "warning: f:4:38: R005 no QEMU from 5.2 to 11.1 sends `RESUM`\n"
+            "warning: f:4:38: R012 no QEMU from 5.2 to 11.1 sends `RESUM`\n"
             "  fix: did you mean `RESUME`? [trigger/0/followed_by/event]\n"
-            "warning: f:4:69: R005 no QEMU from 5.2 to 11.1 sends `RESTE`\n"
+            "warning: f:4:69: R012 no QEMU from 5.2 to 11.1 sends `RESTE`\n"
             "  fix: did you mean `RESET`? [trigger/0/cancel_on]\n"
-            "warning: f:5:42: R005 no QEMU from 5.2 to 11.1 sends `RESUM`\n"
+            "warning: f:5:42: R012 no QEMU from 5.2 to 11.1 sends `RESUM`\n"
             "  fix: did you mean `RESUME`? [trigger/1/not_followed_by/event]\n"
-            "warning: f:6:17: R005 no guest agent up to QEMU 11.1 has the command `guest-pong`\n"
+            "warning: f:6:17: R012 no guest agent up to QEMU 11.1 has the command `guest-pong`\n"
             "  fix: did you mean `guest-ping`? [steps/0/agent]\n"
-            "warning: f:6:59: R005 no guest agent up to QEMU 11.1 has the command `com-acme-x`\n"
+            "warning: f:6:59: R012 no guest agent up to QEMU 11.1 has the command `com-acme-x`\n"
             "  fix: look it up in the agent's reference [steps/2/agent]",
             id="misspelt elsewhere",
         ),
         # a count of events of which QEMU leaves some out
         pytest.param(
             "trigger: {event: [QUORUM_*, STOP], count: 5, within: 1m}\nsteps: [{log: x}]\n",
-            LOWER.format(event="QUORUM_FAILURE") + "\n" + LOWER.format(event="QUORUM_REPORT_BAD"),
+            LOWER.format(event="QUORUM_FAILURE", each="")
+            + "\n"
+            + LOWER.format(event="QUORUM_REPORT_BAD", each=" for each data.node_name"),
             id="a count of rate-limited events",
         ),
         pytest.param(
@@ -203,7 +213,7 @@ STILL = (
             "trigger: [{event: STOP, where: guest.status == 'paused'},"
             " {event: STOP, where: guest.name == 'a'}, {state: guest.status == 'paused'}]\n"
             "steps: [{log: x}]\n",
-            "note: f:3:32: R012 `where` sees the last known `guest.status`, which may be old\n"
+            "note: f:3:32: R033 `where` sees the last known `guest.status`, which may be old\n"
             "  fix: put this condition into `if`: there it is asked afresh [trigger/0/where]",
             id="a status in `where`",
         ),

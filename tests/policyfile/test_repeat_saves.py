@@ -13,7 +13,7 @@ steps:
     steps:
       - log: "${steps.NAME.ok}"
       - choose:
-          - when: "true"
+          - when: guest.name == "a"
             steps: [{log: a, save: way}]
           - default: [{log: b, save: other}]
       - parallel:

@@ -453,12 +453,12 @@ def test_what_is_odd_about_a_runbook_is_said_once() -> None:
     """Not for every policy that runs it, and also when none does."""
     text = (
         policy("run: a")
-        + runbook("a", "qmp: cont", "wait: {event: RESUME}")
+        + runbook("a", "qmp: cont", "wait: {event: RESUME, timeout: 1m}")
         + runbook("b", "agent: guest-pong")
     )
     assert said(text + "---\n" + policy("run: a", name="q")) == (
-        "f:12:5: R012 RESUME may come before this wait begins\n"
+        "f:12:5: R020 RESUME may come before this wait begins\n"
         "  fix: put the `wait` on the `qmp: cont` step [steps/1]\n"
-        "f:18:5: R005 no guest agent up to QEMU 11.1 has the command `guest-pong`\n"
+        "f:18:12: R012 no guest agent up to QEMU 11.1 has the command `guest-pong`\n"
         "  fix: did you mean `guest-ping`? [steps/0/agent]"
     )

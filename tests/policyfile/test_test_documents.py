@@ -468,7 +468,7 @@ def test_problems_of_the_whole(text: str, said: list[str]) -> None:
         ),
         pytest.param(
             "{at: 1s, event: STPO}",
-            "t:11:21: R005 no QEMU from 5.2 to 11.1 sends `STPO` | did you mean `STOP`?",
+            "t:11:21: R012 no QEMU from 5.2 to 11.1 sends `STPO` | did you mean `STOP`?",
             id="an event that nobody sends",
         ),
         pytest.param(

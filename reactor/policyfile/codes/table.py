@@ -6,7 +6,9 @@ from types import MappingProxyType
 from reactor.errors import Code
 from reactor.policyfile.codes.entry import Entry
 from reactor.policyfile.codes.files import FILES
-from reactor.policyfile.codes.lints import LINTS
+from reactor.policyfile.codes.lints import COMMANDS, FLOW, STATES, WAITS
 
-ENTRIES: Mapping[Code, Entry] = MappingProxyType({one.code: one for one in (*FILES, *LINTS)})
+ENTRIES: Mapping[Code, Entry] = MappingProxyType(
+    {one.code: one for one in (*FILES, *WAITS, *STATES, *COMMANDS, *FLOW)}
+)
 """What each code means."""

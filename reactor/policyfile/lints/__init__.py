@@ -1,0 +1,1 @@
+"""What is allowed and yet most likely not meant: each finding is right whenever it is made."""

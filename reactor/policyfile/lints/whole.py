@@ -1,0 +1,77 @@
+"""All lints of a policy, and of steps whatever stands around them."""
+
+from collections.abc import Container, Iterator, Sequence
+from itertools import chain
+
+from reactor.core.policy import Policy
+from reactor.errors import Problem
+from reactor.policyfile.lints.bounds import unlimited
+from reactor.policyfile.lints.branches import (
+    never_in_policy,
+    never_in_step,
+    shadowed,
+    unreachable,
+)
+from reactor.policyfile.lints.commands import lost_jobs, odd_commands, silent_migrations
+from reactor.policyfile.lints.counts import mixed_counts, rate_limited
+from reactor.policyfile.lints.names import unknown_in_step, unknown_triggers
+from reactor.policyfile.lints.paths import open_paths
+from reactor.policyfile.lints.states import (
+    hasty_resumes,
+    left_stopped,
+    old_status,
+    resumed_panics,
+    stands_still,
+    unarmed,
+)
+from reactor.policyfile.lints.waits import (
+    endless_waits,
+    late_waits,
+    unawaited_unplugs,
+    unchecked_success,
+)
+from reactor.policyfile.walking import Steps, sections, sequences
+
+
+def lint_policy(
+    policy: Policy, keys: Container[str], policies: Sequence[Policy]
+) -> Iterator[Problem]:
+    """The warnings and notes about a sound policy; those of its runbooks stand at these.
+
+    Args:
+        keys: the keys that its document has.
+        policies: all of the set, this one among them.
+    """
+    yield from chain(
+        unknown_triggers(policy),
+        never_in_policy(policy),
+        rate_limited(policy),
+        mixed_counts(policy),
+        old_status(policy),
+        unarmed(policy, policies),
+        left_stopped(policy),
+        stands_still(policy),
+        resumed_panics(policy),
+        hasty_resumes(policy),
+        unlimited(policy),
+        silent_migrations(policy, policies),
+        unawaited_unplugs(policy, policies),
+        open_paths(policy),
+        endless_waits(policy) if "timeout" not in keys else (),
+    )
+    for section in sections(policy):
+        yield from lint_steps(section)
+
+
+def lint_steps(steps: Steps) -> Iterator[Problem]:
+    """The warnings about steps of a policy or of a runbook, whatever stands around them."""
+    yield from odd_commands(steps)
+    yield from unchecked_success(steps)
+    yield from lost_jobs(steps)
+    for sequence in sequences(steps):
+        for step in sequence:
+            yield from unknown_in_step(step)
+            yield from never_in_step(step)
+            yield from shadowed(step)
+        yield from late_waits(sequence)
+        yield from unreachable(sequence)
