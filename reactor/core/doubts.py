@@ -32,8 +32,21 @@ ANOTHER_QEMU = "QEMU was restarted since, what it is about is over"
 
 def doubt(world: World, run: Run, why: str) -> None:
     """Nobody said what became of the run's command: it is to be found out."""
-    run.cursor.doubt = Doubt(why, world.now)
+    run.cursor.doubt = Doubt(why, world.now, world.now)
     world.touch(run)
+
+
+def begin_anew(doubt: Doubt, now: float) -> None:
+    """Give it its whole time again: while the daemon was down nobody could be asked."""
+    doubt.at = doubt.looked = now
+
+
+def _look(doubt: Doubt, now: float) -> None:
+    """Take out the time in which the engine stood still: the disk was full, the host slept."""
+    gap = now - doubt.looked
+    if gap >= PROBE_GRACE:
+        doubt.at += gap
+    doubt.looked = now
 
 
 def reconnected(world: World, run: Run, gone_by: Iterable[Event]) -> None:
@@ -63,6 +76,8 @@ def find(world: World, run: Run, op: Send) -> Finding | None:
     probe = PROBES.get(intent.command) if intent is not None else None
     if intent is None or probe is None:
         return Finding(Verdict.UNKNOWN, "")
+    if cursor.doubt is not None:
+        _look(cursor.doubt, world.now)
     if (finding := _at_once(world, run, op, intent)) is not None:
         return finding
     if world.now >= (limit := _limit(run)):
@@ -70,7 +85,8 @@ def find(world: World, run: Run, op: Send) -> Finding | None:
     if not guest.connected:
         cursor.answer = None
         guest.watchers[run.id] = None
-        cursor.wake = limit
+        # Early enough for a gap in the looking to mean something.
+        cursor.wake = min(limit, world.now + PROBE_GRACE / 2)
         return None
     return _asked(world, run, intent, probe)
 

@@ -38,12 +38,14 @@ class Intent(msgspec.Struct, frozen=True, omit_defaults=True):
 class Doubt(msgspec.Struct, omit_defaults=True):
     """A command of which nobody said what became of it: ``why``, and since when.
 
-    ``cut``: events may have been missed meanwhile. ``proof`` is what was answered to
-    the question that was asked for its sake.
+    ``at`` moves on by all the time in which nobody could look; ``looked`` is when somebody
+    did last. ``cut``: events may have been missed meanwhile. ``proof`` is what was answered
+    to the question that was asked for its sake.
     """
 
     why: str
     at: float
+    looked: float = 0.0
     cut: bool = False
     proof: Answered | None = None
 

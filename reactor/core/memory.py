@@ -8,6 +8,7 @@ import msgspec
 from reactor.core import trigger_life
 from reactor.core.admission import LedgerRow, PolicyState, Verdict
 from reactor.core.awaited import Awaited
+from reactor.core.doubts import begin_anew
 from reactor.core.effect import Keep, Log
 from reactor.core.facts import SETTLE_AFTER_RESTART
 from reactor.core.gate import debounced_restored, forget_debounced
@@ -212,6 +213,8 @@ def _restore_run(world: World, run: Run, revisions: Mapping[str, Policy]) -> Non
     if cursor.sent and cursor.answer is None:
         # In doubt: sent, and nobody knows what became of it.
         cursor.answer = Answered(cursor.sent, lost=_RESTARTED)
+    if cursor.doubt is not None:
+        begin_anew(cursor.doubt, world.now)
     world.touch(run)
     world.wakeups.append(run.id)
 

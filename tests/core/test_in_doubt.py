@@ -3,6 +3,7 @@
 import pytest
 
 from reactor.core.config import EngineConfig
+from reactor.core.doubts import PROBE_LIMIT
 from reactor.core.policy import Limit, LimitScope
 from tests.core.simulation import Host, document
 from tests.core.test_panic_runbook import FREE
@@ -213,6 +214,44 @@ def test_a_guest_that_was_let_go_and_panicked_unseen_is_seen_to() -> None:
     host.run(120)
     assert host.outcomes() == ["succeeded", "succeeded"]
     assert guest.status == "running"
+
+
+@pytest.mark.parametrize("arrives", [True, False])
+def test_a_second_kill_in_the_midst_of_a_doubt_takes_nothing_from_its_time(arrives: bool) -> None:
+    """While the daemon was down nobody could be asked, however long that was."""
+    host = killed(RESET, "system_reset", "guest-panicked", arrives=arrives)
+    host.restart(connect=False)
+    host.run(1)
+    assert probed(host) == []
+    host.now += 3 * PROBE_LIMIT
+    back(host)
+    assert probed(host) == ["done" if arrives else "not done"]
+    assert host.outcomes() == ["succeeded"]
+    assert host.guests["web-1"].status == "running"
+
+
+def test_time_in_which_the_engine_stood_still_is_not_counted() -> None:
+    """A disk that was full, a host that slept: nobody could be asked meanwhile."""
+    host = killed(RESET, "system_reset", "guest-panicked")
+    host.restart(connect=False)
+    host.run(1)
+    host.now += 3 * PROBE_LIMIT
+    host.run(0)
+    host.connect()
+    host.run(30)
+    assert probed(host) == ["done"]
+    assert host.outcomes() == ["succeeded"]
+
+
+def test_a_monitor_that_stays_away_ends_the_search() -> None:
+    """Five minutes after it began."""
+    host = killed(RESET, "system_reset", "guest-panicked")
+    host.restart(connect=False)
+    host.run(PROBE_LIMIT - 1)
+    assert probed(host) == []
+    host.run(2)
+    assert probed(host) == ["cannot be told"]
+    assert host.outcomes() == ["unknown"]
 
 
 @pytest.mark.parametrize("text", [RESET, DUMP])
