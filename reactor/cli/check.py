@@ -4,13 +4,14 @@ from collections import Counter
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from reactor.cli.annotations import annotation
 from reactor.cli.exits import Exit, UsageError
 from reactor.cli.problems import as_data, show_problems
-from reactor.cli.screen import Output, Screen, to_json, until_readers_leave
+from reactor.cli.screen import Screen, to_json, until_readers_leave
 from reactor.cli.verbs import add_verb
 from reactor.core.text import closest
 from reactor.errors import Code, Problem, Severity
@@ -28,8 +29,15 @@ Paths = Annotated[
         show_default=False,
     ),
 ]
+Report = Literal["text", "json", "sarif", "github"]
 Form = Annotated[
-    Output, typer.Option("-o", "--output", help="For people, or a JSON list for programs.")
+    Report,
+    typer.Option(
+        "-o",
+        "--output",
+        help="For people, a JSON list for programs, SARIF 2.1.0 for tools that collect findings, "
+        "or marks on the lines of a change at GitHub.",
+    ),
 ]
 Strict = Annotated[bool, typer.Option("--strict", help="A warning counts as an error.")]
 Config = Annotated[
@@ -56,7 +64,7 @@ def add_to(app: typer.Typer) -> None:
         check,
         "reactor check rules/",
         "reactor check rules/ -c /etc/reactor/reactor.yaml --strict",
-        "reactor check rules/ -o json",
+        "reactor check rules/ -o sarif > findings.sarif",
         "reactor check --explain R005",
     )
 
@@ -114,13 +122,22 @@ def _settings(config: Path | None) -> "Settings | None":
     return load_settings(Flags(config=config))
 
 
-def _show(problems: Sequence[Problem], loaded: "Loaded", output: Output) -> None:
-    if output == "json":
-        print(to_json([as_data(problem) for problem in problems], indent=2))
-        return
+def _show(problems: Sequence[Problem], loaded: "Loaded", report: Report) -> None:
     screen = Screen()
-    show_problems(problems, screen)
-    screen.line(_summary(problems, len(loaded.policies), loaded.files))
+    match report:
+        case "text":
+            show_problems(problems, screen)
+            screen.line(_summary(problems, len(loaded.policies), loaded.files))
+        case "json":
+            print(to_json([as_data(problem) for problem in problems], indent=2))
+        case "sarif":
+            from reactor.cli.sarif import sarif
+
+            print(to_json(sarif(problems), indent=2))
+        case "github":
+            for problem in problems:
+                screen.line(annotation(problem))
+            screen.line(_summary(problems, len(loaded.policies), loaded.files))
 
 
 def _summary(problems: Sequence[Problem], policies: int, files: int) -> str:

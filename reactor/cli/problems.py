@@ -2,10 +2,10 @@
 
 import re
 from collections.abc import Iterable
-from functools import cache
-from pathlib import Path
+from unicodedata import combining, east_asian_width
 
 from reactor.app.printable import printable
+from reactor.cli.files_shown import Texts
 from reactor.cli.screen import Screen
 from reactor.errors import Problem, Severity
 
@@ -17,21 +17,20 @@ _BEFORE = 70  # of a long line, this much is shown in front of the place
 
 def show_problems(problems: Iterable[Problem], screen: Screen) -> None:
     """Print each with the line that it is about, where that line can be read."""
-    read = cache(_lines)
+    texts = Texts()
     for problem in problems:
-        _show(problem, screen, read(problem.place.file) if problem.place.line else [])
+        _show(problem, screen, texts.line(problem.place))
 
 
-def _show(problem: Problem, screen: Screen, lines: list[str]) -> None:
+def _show(problem: Problem, screen: Screen, line: str) -> None:
     style = _STYLES[problem.severity]
     word = "" if problem.severity is Severity.ERROR else f"{problem.severity.value}: "
     code = (f"{problem.code.value} ", style)
     screen.line((str(problem.place), "bold"), ": ", code, (word, style), problem.problem)
-    number, column = problem.place.line, problem.place.column
-    if 0 < number <= len(lines) and lines[number - 1].strip():
-        source, at = _window(lines[number - 1], column)
-        screen.line(f"{number:5} | {source}")
-        screen.line(" " * 5 + " | " + " " * at, ("^", style))
+    if line.strip():
+        source, at = _window(line, problem.place.column)
+        screen.line(f"{problem.place.line:5} | {source}")
+        screen.line(" " * 5 + " | " + " " * _cells(source[:at]), ("^", style))
     screen.line(("  fix: ", "green"), problem.fix)
 
 
@@ -49,12 +48,12 @@ def _window(line: str, column: int) -> tuple[str, int]:
     return head + line[start : start + _WIDTH] + tail, at - start + len(head)
 
 
-def _lines(file: str) -> list[str]:
-    try:
-        text = Path(file).read_bytes().decode("utf-8", "replace")
-    except (OSError, ValueError):
-        return []  # the problem is told all the same
-    return text.removeprefix("\ufeff").replace("\r\n", "\n").split("\n")
+def _cells(text: str) -> int:
+    """How many characters of a terminal the text is wide."""
+    if text.isascii():
+        return len(text)
+    wide = sum(east_asian_width(char) in {"W", "F"} for char in text)
+    return len(text) + wide - sum(combining(char) > 0 for char in text)
 
 
 def as_data(problem: Problem) -> dict[str, object]:

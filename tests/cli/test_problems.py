@@ -37,6 +37,18 @@ LONG = "x" * 200
         pytest.param("a\n", (0, 0), [], id="in the file as a whole"),
         pytest.param("a\tbc\n", (1, 4), ["    1 | a\\tbc", "      |     ^"], id="behind a tab"),
         pytest.param(
+            "a\x1b[2Jb\n",
+            (1, 6),
+            ["    1 | a\\x1b[2Jb", "      |         ^"],
+            id="behind an escape",
+        ),
+        pytest.param(
+            "東京b\n", (1, 3), ["    1 | 東京b", "      |     ^"], id="behind wide letters"
+        ),
+        pytest.param(
+            "e\u0301b\n", (1, 3), ["    1 | e\u0301b", "      |  ^"], id="behind a lone accent"
+        ),
+        pytest.param(
             "\ufeffab\r\n", (1, 2), ["    1 | ab", "      |  ^"], id="as Windows writes it"
         ),
         pytest.param(

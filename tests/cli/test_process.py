@@ -120,6 +120,17 @@ def test_a_terminal_gets_colour(here: Path) -> None:
     assert "bad.yaml:1:1: R006 " in without
 
 
+@pytest.mark.parametrize("report", ["text", "sarif"])
+def test_what_stands_in_a_policy_steers_no_terminal(here: Path, report: str) -> None:
+    """Neither its text, nor the name of its file, for people and in JSON."""
+    name = b"\x9b31m\xff\x1b[2J.yaml"
+    text = 'policy: a\n"\\e[2J\\x9b\\a": 1\n\x1b]0;title\x07: \x9b2\n'
+    (here / os.fsdecode(name)).write_text(text, encoding="utf-8")
+    shown = _on_a_terminal("check", ".", "-o", report, TERM="xterm", NO_COLOR="1")
+    assert "R003" in shown
+    assert [char for char in shown if not char.isprintable() and char not in "\r\n"] == []
+
+
 def _on_a_terminal(*words: str, **more: str) -> str:
     """What the program writes to a terminal."""
     terminal, side = os.openpty()
@@ -136,12 +147,13 @@ def _on_a_terminal(*words: str, **more: str) -> str:
     return text.decode()
 
 
-def test_a_reader_that_goes_away_ends_it_quietly(here: Path) -> None:
+@pytest.mark.parametrize("report", ["text", "sarif"])
+def test_a_reader_that_goes_away_ends_it_quietly(here: Path, report: str) -> None:
     """With more output than a pipe holds; what was found is still in the exit code."""
     bad = "".join(f"policy: a{number}\n---\n" for number in range(2000))
     (here / "bad.yaml").write_text(bad, encoding="utf-8")
     process = subprocess.Popen(
-        [*PROGRAM, "check", "bad.yaml"],
+        [*PROGRAM, "check", "bad.yaml", "-o", report],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         env=environment(),

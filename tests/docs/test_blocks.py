@@ -58,7 +58,8 @@ def is_of_tests(block: Block) -> bool:
 TESTS = [block for block in blocks("yaml") if is_of_tests(block)]
 POLICIES = [b for b in blocks("yaml") if is_of_policies(b) and b not in TESTS]
 RUNBOOKS = [block for block in blocks("yaml") if is_a_runbook(block)]
-SETTINGS = [b for b in blocks("yaml") if b not in [*POLICIES, *RUNBOOKS, *TESTS]]
+PIPELINES = [block for block in blocks("yaml") if block.page == "docs/how-to/check-in-ci.md"]
+SETTINGS = [b for b in blocks("yaml") if b not in [*POLICIES, *RUNBOOKS, *TESTS, *PIPELINES]]
 
 
 def told(loaded: Loaded) -> list[str]:
@@ -165,12 +166,12 @@ def test_the_fragments_are_found() -> None:
 
 
 def commands() -> list[tuple[str, list[str]]]:
-    """Every call of reactor in a shell block: where it stands, and its words."""
+    """Every call of reactor in a shell block or a pipeline: where it stands, and its words."""
     found = []
-    for block in blocks("sh"):
+    for block in [*blocks("sh"), *PIPELINES]:
         text = re.sub(r"\\\n\s*", "", block.text)
         for line in text.splitlines():
-            call = re.match(r"(?:\w+=\S+ +)*(\S*/)?reactor ([^|]+)", line)
+            call = re.match(r"(?:\s+- (?:run: )?)?(?:\w+=\S+ +)*(\S*/)?reactor ([^|]+)", line)
             words = ["reactor", *shlex.split(call[2], comments=True)] if call else []
             if len(words) > 1:
                 found.append((f"{block}: {' '.join(words[1:3])}", words[1:]))
