@@ -106,7 +106,7 @@ def _explain(word: str) -> int:
 
     codes = [code.value for code in Code]
     if word.upper() not in codes:
-        guess = closest(word.upper(), codes)
+        guess = closest(word.upper().replace("O", "0"), codes)
         fix = f"did you mean `{guess}`?" if guess else f"they go from {codes[0]} to {codes[-1]}"
         raise UsageError("reactor check", f"there is no code `{word}`", fix)
     until_readers_leave(partial(print, explained(ENTRIES[Code(word.upper())]), end=""))
