@@ -13,6 +13,7 @@ import structlog
 
 from reactor import __version__
 from reactor.adapters.agent import Agents
+from reactor.adapters.control import Answer
 from reactor.adapters.http import HttpClient
 from reactor.adapters.journal import Journal
 from reactor.adapters.mqtt.options import MqttOptions
@@ -21,12 +22,14 @@ from reactor.adapters.qmp.discovery import Discovery
 from reactor.adapters.space import FreeSpace
 from reactor.app.broker import Broker
 from reactor.app.clock import Clock
+from reactor.app.control.asks import Ask
 from reactor.app.control.control import Control
 from reactor.app.control.orders import Orders
 from reactor.app.control.vitals import Parts
 from reactor.app.dispatcher import Dispatcher
 from reactor.app.dumps import Dumps
 from reactor.app.guests import Guests
+from reactor.app.inbound import earlier_messages
 from reactor.app.outbox import OutboxPort
 from reactor.app.ports import Outside
 from reactor.app.preflight import raise_file_limit, warn_of, warn_of_nothing
@@ -41,6 +44,7 @@ from reactor.core.inputs import Input, Received
 from reactor.core.marks import Mark
 from reactor.core.policy import Policy
 from reactor.core.run import Run
+from reactor.core.world import World
 from reactor.errors import Place, PolicyError
 from reactor.policyfile.check import build_policy
 
@@ -132,7 +136,16 @@ class Daemon:
             offer=self._offer,
             now=self.clock.now,
             is_stopping=self._stop.is_set,
+            allowed=self._settings.mqtt.allow if self._settings.mqtt else (),
+            carry=self._carry,
+            world=self._world,
         )
+
+    async def _carry(self, who: str, ask: Ask, name: str) -> Answer:
+        return await self.control.carry(who, ask, name)
+
+    def _world(self) -> World:
+        return self.engine.world
 
     def _outside(self) -> Outside:
         return Outside(
@@ -259,6 +272,10 @@ class Daemon:
         self.scheduling.take_up(policies, before)
         if self.broker is not None:
             self.broker.adopt(policies)
+            rows_before = await asyncio.to_thread(
+                earlier_messages, self.journal.reader, self.clock.now()
+            )
+            self.broker.inbound.take_up(rows_before, self.clock.now())
         now = self.clock.now()
         effects = self.engine.load(policies, now)
         rows = [Keep(*row) for row in await asyncio.to_thread(self.journal.reader.state)]
@@ -330,7 +347,7 @@ class Daemon:
         await self.dispatcher.abandon()
         await self.guests.monitors.close()
         if self.broker is not None:
-            await self.broker.publisher.close()
+            await self.broker.close()
 
 
 def _last_time(journal: Journal) -> float:

@@ -1,26 +1,29 @@
 """Messages from the broker on their way to the engine, and what is lost on that way."""
 
 import time
-from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from enum import StrEnum
 
+import msgspec
 import structlog
 
-from reactor.adapters.mqtt import Drop, Inbox, Incoming
+from reactor.adapters.journal import HistoryRow, Reader
+from reactor.adapters.mqtt import Drop, Inbox, Incoming, Tree
 from reactor.app.messages import identity, message_of
-from reactor.core.inputs import Received
+from reactor.app.requests.reception import Requests
+from reactor.app.seen import ID_KEPT_S, IDS_MAX, Seen
+from reactor.core.inputs import Operated, Received
+from reactor.core.messages import BY_NAME
 from reactor.core.policy import MessageTrigger, Policy
 
 FILTERS_MAX = 1000
 """Different topic filters of all policies together; beyond it they are refused and told."""
 
+SEARCHED_MAX = 100_000
+"""Rows of the history in which messages of before a restart are looked for."""
+
 SKEW_S = 1.0
 """Seconds between the engine's clock and the wall's that are no matter."""
-
-IDS_MAX = 10_000
-ID_KEPT_S = 600.0
-"""Seconds for which an id is remembered: a sender that lost its link repeats itself by then."""
 
 TELL_S = 60.0
 """Seconds between two log lines about messages that are dropped for the same reason."""
@@ -51,6 +54,15 @@ def filters_of(policies: Iterable[Policy], base: str) -> list[str]:
     return sorted(found | {f"{base}/trigger/+/+"} if found else found)
 
 
+def earlier_messages(reader: Reader, now: float) -> list[HistoryRow]:
+    """The messages and orders whose ids still count, as the journal has them; it blocks."""
+    after = max(reader.before(now - ID_KEPT_S), reader.last() - SEARCHED_MAX)
+    rows = [
+        row for kind in ("message", "operator") for row in reader.history(after, IDS_MAX, kind=kind)
+    ]
+    return sorted(rows, key=lambda row: row.seq)
+
+
 class Inbound:
     """Takes what the adapter lets in, and hands it to the engine as an input.
 
@@ -59,6 +71,7 @@ class Inbound:
         base: ``<prefix>/<host>``.
         ahead: by how many seconds the engine's clock is ahead of the wall clock.
         clock: seconds that never go back.
+        requests: takes orders and questions, where the settings allow any.
     """
 
     def __init__(
@@ -67,14 +80,16 @@ class Inbound:
         base: str,
         ahead: Callable[[], float],
         clock: Callable[[], float] = time.monotonic,
+        requests: Requests | None = None,
     ) -> None:
         self.inbox = Inbox(self, clock)
+        self.requests = requests
+        self.seen = Seen(clock)
         self.lost: dict[Loss, int] = {}
         self._submit = submit
         self._base = base
         self._ahead = ahead
         self._clock = clock
-        self._ids: OrderedDict[str, float] = OrderedDict()
         self._told: dict[str, tuple[float, int]] = {}
 
     @property
@@ -89,6 +104,26 @@ class Inbound:
                 counted[reason.value] = count
         return counted
 
+    def take_up(self, rows: Iterable[HistoryRow], now: float) -> None:
+        """Remember the ids of what came in before a restart."""
+        for row in rows:
+            if row.kind == "message":
+                message = msgspec.json.decode(row.body, type=Received).message
+                if name := identity(message):
+                    self.seen.remember(name, now - row.at)
+            elif self.requests is not None:
+                order = msgspec.json.decode(row.body, type=Operated).id
+                self.requests.seen.remember(order, now - row.at)
+
+    def trees(self, policies: Iterable[Policy]) -> list[Tree]:
+        """What is to be heard: for these policies, and of requests."""
+        by_name = f"{self._base}/{BY_NAME}/"
+        level = by_name.count("/")
+        found = [
+            Tree(one, level if one.startswith(by_name) else None) for one in self.filters(policies)
+        ]
+        return found + (self.requests.trees if self.requests else [])
+
     def filters(self, policies: Iterable[Policy]) -> list[str]:
         """What is to be subscribed for these policies; too many are told."""
         found = filters_of(policies, self._base)
@@ -102,7 +137,10 @@ class Inbound:
         return found[:FILTERS_MAX]
 
     def on_message(self, message: Incoming) -> None:
-        """A message that a policy asks for."""
+        """A message that a policy asks for, or a request."""
+        if self.requests is not None and self.requests.takes(message.topic):
+            self.requests.on_message(message)
+            return
         # Senders tell the time by the wall clock. It may have been set since the daemon was
         # started, or the host has slept: the engine's clock knows of neither.
         ahead = self._ahead()
@@ -111,26 +149,16 @@ class Inbound:
             self._lose(Loss.NOT_TEXT, message.topic)
             return
         name = identity(found)
-        if name is not None and self._is_known(name):
+        if name is not None and self.seen.knows(name):
             self._lose(Loss.REPEATED, message.topic)
         elif not self._submit(Received(found)):
             self._lose(Loss.NO_ROOM, message.topic)
         elif name is not None:
-            self._remember(name)
+            self.seen.remember(name)
 
     def on_dropped(self, reason: Drop, topic: str) -> None:
         """A message was not let in."""
         self._tell(reason, topic)
-
-    def _is_known(self, name: str) -> bool:
-        at = self._ids.get(name)
-        return at is not None and self._clock() < at + ID_KEPT_S
-
-    def _remember(self, name: str) -> None:
-        self._ids.pop(name, None)
-        if len(self._ids) >= IDS_MAX:
-            self._ids.popitem(last=False)
-        self._ids[name] = self._clock()
 
     def _lose(self, reason: Loss, topic: str) -> None:
         self.lost[reason] = self.lost.get(reason, 0) + 1

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from reactor.adapters.mqtt.options import MqttOptions
+from reactor.app.requests.kinds import Kind
 from reactor.core.config import EngineConfig
 from reactor.core.policy import Enforcement, Limit
 from reactor.core.text import slug
@@ -54,7 +55,10 @@ class NamedGuest:
 
 @dataclass(frozen=True, slots=True)
 class MqttSettings:
-    """The broker; its files are absolute paths that nobody has opened yet."""
+    """The broker; its files are absolute paths that nobody has opened yet.
+
+    ``allow``: what may be ordered and asked over it.
+    """
 
     url: str
     username: str | None = None
@@ -64,6 +68,7 @@ class MqttSettings:
     cert_file: Path | None = None
     key_file: Path | None = None
     client_id: str | None = None
+    allow: tuple[Kind, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from reactor.adapters.agent import parse_socket
 from reactor.adapters.qmp.address import UnixAddress, parse_address
 from reactor.app import settings_schema as written
+from reactor.app.requests.kinds import Kind
 from reactor.app.settings import (
     ControlSettings,
     Discovery,
@@ -217,6 +218,7 @@ class _Builder:
             cert_file=path("cert_file", mqtt.cert_file),
             key_file=path("key_file", mqtt.key_file),
             client_id=mqtt.client_id,
+            allow=tuple(Kind(word) for word in dict.fromkeys(mqtt.allow)),
         )
 
     def _journal(self, given: written.Journal, default: Path) -> JournalSettings:

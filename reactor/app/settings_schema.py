@@ -10,6 +10,7 @@ from reactor.adapters.agent import parse_socket
 from reactor.adapters.mqtt.options import MqttOptions
 from reactor.adapters.qmp.address import parse_address
 from reactor.adapters.qmp.pattern import parse_pattern
+from reactor.app.requests.kinds import Kind
 from reactor.core.policy import Limit, LimitScope
 from reactor.core.text import parse_size
 from reactor.errors import SettingsError
@@ -142,11 +143,13 @@ class Mqtt(Model):
     cert_file: Annotated[PathText | None, Maybe()] = None
     key_file: Annotated[PathText | None, Maybe()] = None
     client_id: Annotated[Name | None, Maybe()] = None
+    allow: Annotated[tuple[Annotated[str, Choice(tuple(Kind))], ...], Many()] = ()
 
     @classmethod
     def complaints(cls, data: Mapping[str, object]) -> Iterator[Complaint]:
         """What the link to the broker says of these values together."""
         known = {key: value for key, value in data.items() if key in cls.model_fields}
+        known.pop("allow", None)
         texts = {key: value for key, value in known.items() if isinstance(value, str)}
         is_whole = "url" in texts and len(texts) == len(known)
         if not is_whole or not all(text.strip() for text in texts.values()):

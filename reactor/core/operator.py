@@ -16,6 +16,7 @@ from reactor.core.orders import (
     ReleaseGuests,
     SetMark,
     StartRun,
+    SwitchPolicy,
 )
 from reactor.core.world import World
 
@@ -45,6 +46,8 @@ def _carry_out(world: World, order: Order, who: str) -> Answer:  # noqa: C901 - 
             return operator_rules.silence(world, order, who)
         case ExpireSilence():
             return operator_rules.expire(world, order)
+        case SwitchPolicy():
+            return operator_rules.switch(world, order, who)
         case HoldGuests():
             return operator_rules.hold(world, order, who)
         case ReleaseGuests():

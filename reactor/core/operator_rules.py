@@ -19,6 +19,7 @@ from reactor.core.order_checks import (
     did_you_mean,
     end_of,
     known_guest,
+    known_policy,
     quoted,
 )
 from reactor.core.orders import (
@@ -29,6 +30,7 @@ from reactor.core.orders import (
     HoldGuests,
     ReleaseGuests,
     SetMark,
+    SwitchPolicy,
 )
 from reactor.core.restraints import Hold, Silence
 from reactor.core.text import render_time
@@ -41,7 +43,10 @@ _GLOB = frozenset("*?[")
 """Characters that make a pattern of a name."""
 
 _SHOWN = 5
-"""Marks that a refusal names."""
+"""Marks that a refusal names, and silences that an answer names."""
+
+EVERYBODY = ("*",)
+"""The globs of a silence on all guests."""
 
 
 def silence(world: World, order: AddSilence, who: str) -> Answer:
@@ -88,6 +93,22 @@ def expire(world: World, order: ExpireSilence) -> Answer:
         raise OrderRefused(text, fix="`reactor silence` lists those that stand")
     silence_over(world, order.silence)
     return f"silence {order.silence} is over", {"silence": order.silence}
+
+
+def switch(world: World, order: SwitchPolicy, who: str) -> Answer:
+    """Silence one policy on all guests, or end all silences of it alone on all guests."""
+    known_policy(world, order.policy)
+    policies = (order.policy,)
+    if not order.on:
+        return silence(world, AddSilence(policies, EVERYBODY, order.seconds, order.comment), who)
+    standing = world.restraints.silences.values()
+    found = [one.id for one in standing if (one.policies, one.guests) == (policies, EVERYBODY)]
+    for name in found:
+        silence_over(world, name)
+    rest = [one.id for one in standing if one.covers_policy(order.policy)]
+    still = f", but silenced in part by {', '.join(rest[:_SHOWN])}" if rest else ""
+    data: dict[str, object] = {"policy": order.policy, "expired": found}
+    return f"{order.policy} is switched on{still}", data
 
 
 def hold(world: World, order: HoldGuests, who: str) -> Answer:

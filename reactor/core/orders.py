@@ -46,6 +46,18 @@ class ExpireSilence(msgspec.Struct, frozen=True, tag="expire-silence"):
     silence: str
 
 
+class SwitchPolicy(msgspec.Struct, frozen=True, tag="switch-policy"):
+    """Keep one policy from starting runs for ``seconds``, or (``on``) let it start them again.
+
+    Off is a silence of that policy on all guests; on ends all such silences.
+    """
+
+    policy: str
+    on: bool
+    seconds: float = 0.0
+    comment: str = ""
+
+
 class HoldGuests(msgspec.Struct, frozen=True, tag="hold"):
     """The big red button, for one guest, or (``guest`` empty) for all.
 
@@ -95,6 +107,7 @@ Order = (
     | StartRun
     | AddSilence
     | ExpireSilence
+    | SwitchPolicy
     | HoldGuests
     | ReleaseGuests
     | EndInhibitions

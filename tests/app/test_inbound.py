@@ -7,6 +7,7 @@ from structlog.testing import capture_logs
 
 from reactor.adapters.mqtt import Drop, Incoming
 from reactor.app import inbound as module
+from reactor.app import seen
 from reactor.app.inbound import Inbound, Loss, filters_of
 from reactor.core.inputs import Received
 from reactor.core.policy import EventTrigger, MessageTrigger, Policy, Trigger
@@ -136,7 +137,7 @@ def test_a_message_with_an_id_counts_once(scene: Scene, later: float, *, again: 
 
 def test_ids_have_a_bound(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     """The oldest goes first."""
-    monkeypatch.setattr(module, "IDS_MAX", 2)
+    monkeypatch.setattr(seen, "IDS_MAX", 2)
     for name in ("1", "2", "3", "1", "3"):
         scene.hear(name.encode(), name)
     assert scene.got == ["1", "2", "3", "1"]

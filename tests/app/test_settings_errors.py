@@ -253,6 +253,11 @@ LIMIT_FORM = "  fix: write it as `3 per 1h per guest` or `1 at once per host`"
             id="two problems of the broker",
         ),
         pytest.param(
+            "mqtt: {url: 'mqtt://x', allow: [aprove, set/hold]}\n",
+            "try.yaml:1:33: R005 `aprove` is not known here\n  fix: did you mean `approve`?",
+            id="mqtt, allow something else",
+        ),
+        pytest.param(
             "mqtt: {url: 'mqtt://u:p@x'}\n",
             "try.yaml:1:13: R005 the url holds a password, which everybody who lists processes "
             "or settings can read\n"

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from reactor.adapters.qmp.pattern import parse_pattern
+from reactor.app.requests.kinds import Kind
 from reactor.app.settings import Discovery, NamedGuest
 from reactor.app.settings_layers import Flags
 from reactor.core.config import EngineConfig
@@ -30,6 +31,7 @@ mqtt:
   cert_file: /cert
   key_file: /key
   client_id: my-id
+  allow: [set/hold, ask, set/hold]
 journal: {path: /journal.db, keep: 30d, max: 2GiB}
 host: {name: host-1, labels: {rack: '12'}}
 qmp: {allow: [quit, memsave]}
@@ -49,6 +51,16 @@ def test_the_journal_has_bounds(machine: Machine) -> None:
     assert (journal.keep, journal.max) == (30 * 86_400.0, 2 << 30)
     journal = machine.of("rules: [/rules]\n").journal
     assert (journal.keep, journal.max) == (90 * 86_400.0, 10 << 30)
+
+
+def test_orders_over_mqtt_are_off_but_those_that_are_named(machine: Machine) -> None:
+    """Each once."""
+    mqtt = machine.of(EVERYTHING).mqtt
+    assert mqtt is not None
+    assert mqtt.allow == (Kind.HOLD, Kind.ASK)
+    plain = machine.of("mqtt: {url: 'mqtt://b'}\n").mqtt
+    assert plain is not None
+    assert plain.allow == ()
 
 
 def test_dumps_have_bounds(machine: Machine) -> None:

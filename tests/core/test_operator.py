@@ -21,6 +21,7 @@ from reactor.core.orders import (
     ReleaseGuests,
     SetMark,
     StartRun,
+    SwitchPolicy,
 )
 from tests.core.simulation import Host, document
 
@@ -108,6 +109,16 @@ def _topics(host: Host) -> list[str]:
             HoldGuests("web-1", float("inf")),
             "inf s is no time to set: more than 0, and at most ten years",
             id="hold for ever has no seconds",
+        ),
+        pytest.param(
+            SwitchPolicy("plian", on=False, seconds=60.0),
+            "no policy is called 'plian'; did you mean 'plain'?",
+            id="a policy to be switched off",
+        ),
+        pytest.param(
+            SwitchPolicy("plain", on=False),
+            "0 s is no time to set: more than 0, and at most ten years",
+            id="off for no time",
         ),
         pytest.param(ReleaseGuests("web-1"), "web-1 is not held", id="release"),
         pytest.param(ReleaseGuests(), "no hold of all guests stands", id="release all"),
@@ -509,6 +520,26 @@ def test_the_reply_to_a_silence_says_what_it_covers() -> None:
     reply = host.order(ExpireSilence("s-1"))
     assert (reply.ok, reply.text) == (True, "silence s-1 is over")
     assert host.order(StartRun("plain", "web-1")).ok
+
+
+def test_a_policy_is_switched_off_and_on() -> None:
+    """Off is a silence with an end; on ends those of just this policy, and names the others."""
+    host = _host()
+    off = host.order(SwitchPolicy("plain", on=False, seconds=60.0, comment="c"))
+    assert off.ok
+    assert off.text.endswith("it covers 1 of the loaded policies and 2 of the known guests")
+    assert not host.order(StartRun("plain", "web-1")).ok
+    assert host.order(AddSilence(("pl*",), ("web-2",), 60.0)).ok
+    assert host.order(AddSilence(("slow",), ("*",), 60.0)).ok
+    on = host.order(SwitchPolicy("plain", on=True))
+    assert (on.text, on.data) == (
+        "plain is switched on, but silenced in part by s-2",
+        {"policy": "plain", "expired": ["s-1"]},
+    )
+    assert host.order(StartRun("plain", "web-1")).ok
+    assert host.order(ExpireSilence("s-2")).ok
+    again = host.order(SwitchPolicy("plain", on=True))
+    assert (again.ok, again.text) == (True, "plain is switched on")
 
 
 def test_there_is_a_bound_of_silences_and_of_holds(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,8 +8,9 @@ import pytest
 
 from reactor.adapters.mqtt import InLimits
 from reactor.adapters.mqtt.subscriber import GIVEN_UP_S
-from reactor.app import depth, dispatcher, inbound
+from reactor.app import depth, dispatcher, seen
 from reactor.app.projection import Outgoing, Projection, payload_of
+from reactor.app.requests import reception, replying
 from reactor.core.config import EngineConfig
 from reactor.core.effect import Effect, GuestChanged, MarkCleared, MarkSet, Publish, RunChanged
 from reactor.core.event import Event
@@ -178,7 +179,9 @@ steps: [{log: x}]
         f"packets of more than {LIMITS.packet >> 10} KiB",
         f"beyond {LIMITS.rate:g} a second ({LIMITS.burst} at once",
         f"beyond {LIMITS.retained_rate:g} a second ({LIMITS.retained_burst} at once)",
-        f"within {inbound.ID_KEPT_S / 60:g} minutes",
+        f"beyond {LIMITS.tree_rate:g} a second ({LIMITS.tree_burst} at once",
+        f"beyond {LIMITS.order_rate:g} a second ({LIMITS.order_burst} at once)",
+        f"within {seen.ID_KEPT_S / 60:g} minutes",
         f"{dispatcher.MESSAGES_MAX_BYTES >> 20} MiB of messages",
         f"more than {depth.DEPTH_MAX} levels",
     ],
@@ -186,6 +189,21 @@ steps: [{log: x}]
 def test_a_bound_is_the_codes(sentence: str) -> None:
     """Whoever changes one finds the page."""
     assert sentence in re.sub(r"\s+", " ", IN)
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        f"expiry of at most {reception.AGE_MAX_S:g} s",
+        f"within {seen.ID_KEPT_S / 60:g} minutes",
+        f"At most {reception.UNDER_WAY_MAX} requests",
+        f"expires after {replying.EXPIRY_S:g} s",
+        f"reply/{replying.EVERYBODY}`",
+    ],
+)
+def test_a_bound_of_orders_is_the_codes(sentence: str) -> None:
+    """Whoever changes one finds the page."""
+    assert sentence in re.sub(r"\s+", " ", section(PAGE, "Orders and questions"))
 
 
 def test_nothing_is_subscribed_for_ten_minutes() -> None:
@@ -196,7 +214,7 @@ def test_nothing_is_subscribed_for_ten_minutes() -> None:
 
 def test_the_reply_of_the_page_is_what_is_sent() -> None:
     """For that message, member by member."""
-    (block,) = [block for block in blocks("json") if '"ok"' in block.text]
+    (block,) = [block for block in blocks("json") if '"ok": false' in block.text]
     shown = msgspec.json.decode(block.text)
     host = Host([ASKS], ["web-1"], EngineConfig(host="host-1", has_broker=True)).connect()
     topic = "reactor/host-1/trigger/dump-on-request/web-9"

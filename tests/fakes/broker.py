@@ -346,12 +346,21 @@ class Extras(TypedDict, total=False):
 
 
 class Speaker:
-    """Publishes; every call blocks until the broker has acknowledged it."""
+    """Publishes; every call blocks until the broker has acknowledged it.
+
+    ``old``: in MQTT 3.1.1.
+    """
 
     def __init__(
-        self, port: int, *, username: str | None = None, password: str | None = None
+        self,
+        port: int,
+        *,
+        username: str | None = None,
+        password: str | None = None,
+        old: bool = False,
     ) -> None:
-        self._client = Client(CallbackAPIVersion.VERSION2, protocol=MQTTProtocolVersion.MQTTv5)
+        version = MQTTProtocolVersion.MQTTv311 if old else MQTTProtocolVersion.MQTTv5
+        self._client = Client(CallbackAPIVersion.VERSION2, protocol=version)
         if username is not None:
             self._client.username_pw_set(username, password)
         self._client.connect("127.0.0.1", port)

@@ -1,6 +1,6 @@
 """MQTT: the link to the broker, the outbox published over it, what comes in over it."""
 
-from reactor.adapters.mqtt.gate import Drop, InCounters, InLimits
+from reactor.adapters.mqtt.gate import Drop, InCounters, InLimits, Tree
 from reactor.adapters.mqtt.inbox import Inbox, Incoming, Receiver
 from reactor.adapters.mqtt.messages import (
     Counters,
@@ -31,4 +31,5 @@ __all__ = [
     "OutboxRow",
     "Publisher",
     "Receiver",
+    "Tree",
 ]

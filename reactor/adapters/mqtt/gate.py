@@ -5,6 +5,7 @@ properties of a message in quadratic time: 64 KiB of them take half a second in
 which nothing else happens. So a message is judged by its head.
 """
 
+from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -19,6 +20,7 @@ class Drop(StrEnum):
     TOO_LARGE = "its payload is too large"
     PROPERTIES = "its properties are too large"
     RETAINED = "too many retained messages: they start nothing"
+    TOO_MANY_THERE = "too many messages of one topic tree in a short time"
     TOO_MANY = "too many messages in a short time"
 
 
@@ -29,7 +31,9 @@ class InLimits:
     ``packet`` is announced to a broker that speaks MQTT 5: it keeps back what is
     larger. ``burst`` is how many may come at once after a silence. Retained
     messages have a small count of their own: a reconnect must not spend the
-    others'.
+    others'. Each tree of topics is counted too, so that a flood on one leaves
+    room for the others; those that bring orders are counted by themselves.
+    ``trees`` counts are kept, the latest.
     """
 
     payload: int = 65_536
@@ -37,8 +41,32 @@ class InLimits:
     packet: int = 131_072
     rate: float = 100.0
     burst: int = 200
+    tree_rate: float = 50.0
+    tree_burst: int = 100
+    order_rate: float = 10.0
+    order_burst: int = 50
+    trees: int = 1000
     retained_rate: float = 1.0
     retained_burst: int = 20
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Tree:
+    """Topics that are asked for together, and counted together.
+
+    With ``apart`` those that differ in the level of this index are counted apart.
+    ``orders``: what comes there has a smaller count, which no other message uses up.
+    """
+
+    filter: str
+    apart: int | None = None
+    orders: bool = False
+
+    def key(self, topic: str) -> str:
+        """Under which name a topic of this tree is counted."""
+        if self.apart is None:
+            return self.filter
+        return "/".join(topic.split("/")[: self.apart + 1])
 
 
 class Head(NamedTuple):
@@ -111,18 +139,22 @@ class Gate:
     """Judges heads.
 
     Args:
-        wanted: whether a policy asks for a topic.
+        tree_of: the tree in which a topic is asked for; None where nobody asks.
         clock: seconds that never go back.
     """
 
     def __init__(
-        self, limits: InLimits, wanted: Callable[[str], bool], clock: Callable[[], float]
+        self,
+        limits: InLimits,
+        tree_of: Callable[[str], Tree | None],
+        clock: Callable[[], float],
     ) -> None:
         self._limits = limits
-        self._wanted = wanted
+        self._tree_of = tree_of
         self._clock = clock
         self._all = _Bucket(limits.rate, limits.burst)
         self._retained = _Bucket(limits.retained_rate, limits.retained_burst)
+        self._trees: OrderedDict[str, _Bucket] = OrderedDict()
 
     def judge(self, head: Head) -> Drop | None:
         """Why the message is dropped; None when it is let in."""
@@ -130,7 +162,8 @@ class Gate:
             topic = head.topic.decode()
         except UnicodeDecodeError:
             return Drop.TOPIC
-        if not self._wanted(topic):
+        tree = self._tree_of(topic)
+        if tree is None:
             return Drop.UNWANTED
         if head.payload > self._limits.payload:
             return Drop.TOO_LARGE
@@ -138,4 +171,26 @@ class Gate:
             return Drop.PROPERTIES
         if head.retain:
             return None if self._retained.take(self._clock()) else Drop.RETAINED
-        return None if self._all.take(self._clock()) else Drop.TOO_MANY
+        return self._count(tree, topic)
+
+    def _count(self, tree: Tree, topic: str) -> Drop | None:
+        now = self._clock()
+        if not self._bucket(tree, topic).take(now):
+            return Drop.TOO_MANY_THERE
+        return None if tree.orders or self._all.take(now) else Drop.TOO_MANY
+
+    def _bucket(self, tree: Tree, topic: str) -> _Bucket:
+        """What is left of this tree's count; of those that nobody used for long none is kept."""
+        key = tree.key(topic)
+        bucket = self._trees.get(key)
+        if bucket is None:
+            limits = self._limits
+            if tree.orders:
+                bucket = _Bucket(limits.order_rate, limits.order_burst)
+            else:
+                bucket = _Bucket(limits.tree_rate, limits.tree_burst)
+            if len(self._trees) >= limits.trees:
+                self._trees.popitem(last=False)
+            self._trees[key] = bucket
+        self._trees.move_to_end(key)
+        return bucket

@@ -6,7 +6,7 @@ from typing import Protocol
 
 from paho.mqtt.client import MQTTMessage
 
-from reactor.adapters.mqtt.gate import Drop, Gate, Head, InCounters, InLimits
+from reactor.adapters.mqtt.gate import Drop, Gate, Head, InCounters, InLimits, Tree
 from reactor.core.topic_filters import disjoint, fits
 
 _TOLD_TOPIC = 200
@@ -59,18 +59,20 @@ class Inbox:
         self.limits = limits
         self.counters = InCounters()
         self.filters: tuple[str, ...] = ()
-        self._asked: tuple[str, ...] = ()
+        self._asked: tuple[Tree, ...] = ()
         self._receiver = receiver
-        self._gate = Gate(limits, self._is_wanted, clock)
+        self._gate = Gate(limits, self._tree_of, clock)
 
-    def ask_for(self, filters: Iterable[str]) -> None:
-        """Ask for the topics of these filters, and no others.
+    def ask_for(self, trees: Iterable[str | Tree]) -> None:
+        """Ask for the topics of these trees (or filters), and no others.
 
         ``filters`` becomes what is to be subscribed for them: no two of these
         match one topic, so that a message comes once. They may match more.
         """
-        self._asked = tuple(sorted(set(filters)))
-        self.filters = disjoint(self._asked)
+        asked = {tree if isinstance(tree, Tree) else Tree(tree) for tree in trees}
+        # A topic that two trees hold belongs to the one that brings orders.
+        self._asked = tuple(sorted(asked, key=lambda tree: (not tree.orders, tree.filter)))
+        self.filters = disjoint(tree.filter for tree in self._asked)
 
     def lets_in(self, head: Head) -> bool:
         """Whether the message of this head is to be decoded."""
@@ -88,8 +90,8 @@ class Inbox:
         self.counters.received += 1
         self._receiver.on_message(_incoming(message))
 
-    def _is_wanted(self, topic: str) -> bool:
-        return any(fits(one, topic) for one in self._asked)
+    def _tree_of(self, topic: str) -> Tree | None:
+        return next((tree for tree in self._asked if fits(tree.filter, topic)), None)
 
 
 def _incoming(message: MQTTMessage) -> Incoming:

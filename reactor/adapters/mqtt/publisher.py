@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from reactor.adapters.mqtt import faults
 from reactor.adapters.mqtt.backlog import Backlog, Job
 from reactor.adapters.mqtt.faults import Lost, NoAnswerError, Unsendable
+from reactor.adapters.mqtt.gate import Tree
 from reactor.adapters.mqtt.inbox import Inbox
 from reactor.adapters.mqtt.link import V5, V311, Answer, Link, connect
 from reactor.adapters.mqtt.messages import (
@@ -19,6 +20,7 @@ from reactor.adapters.mqtt.messages import (
     OutMessage,
 )
 from reactor.adapters.mqtt.options import MqttOptions
+from reactor.adapters.mqtt.replies import Replies
 from reactor.adapters.mqtt.subscriber import Subscriber
 from reactor.errors import BrokerError
 
@@ -67,6 +69,7 @@ class Publisher:
         limits: Limits = Limits(),  # noqa: B008 - frozen
     ) -> None:
         self.counters = Counters()
+        self.replies = Replies()
         self._options = options
         self._announce = announce
         self._listener = listener
@@ -113,9 +116,16 @@ class Publisher:
         self._rows.nudge()
         self._wake.set()
 
-    def ask_for(self, filters: Iterable[str]) -> None:
-        """Subscribe to these filters, now and after every connect, and to no others."""
-        self._inbox.ask_for(filters)
+    def reply(self, message: OutMessage) -> bool:
+        """Publish a reply on this connection, once at most; False when nobody will get it."""
+        if self._link is None or not self.replies.put(message, self._now()):
+            return False
+        self._wake.set()
+        return True
+
+    def ask_for(self, trees: Iterable[str | Tree]) -> None:
+        """Subscribe to these trees, now and after every connect, and to no others."""
+        self._inbox.ask_for(trees)
         self._wake.set()
 
     async def run(self) -> None:
@@ -213,6 +223,7 @@ class Publisher:
             link.abort()
             self._link = None
             self._take_back(link, how)
+            self.replies.clear()
             self._rows.settle()
             self._listener.on_disconnected()
         if how is not None:
@@ -265,7 +276,7 @@ class Publisher:
         window = 1 if self._careful else min(self._limits.window, link.receive_maximum)
         while len(link.in_flight) < window:
             now = self._now()
-            job = self._rows.take(now)
+            job = self.replies.take() or self._rows.take(now)
             if job is None:
                 return
             self._offer(link, job, None if job.expires is None else job.expires - now)

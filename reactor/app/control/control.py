@@ -6,6 +6,7 @@ import time
 import structlog
 
 from reactor.adapters.control import Answer, ControlServer, InUseError
+from reactor.app.control.asks import Ask
 from reactor.app.control.desk import Desk
 from reactor.app.control.orders import Orders
 from reactor.app.control.vitals import Parts
@@ -71,6 +72,14 @@ class Control:
     async def close(self) -> None:
         """Listen no more; a second call does nothing."""
         await self._server.close()
+
+    async def carry(self, who: str, ask: Ask, name: str) -> Answer:
+        """What somebody is answered who asks another way than by the socket.
+
+        Raises:
+            ReactorError: the journal cannot be read, or too many orders wait.
+        """
+        return await self._desk.carry(who, ask, self._server, name)
 
     async def _answer(self, who: str, body: bytes) -> Answer:
         return await self._desk.answer(who, body, self._server)

@@ -51,9 +51,7 @@ class Desk:
         self._reading = asyncio.Semaphore(READERS_MAX)
         self._since = parts.clock.now()
 
-    async def answer(  # noqa: C901 - one case for each kind
-        self, who: str, body: bytes, server: ControlServer
-    ) -> Answer:
+    async def answer(self, who: str, body: bytes, server: ControlServer) -> Answer:
         """What somebody is answered.
 
         Raises:
@@ -65,6 +63,19 @@ class Desk:
             text = f"the request is not understood: {error}"
             fix = "use the reactor command of the version that the daemon is"
             return Answer(Code.WRONG, text, fix)
+        return await self.carry(who, ask, server)
+
+    async def carry(  # noqa: C901 - one case for each kind
+        self, who: str, ask: Ask, server: ControlServer, name: str = ""
+    ) -> Answer:
+        """What somebody is answered to a question or order.
+
+        Args:
+            name: the order's id in the journal, where it has one.
+
+        Raises:
+            ReactorError: the journal cannot be read, or too many orders wait.
+        """
         match ask:
             case AskStatus():
                 line = daemon_line(self._parts, server, self._since)
@@ -82,7 +93,7 @@ class Desk:
             case AskWhy():
                 return _done(await self._why(ask))
             case GiveOrder(order):
-                reply = await self._orders.give(who, order)
+                reply = await self._orders.give(who, order, name)
                 code = Code.DONE if reply.ok else Code.REFUSED
                 return Answer(code, reply.text, reply.fix, _raw(reply.data))
 

@@ -24,8 +24,11 @@ class Orders:
         self._submit = submit
         self._waiting: dict[str, asyncio.Future[Reply]] = {}
 
-    async def give(self, who: str, order: Order) -> Reply:
+    async def give(self, who: str, order: Order, name: str = "") -> Reply:
         """What became of the order; a caller that gives up before does not take it back.
+
+        Args:
+            name: the order's id in the journal; one that no other order ever had.
 
         Raises:
             ControlError: too many wait already; the order was not given.
@@ -33,7 +36,7 @@ class Orders:
         if len(self._waiting) >= WAITING_MAX:
             problem = f"{WAITING_MAX} orders wait for their reply already"
             raise ControlError("orders", problem, "try again in a moment")
-        name = f"o-{secrets.token_hex(6)}"
+        name = name or f"o-{secrets.token_hex(6)}"
         future: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
         self._waiting[name] = future
         try:

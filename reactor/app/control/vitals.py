@@ -99,6 +99,9 @@ def _dropped(parts: Parts, server: ControlServer) -> Mapping[str, int]:
     if parts.broker is not None:
         lost = parts.broker.inbound.dropped
         counted |= {f"messages: {why}": count for why, count in lost.items()}
+        counted["replies: nobody gets them"] = parts.broker.publisher.replies.dropped
+        if parts.broker.requests is not None:
+            counted |= parts.broker.requests.dropped
     triggers = parts.engine.world.triggers.dropped
     for kind, count in triggers.items():
         # Who reads of messages need not know that triggers count them.

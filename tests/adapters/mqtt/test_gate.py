@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
-from reactor.adapters.mqtt import Drop, InLimits
+from reactor.adapters.mqtt import Drop, InLimits, Tree
 from reactor.adapters.mqtt.gate import Gate, Head, read_head
 
 SMALL = InLimits(payload=10, properties=5, rate=2.0, burst=3, retained_rate=1.0, retained_burst=1)
@@ -63,9 +63,12 @@ def test_a_length_without_an_end_is_no_head() -> None:
     assert read_head(0x30, b"\0\1a" + b"\xff" * 10, has_properties=True) is None
 
 
+ALL = Tree("#")
+
+
 def gate(wanted: Callable[[str], bool] = lambda _topic: True, now: float = 0.0) -> Gate:
     """A gate with small bounds, at a time that stands still."""
-    return Gate(SMALL, wanted, lambda: now)
+    return Gate(SMALL, lambda topic: ALL if wanted(topic) else None, lambda: now)
 
 
 HEAD = Head(b"a/b", 1, retain=False, packet_id=1, properties=0, payload=0)
@@ -90,7 +93,7 @@ def test_a_message_is_judged_by_its_head(head: Head, expected: Drop | None) -> N
 def test_a_burst_is_let_in_and_then_the_rate() -> None:
     """Two a second after three at once; what is refused does not count."""
     times = [0.0]
-    made = Gate(SMALL, lambda _topic: True, lambda: times[0])
+    made = Gate(SMALL, lambda _topic: ALL, lambda: times[0])
     let_in: list[float] = []
     for tenth in range(31):
         times[0] = tenth / 10
@@ -101,7 +104,7 @@ def test_a_burst_is_let_in_and_then_the_rate() -> None:
 def test_a_silence_saves_no_more_than_a_burst() -> None:
     """A day without a message is no day's worth of messages."""
     times = [0.0]
-    made = Gate(SMALL, lambda _topic: True, lambda: times[0])
+    made = Gate(SMALL, lambda _topic: ALL, lambda: times[0])
     for day in (0.0, 86_400.0):
         times[0] = day
         assert [made.judge(HEAD) for _ in range(5)] == [None] * 3 + [Drop.TOO_MANY] * 2
@@ -113,6 +116,56 @@ def test_retained_messages_do_not_use_up_what_the_others_need() -> None:
     retained = HEAD._replace(retain=True)
     assert [made.judge(retained) for _ in range(3)] == [None, Drop.RETAINED, Drop.RETAINED]
     assert [made.judge(HEAD) for _ in range(3)] == [None] * 3
+
+
+TREES = {
+    "a/x": Tree("a/#"),
+    "a/y": Tree("a/#"),
+    "by/p/1": Tree("by/+/+", apart=1),
+    "by/p/2": Tree("by/+/+", apart=1),
+    "by/q/1": Tree("by/+/+", apart=1),
+    "set/x": Tree("set/#", orders=True),
+}
+
+
+@pytest.mark.parametrize(
+    ("flooded", "other", "expected"),
+    [
+        pytest.param("a/x", "a/y", Drop.TOO_MANY_THERE, id="one tree, one count"),
+        pytest.param("a/x", "by/p/1", None, id="another tree"),
+        pytest.param("by/p/1", "by/p/2", Drop.TOO_MANY_THERE, id="one policy by its name"),
+        pytest.param("by/p/1", "by/q/1", None, id="another policy"),
+        pytest.param("a/x", "set/x", None, id="an order is beside a flood"),
+        pytest.param("set/x", "a/x", None, id="others are beside a flood of orders"),
+    ],
+)
+def test_a_flood_on_one_tree_keeps_nobody_out_of_another(
+    flooded: str, other: str, expected: Drop | None
+) -> None:
+    """What is beyond a tree's own rate does not use up what all have together."""
+    limits = InLimits(rate=1.0, burst=5, tree_burst=3, order_burst=3)
+    made = Gate(limits, TREES.get, lambda: 0.0)
+    first = [made.judge(HEAD._replace(topic=flooded.encode())) for _ in range(50)]
+    assert first == [None] * 3 + [Drop.TOO_MANY_THERE] * 47
+    assert made.judge(HEAD._replace(topic=other.encode())) is expected
+
+
+def test_orders_have_a_count_of_their_own() -> None:
+    """When all other messages together have used theirs up."""
+    limits = InLimits(rate=1.0, burst=2)
+    made = Gate(limits, TREES.get, lambda: 0.0)
+    judged = [made.judge(HEAD._replace(topic=b"a/x")) for _ in range(3)]
+    assert judged == [None, None, Drop.TOO_MANY]
+    assert made.judge(HEAD._replace(topic=b"set/x")) is None
+
+
+def test_only_so_many_counts_are_kept() -> None:
+    """Names that somebody makes up need no memory; the whole count still holds."""
+    limits = InLimits(rate=1.0, burst=20, tree_burst=1, trees=5)
+    made = Gate(limits, lambda _topic: Tree("by/+/+", apart=1), lambda: 0.0)
+    judged = [made.judge(HEAD._replace(topic=f"by/{n}/x".encode())) for n in range(30)]
+    assert judged == [None] * 20 + [Drop.TOO_MANY] * 10
+    assert len(made._trees) == 5  # noqa: SLF001
 
 
 def test_what_is_dropped_for_another_reason_uses_nothing_up() -> None:
@@ -128,7 +181,7 @@ def test_what_is_dropped_for_another_reason_uses_nothing_up() -> None:
 def test_no_window_lets_more_in_than_burst_and_rate(gaps: list[float]) -> None:
     """Whatever the rhythm."""
     times = [0.0]
-    made = Gate(SMALL, lambda _topic: True, lambda: times[0])
+    made = Gate(SMALL, lambda _topic: ALL, lambda: times[0])
     let_in: list[float] = []
     for gap in gaps:
         times[0] += gap

@@ -254,7 +254,7 @@ async def test_what_is_dropped_is_acknowledged(broker: Mosquitto, speaker: Speak
 
 async def test_a_flood_is_cut_to_the_rate(broker: Mosquitto, speaker: Speaker) -> None:
     """The burst comes in; we go on publishing meanwhile."""
-    setup = listening(broker, "a", limits=InLimits(rate=0.001, burst=5))
+    setup = listening(broker, "a", limits=InLimits(rate=0.001, burst=5, tree_burst=1000))
     async with heard_by(setup) as publisher:
         for number in range(300):
             speaker.say("a", str(number).encode(), qos=0)

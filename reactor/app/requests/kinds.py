@@ -1,0 +1,17 @@
+"""Which kinds of requests there are, by the words of the settings."""
+
+from enum import StrEnum
+
+
+class Kind(StrEnum):
+    """What ``mqtt.allow`` can switch on; the value is the first level, or two, of its topics."""
+
+    APPROVE = "approve"
+    MARK = "set/mark"
+    SILENCE = "set/silence"
+    POLICY = "set/policy"
+    HOLD = "set/hold"
+    INHIBIT = "set/inhibit"
+    RUN = "set/run"
+    TRIGGER = "set/trigger"
+    ASK = "ask"

@@ -1,0 +1,68 @@
+"""What is answered to a request, and where."""
+
+import msgspec
+
+from reactor.adapters.control import Answer, Code
+from reactor.adapters.mqtt import OutMessage
+from reactor.core.inputs import Message
+from reactor.core.message_telling import brief
+from reactor.core.messages import REPLIES
+from reactor.core.topics import CORRELATION, topic_problem
+
+EVERYBODY = "common"
+"""Last level of the topic where those are answered who could not name one (MQTT 3.1.1)."""
+
+EXPIRY_S = 60.0
+"""Seconds after which nobody waits for a reply any more."""
+
+REPLY_MAX = 1 << 20
+"""Bytes of the longest reply: many brokers end the connection of who sends more."""
+
+
+def reply_topic(message: Message, base: str, name: str) -> str | None:
+    """Where the sender is answered; empty where it wants no answer, None where it may not be.
+
+    Args:
+        base: ``<prefix>/<host>``.
+        name: the id that the sender gave the request.
+    """
+    wanted = message.response_topic
+    if not wanted:
+        return f"{base}/{REPLIES}{EVERYBODY}" if name else ""
+    # Anywhere else our right to write would become the sender's.
+    here = wanted.startswith(f"{base}/{REPLIES}") and not topic_problem(wanted)
+    return wanted if here else None
+
+
+def reply_message(topic: str, message: Message, name: str, answer: Answer) -> OutMessage:
+    """The reply: what became of it, with all by which the sender knows its request again."""
+    payload = _payload(message, name, answer)
+    if len(payload) > REPLY_MAX:
+        text = f"the answer has {len(payload)} bytes, and {REPLY_MAX} may be published"
+        payload = _payload(message, name, Answer(Code.FAILED, text, "ask for less"))
+    properties = {CORRELATION: message.correlation} if message.correlation else {}
+    return OutMessage(
+        topic,
+        payload,
+        retain=False,
+        expiry_s=EXPIRY_S,
+        content_type="application/json",
+        properties=properties,
+    )
+
+
+def _payload(message: Message, name: str, answer: Answer) -> bytes:
+    reply: dict[str, object] = {"ok": answer.code is Code.DONE}
+    if answer.code is Code.DONE:
+        reply |= {"text": answer.text} if answer.text else {}
+        reply["data"] = answer.data
+    else:
+        reply |= {"error": answer.text, "fix": answer.fix}
+        if answer.data != msgspec.Raw(b"null"):
+            reply["data"] = answer.data
+    reply["topic"] = brief(message.topic)
+    if name:
+        reply["id"] = name
+    if message.correlation:
+        reply["correlation"] = message.correlation
+    return msgspec.json.encode(reply)
