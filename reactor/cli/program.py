@@ -14,6 +14,7 @@ from reactor.cli import (
     approve,
     check,
     demo,
+    docs,
     dumps,
     events,
     guests,
@@ -114,6 +115,7 @@ _MODULES = (
     release,
     journal,
     dumps,
+    docs,
     schema,
     init,
 )

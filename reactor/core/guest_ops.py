@@ -1,5 +1,7 @@
 """What each verb of a guest, and each raw command, is made of."""
 
+from collections.abc import Mapping
+
 from reactor.core import catalog
 from reactor.core.guards import FAULT_STATES, STOPPED_FOR_GOOD, Rule
 from reactor.core.ops import (
@@ -117,11 +119,12 @@ def _asked_politely(step: GuestStep, at: int) -> list[Op]:
     ]
 
 
-_RAW_RULES = {
+RAW_RULES: Mapping[str, Rule] = {
     "system_reset": Rule.RAW_RESET,
     "cont": Rule.RAW_CONT,
     "dump-guest-memory": Rule.DUMP,
 }
+"""The guard of each raw command that has one."""
 
 
 def qmp(command: str, arguments: Tree, wait: EventWait | None, at: int) -> list[Op]:
@@ -129,7 +132,7 @@ def qmp(command: str, arguments: Tree, wait: EventWait | None, at: int) -> list[
     ops: list[Op] = []
     if catalog.changes(command):
         ops.append(TakeHand())
-    rule = _RAW_RULES.get(command)
+    rule = RAW_RULES.get(command)
     if rule is Rule.DUMP and isinstance(arguments, dict):
         ops.append(CheckTarget(arguments.get("protocol"), raw=True))
     guard_pc = at + len(ops)

@@ -6,6 +6,7 @@ from reactor.core import catalog
 from reactor.policyfile.event_names import KNOWN_EVENTS
 from reactor.qapi.facts import facts
 from reactor.qapi.shipped import in_order, schema_of, versions
+from reactor.qapi.values import FREE_COMMANDS
 
 OF_OTHERS = {
     "dump-skeys",
@@ -74,6 +75,7 @@ def test_the_core_decides_by_commands_that_the_facts_know() -> None:
     there = {name for name, one in known.commands.items() if one.present}
     assert catalog.known_commands() == there
     assert catalog.agent_commands() == set(known.agent)
+    assert {name for name, one in known.commands.items() if one.open} == FREE_COMMANDS
     nowhere = set(known.commands) - there
     assert nowhere == {"cpu-add"}
     assert all(known.commands[name].removed for name in nowhere)

@@ -1,0 +1,1 @@
+"""What reactor knows of an event, a command or a verb of a guest, put together for people."""

@@ -1,0 +1,297 @@
+"""``reactor docs``: what is known of an event, a command or a verb."""
+
+import json
+from io import StringIO
+
+import pytest
+
+from reactor.app.catalogue.commands import SOMETIMES
+from reactor.app.catalogue.entry import Entry
+from reactor.app.catalogue.looking import entry_of, meanings
+from reactor.cli.docs_shown import show_entry
+from reactor.cli.exits import Exit
+from reactor.cli.screen import Screen
+from reactor.qapi.facts import Change
+from tests.cli.conftest import Call
+
+PAUSE = """\
+stop: command
+stops the guest's CPUs
+
+since         QEMU 0.14; there in 5.2, 7.2, 10.0, 10.2, 11.1
+effect        disrupt
+allow list    not needed
+reply lost    it is sent again: twice leaves the same as once
+QEMU refuses  during a dump
+events        STOP
+better        `guest: pause`, which looks first and waits
+note          guest paused; STOP event comes BEFORE the return (measured)
+
+example
+  policy: do-stop
+  description: Send stop when somebody asks for it over MQTT.
+  trigger: {mqtt: request/+/stop, guest: '${topic[3]}'}
+  steps:
+    - qmp: stop
+      wait: {event: STOP, timeout: 10s}
+"""
+
+THRESHOLD = """\
+BLOCK_WRITE_THRESHOLD: event (block, warning)
+guest wrote past the armed threshold (one-shot, must be armed again)
+
+since         QEMU 2.3; there in 5.2, 7.2, 10.0, 10.2, 11.1
+rate limit    none
+when missed   reactor does not make up for it
+QEMU shows    the state that it left
+              query-named-block-nodes: write_threshold == 0 although we armed it -> it fired
+              amount-exceeded lost; re-derive with image.actual-size / query-blockstats \
+wr_highest_offset
+
+data (hyphens are underscores in expressions: data.node_name)
+  node-name        string
+  amount-exceeded  int
+  write-threshold  int
+
+example
+  policy: tell-block-write-threshold
+  description: Tell people about BLOCK_WRITE_THRESHOLD.
+  trigger: {event: BLOCK_WRITE_THRESHOLD}
+  steps:
+    - publish: alert/warning
+      payload:
+        guest: '${guest.name}'
+        node_name: '${data.node_name}'
+        amount_exceeded: '${data.amount_exceeded}'
+        write_threshold: '${data.write_threshold}'
+"""
+
+RESUME = """\
+guest: resume: verb of a guest
+lets a guest that stands still run, and looks whether it does
+
+effect        adjust
+sends         cont
+allow list    not needed
+reactor       allowed: io-error, paused, prelaunch, suspended, watchdog
+              waits: restore-vm, save-vm
+              nothing to do: running
+              refused: debug, inmigrate, internal-error, postmigrate, finish-migrate, shutdown, \
+guest-panicked, colo
+
+example
+  policy: do-resume
+  description: Verb resume of a guest, when somebody asks for it over MQTT.
+  trigger: {mqtt: request/+/resume, guest: '${topic[3]}'}
+  steps:
+    - guest: resume
+"""
+
+QUORUM = """\
+NAME               MEANING
+QUORUM_FAILURE     quorum could not reach its vote threshold
+QUORUM_REPORT_BAD  one quorum child disagreed or failed
+"""
+
+EVERY = "5.2, 7.2, 10.0, 10.2, 11.1"
+MADE_UP = "reactor makes up for it at the next connect: the guest stands in"
+GONE = "qom-list shows the device of the step's device_del no more"
+NEEDS = "migrate-set-capabilities: events=true (measured: without it only STOP is sent)"
+
+
+@pytest.mark.parametrize(
+    ("words", "shown"),
+    [
+        pytest.param(["stop"], PAUSE, id="a command"),
+        pytest.param(["BLOCK_WRITE_THRESHOLD"], THRESHOLD, id="an event"),
+        pytest.param(["guest: resume"], RESUME, id="a verb"),
+        pytest.param(["guest:", "resume"], RESUME, id="a verb without quotes"),
+        pytest.param(["resume"], RESUME, id="a verb without its guest:"),
+    ],
+)
+def test_all_that_is_known_is_shown(reactor: Call, words: list[str], shown: str) -> None:
+    """A line for each fact, the members, and a policy to copy."""
+    assert reactor("docs", *words) == (Exit.OK, shown, "")
+
+
+@pytest.mark.parametrize(
+    ("name", "lines"),
+    [
+        pytest.param(
+            "MEM_UNPLUG_ERROR",
+            [
+                "deprecated    since QEMU 6.2",
+                "removed       in QEMU 9.1; use `DEVICE_UNPLUG_GUEST_ERROR`",
+            ],
+            id="removed",
+        ),
+        pytest.param(
+            "job-pause", ["arguments", "  id  string"], id="arguments of the newer command"
+        ),
+        pytest.param(
+            "block-job-pause",
+            ["deprecated    since QEMU 10.1; use `job-pause`"],
+            id="deprecated",
+        ),
+        pytest.param(
+            "CPU_POLARIZATION_CHANGE",
+            ["unstable      QEMU may change it at any time"],
+            id="unstable",
+        ),
+        pytest.param(
+            "VSERPORT_CHANGE",
+            [f"rate limit    one in 1 s for each id, the last of them late; in QEMU {EVERY}"],
+            id="rate limit",
+        ),
+        pytest.param(
+            "WATCHDOG",
+            [
+                f"rate limit    one in 1 s, the last of them late; in QEMU {EVERY}",
+                f"when missed   {MADE_UP} watchdog: only the action pause",
+            ],
+            id="rate limit without a key; made up for",
+        ),
+        pytest.param(
+            "DEVICE_DELETED",
+            [
+                f"when missed   no policy starts; an open wait is decided: {GONE}",
+            ],
+            id="only waits",
+        ),
+        pytest.param(
+            "MIGRATION",
+            [
+                f"needs         {NEEDS}",
+                "  from 10.2 to 11.1: status: new failing",
+            ],
+            id="what it needs; new values",
+        ),
+        pytest.param(
+            "GUEST_PANICKED",
+            [
+                "  info.type                   enum hyper-v|s390|tdx (QEMU 11.1)|sev (QEMU 11.1)",
+                "  info.<type=tdx>.gpa         int, optional, only in QEMU 11.1",
+                "  from 10.0 to 10.2: info.<type=tdx>.gpa: new, int, optional",
+            ],
+            id="values and members of newer versions",
+        ),
+        pytest.param(
+            "quit",
+            [
+                "allow list    `qmp.allow` must name it",
+                "reply lost    it is not sent again: the guest is asked what became of it",
+                "limit         counts for `limits.destroy`",
+            ],
+            id="a command that needs permission",
+        ),
+        pytest.param(
+            "migrate",
+            [
+                f"allow list    `qmp.allow` must name it {SOMETIMES['migrate']}",
+            ],
+            id="permission sometimes",
+        ),
+        pytest.param(
+            "guest: destroy",
+            ["allow list    `qmp.allow` must name it always, as `quit`"],
+            id="permission of a verb",
+        ),
+        pytest.param("yank", ["out of band   possible in QEMU"], id="out of band"),
+        pytest.param("guest-shutdown", ["reply         none when it succeeds"], id="no reply"),
+        pytest.param("guest-get-users", ["reply", "  list of GuestUser"], id="the agent's reply"),
+        pytest.param(
+            "device_add",
+            ["  and others, which are not in QEMU's schema"],
+            id="arguments beyond the schema",
+        ),
+        pytest.param(
+            "query-cpus",
+            ["members", "  not known: only the schemas of QEMU 7.2 and 11.1 are shipped"],
+            id="older than the schemas",
+        ),
+        pytest.param(
+            "eject", ["  device  string, optional, deprecated"], id="a deprecated argument"
+        ),
+        pytest.param(
+            "blockdev-add",
+            ["  <driver=blkdebug>.image.<object>          object, as the whole"],
+            id="a type that holds itself",
+        ),
+        pytest.param("query-kvm", ["reply", "  enabled  boolean"], id="a reply"),
+    ],
+)
+def test_special_facts_have_their_words(reactor: Call, name: str, lines: list[str]) -> None:
+    """Each on a line of its own."""
+    code, out, err = reactor("docs", name)
+    assert (code, err) == (Exit.OK, "")
+    assert [line for line in lines if line not in out.splitlines()] == []
+
+
+def test_every_entry_can_be_shown() -> None:
+    """Its name first, its meaning below; an example stands last where there is one."""
+    for name, meaning in meanings().items():
+        entry, stream = entry_of(name), StringIO()
+        assert entry is not None
+        show_entry(entry, Screen(stream))
+        shown = stream.getvalue().splitlines()
+        assert shown[0].startswith(f"{name}: "), name
+        assert shown[1] == meaning
+        assert not entry.example or shown[-1] == f"  {entry.example.splitlines()[-1]}"
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "said"),
+    [
+        pytest.param("", "int", "new, int", id="new"),
+        pytest.param("int", "", "gone", id="gone"),
+        pytest.param("int", "string", "int -> string", id="another type"),
+        pytest.param("enum a|b", "string", "enum a|b -> string", id="an enum no more"),
+        pytest.param("enum a|b", "enum b|c|d, optional", "new c, new d, gone a", id="values"),
+    ],
+)
+def test_a_change_is_told_from_one_known_version_to_the_next(
+    before: str, after: str, said: str
+) -> None:
+    """Of an enum only what differs."""
+    stream = StringIO()
+    change = Change(("7.2", "10.0"), "x", before, after)
+    entry = Entry(name="X", kind="event", meaning="m", changes=(change,))
+    show_entry(entry, Screen(stream))
+    assert stream.getvalue().endswith(f"changes\n  from 7.2 to 10.0: x: {said}\n")
+
+
+def test_programs_get_json(reactor: Call) -> None:
+    """One document; what is empty is not in it."""
+    _, out, _ = reactor("docs", "stop", "-o", "json")
+    told = json.loads(out)
+    assert told["name"] == "stop"
+    assert told["effect"] == "disrupt"
+    assert told["example"].startswith("policy: do-stop\n")
+    assert "rate_limit" not in told
+    _, out, _ = reactor("docs", "QUORUM_*", "-o", "json")
+    assert [one["name"] for one in json.loads(out)] == ["QUORUM_FAILURE", "QUORUM_REPORT_BAD"]
+
+
+def test_a_glob_lists_what_there_is(reactor: Call) -> None:
+    """Without a name everything."""
+    assert reactor("docs", "QUORUM_*") == (
+        Exit.OK,
+        QUORUM,
+        "",
+    )
+    code, out, _ = reactor("docs")
+    assert code == Exit.OK
+    assert [line.split("  ")[0] for line in out.splitlines()[1:]] == list(meanings())
+
+
+@pytest.mark.parametrize(
+    ("word", "fix"),
+    [
+        pytest.param("GUEST_PANICED", "did you mean `GUEST_PANICKED`?", id="misspelt"),
+        pytest.param("X_*", "`reactor docs` lists what is known", id="a glob that nothing fits"),
+    ],
+)
+def test_a_name_that_nobody_knows_is_no_empty_answer(reactor: Call, word: str, fix: str) -> None:
+    """It says which was meant."""
+    said = f"reactor docs: nobody knows `{word}`\n  fix: {fix}\n"
+    assert reactor("docs", word) == (Exit.REFUSED, "", said)
