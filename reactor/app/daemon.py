@@ -235,6 +235,7 @@ class Daemon:
             found,
             self.agents,
             self._settings.control_socket,
+            compared=self.engine.compared,
         )
         patterns = [each.discover for each in found]
         discovery = Discovery(patterns, self.guests)

@@ -9,6 +9,7 @@ import structlog
 
 from reactor.adapters.agent import Agents
 from reactor.adapters.qmp import Monitors
+from reactor.adapters.qmp.shared import nothing
 from reactor.adapters.qmp.survey import Found
 from reactor.app.depth import cut, is_too_deep
 from reactor.app.settings import Discovery, NamedGuest
@@ -39,17 +40,20 @@ class Guests:
         discoveries: what the settings say of the guests that a pattern finds.
         agents: learns where the agents of guests are reached.
         control: where reactor itself listens for operators: a pattern may find that too.
+        compared: says what a guest's connect is to ask for, to compare it at the next one.
 
     ``troubles`` are why monitors cannot be used now, by guest.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the ports of the guests
         self,
         submit: Callable[[Input], None],
         now: Callable[[], float],
         discoveries: Sequence[Discovery],
         agents: Agents,
         control: Path | None = None,
+        *,
+        compared: Callable[[str], tuple[str, ...]] = nothing,
     ) -> None:
         self._submit = submit
         self._now = now
@@ -60,7 +64,7 @@ class Guests:
         self._found: set[str] = set()
         self._forgetting: dict[str, asyncio.TimerHandle] = {}
         self.troubles: dict[str, str] = {}
-        self.monitors = Monitors(self)
+        self.monitors = Monitors(self, compared=compared)
 
     def name(self, guest: NamedGuest) -> None:
         """Watch a guest of the settings: what the discovery says of its name or socket is moot."""

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from reactor.core import doubts, trigger_life
 from reactor.core.catalog import CONNECTED, DISCONNECTED
+from reactor.core.comparing import ask_missing, taken
 from reactor.core.cut_waits import is_asked_for
 from reactor.core.effect import GuestChanged
 from reactor.core.event import Event
@@ -31,6 +32,7 @@ def known(world: World, input_: GuestKnown) -> None:
     world.selections[guest.name] = world.index.selection(guest.name, guest.labels)
     world.tell_guest(guest)
     arm_missing(world, guest)
+    ask_missing(world, guest)
     trigger_life.selected_anew(world, guest)
 
 
@@ -39,7 +41,7 @@ def forgotten(world: World, input_: GuestForgotten) -> None:
     guest = world.guests.get(input_.guest)
     if guest is None:
         return
-    guest.connected, guest.forgotten = False, True
+    guest.connected, guest.forgotten, guest.asking = False, True, None
     guest.status = DISCONNECTED
     world.emit(GuestChanged(guest.name, DISCONNECTED, world.now, connected=False, gone=True))
     world.keep("guest", guest.name, None)
@@ -79,33 +81,42 @@ def connected(world: World, input_: Connected) -> None:
     if not same and not first and not guest.end_known:
         lost(world, guest, "QEMU was restarted")
     world.timers.set(f"lost {guest.name}", None)
-    gone_by = [
-        Event(name, guest.name, data, world.now, world.now, synthetic=True)
-        for name, data in missed(guest, facts, input_.epoch)
-    ]
-    if not same:
-        guest.own = OwnActions()
-        guest.dump_ended = None
-    guest.epoch, guest.facts, guest.connected = input_.epoch, facts, True
-    guest.end_known, guest.seen, guest.moved = False, "", ""
-    guest.own.dumping = guest.own.dumping and facts.dump == "active"
-    guest.awaited_until = None
-    guest.refreshing, guest.refresh_again = "", False
+    gone_by = _take_over(world, guest, input_, same=same)
     if guest.status != facts.status:
         guest.status, guest.since = facts.status, world.now
     world.tell_guest(guest)
     world.happen(CONNECTED, guest.name, {"epoch": guest.epoch, "first": first})
     arm_guest(world, guest)
-    guest.made_up = frozenset(event.name for event in gone_by)
     for event in gone_by:
         world.occur(event)
     for run in [run for run in world.runs.values() if run.guest == guest.name]:
         doubts.reconnected(world, run, gone_by)
         # A guest that was forgotten meanwhile is remembered by its run.
         if life := before or run.epoch:
-            _recover_wait(world, run, guest, gone_by, same=life == input_.epoch)
+            _recover_wait(world, run, gone_by, same=life == input_.epoch)
         world.wakeups.append(run.id)
+    ask_missing(world, guest)
     trigger_life.connected(world, guest)
+
+
+def _take_over(world: World, guest: Guest, input_: Connected, *, same: bool) -> list[Event]:
+    """Make the facts of a connect the guest's; the events that were missed before it."""
+    by_state = list(missed(guest, input_.facts, input_.epoch))
+    facts, by_snapshot = taken(guest, input_.facts, same=same)
+    if not same:
+        guest.own = OwnActions()
+        guest.dump_ended = None
+    guest.epoch, guest.facts, guest.connected = input_.epoch, facts, True
+    guest.connected_at, guest.asking = world.now, None
+    guest.end_known, guest.seen, guest.moved = False, "", ""
+    guest.own.dumping = guest.own.dumping and facts.dump == "active"
+    guest.awaited_until = None
+    guest.refreshing, guest.refresh_again = "", False
+    guest.made_up = frozenset(name for name, _ in by_state)
+    return [
+        Event(name, guest.name, data, world.now, world.now, synthetic=True)
+        for name, data in (*by_state, *by_snapshot)
+    ]
 
 
 def disconnected(world: World, input_: Disconnected) -> None:
@@ -113,7 +124,7 @@ def disconnected(world: World, input_: Disconnected) -> None:
     guest = world.guests.get(input_.guest)
     if guest is None or not guest.connected:
         return
-    guest.connected = False
+    guest.connected, guest.asking = False, None
     guest.status, guest.since = DISCONNECTED, world.now
     guest.refreshing, guest.refresh_again = "", False
     for arming in guest.arming.values():
@@ -137,9 +148,7 @@ def lost(world: World, guest: Guest, reason: str) -> None:
     world.wakeups.extend(guest.watchers)
 
 
-def _recover_wait(
-    world: World, run: Run, guest: Guest, gone_by: Iterable[Event], *, same: bool
-) -> None:
+def _recover_wait(world: World, run: Run, gone_by: Iterable[Event], *, same: bool) -> None:
     """Decide a wait across a reconnect by what the guest's state proves."""
     if run.phase not in {Phase.RUNNING, Phase.HANDLING} or run.cursor.caught is not None:
         return
@@ -156,7 +165,7 @@ def _recover_wait(
     event = proved(world, run, op, dumped=dumped) or among(world, run, op, gone_by)
     if event is not None:
         listen(world, run, event)
-    elif may_still_come(guest, op):
+    elif may_still_come(world, run, op):
         return
     elif is_asked_for(op):
         run.cursor.cut = True

@@ -224,7 +224,7 @@ def done(world: World, run: Run, op: Send) -> Flow:
         cursor.caught = event
         return NEXT
     cursor.cut = cut and is_asked_for(wait)
-    if cut and not cursor.cut and not may_still_come(guest, wait):
+    if cut and not cursor.cut and not may_still_come(world, run, wait):
         names = ", ".join(wait.wait.events)
         reason = f"{op.command} was done, and the monitor was away while {names} was awaited"
         return Failed(reason, unknown=True)

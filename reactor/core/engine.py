@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 
-from reactor.core import connection, gate, holds, lasting, readiness, trigger_life
+from reactor.core import comparing, connection, gate, holds, lasting, readiness, trigger_life
 from reactor.core.config import EngineConfig
 from reactor.core.effect import Effect, Keep, Trace
 from reactor.core.event import Event
@@ -25,6 +25,7 @@ from reactor.core.machine import answered
 from reactor.core.matching import Index
 from reactor.core.memory import adopt_policies, fold, restore
 from reactor.core.messages import received
+from reactor.core.needs import compared
 from reactor.core.operator import operate
 from reactor.core.policy import Policy
 from reactor.core.reception import receive, refresh_status
@@ -93,6 +94,7 @@ class Engine:
         adopt_policies(world, Index(policies))
         for guest in world.guests.values():
             readiness.arm_missing(world, guest)
+            comparing.ask_missing(world, guest)
         trigger_life.loaded(world)
         return self._settle()
 
@@ -127,6 +129,10 @@ class Engine:
     def matters(self, event: Event) -> bool:
         """Whether anybody would miss the event, if it were never handled."""
         return matters(self._world, event)
+
+    def compared(self, guest: str) -> tuple[str, ...]:
+        """What a connect of the guest's monitor must ask to be compared: names of subjects."""
+        return compared(self._world, guest)
 
     def _take(self, input_: _Rare) -> None:  # noqa: C901 - one case for each kind
         world = self._world
@@ -171,7 +177,7 @@ class Engine:
     def _refreshed(self, name: str, answer: Answered) -> None:
         world = self._world
         guest = world.guests.get(name)
-        if guest is None:
+        if guest is None or comparing.answered(world, guest, answer):
             return
         if guest.refreshing != answer.id:
             lasting.answered(world, guest, answer)

@@ -70,6 +70,23 @@ class OwnActions:
 
 
 @dataclass(slots=True)
+class Asking:
+    """What is being asked to compare with it later, see ``reactor.core.comparing``.
+
+    ``pending`` are the names of the queries by the ids of their answers, ``said`` what
+    events said meanwhile. ``last``: nothing more is asked behind these. ``again``: by now
+    there may be more to ask for.
+    """
+
+    subjects: tuple[str, ...]
+    pending: dict[str, str] = field(default_factory=dict)
+    answers: dict[str, object] = field(default_factory=dict)
+    said: dict[tuple[str, str], object] = field(default_factory=dict)
+    last: bool = False
+    again: bool = False
+
+
+@dataclass(slots=True)
 class Guest:
     """One guest; ``status`` is what ``query-status`` answered last, never inferred.
 
@@ -79,7 +96,8 @@ class Guest:
     names the guest any more, and it stays only for its open runs. ``seen`` is the
     event that came after the status was asked last, and that its present state would prove
     again, ``moved`` the state that an event since then led to; ``made_up`` are the events
-    that the latest connect made up for.
+    that the latest connect, at ``connected_at``, made up for; ``ahead`` are the subjects and
+    keys that it told of while their events may still be held back in QEMU.
     ``held`` are the matches that wait for the arm of their policy, numbered as they came.
     """
 
@@ -98,6 +116,9 @@ class Guest:
     seen: str = ""
     moved: str = ""
     made_up: frozenset[str] = frozenset()
+    connected_at: float = 0.0
+    ahead: frozenset[tuple[str, str]] = frozenset()
+    asking: Asking | None = None
     awaited_until: float | None = None
     hand: str = ""
     line: deque[str] = field(default_factory=deque)

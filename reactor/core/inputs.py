@@ -14,6 +14,8 @@ class Facts(msgspec.Struct, frozen=True, omit_defaults=True):
     ``status`` is ``query-status``'s word, or ``none`` for a storage daemon
     (it has no such command). ``dump`` and ``migration`` are the status of ``query-dump``
     and ``query-migrate``, empty where unknown. ``memory_bytes`` is base plus plugged memory.
+    ``compared`` are the states of what is compared at the next connect: by subject and key,
+    only of subjects that were asked for.
     """
 
     kind: str = "vm"
@@ -24,6 +26,7 @@ class Facts(msgspec.Struct, frozen=True, omit_defaults=True):
     migrating: bool = False
     dump: str = ""
     migration: str = ""
+    compared: Mapping[str, Mapping[str, object]] = {}
 
 
 class Happened(msgspec.Struct, frozen=True, tag="event", gc=False):

@@ -3,6 +3,7 @@
 from reactor.core.catalog import RENAMED
 from reactor.core.event import Event
 from reactor.core.reception import STATUS_EVENTS
+from reactor.core.subjects import told_by
 from reactor.core.world import World
 
 
@@ -20,4 +21,8 @@ def matters(world: World, event: Event) -> bool:
     if other is not None and world.awaited.has(other.name):
         return True
     plan = selection.plan(event.name)
-    return plan is not None and (plan.sequels is not None or bool(plan.candidates(event)))
+    if plan is not None and (plan.sequels is not None or plan.candidates(event)):
+        return True
+    # A snapshot that misses it would have the next connect tell of it.
+    snapshots = world.guests[event.guest].facts.compared
+    return any(subject.name in snapshots for subject in told_by(event.name))

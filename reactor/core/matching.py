@@ -100,12 +100,16 @@ class Group:
 
 
 class Selection:
-    """The policies that select the same guests; ``plans`` are those made so far, by name."""
+    """The policies that select the same guests; ``plans`` are those made so far, by name.
 
-    __slots__ = ("_groups", "plans", "states")
+    ``compared`` is what these policies need to have compared, once somebody has asked.
+    """
+
+    __slots__ = ("_groups", "compared", "plans", "states")
 
     def __init__(self, *groups: Group) -> None:
         self._groups = groups
+        self.compared: tuple[str, ...] | None = None
         self.plans: dict[str, Plan | None] = {}
         self.states = [state for group in groups for state in group.states]
 

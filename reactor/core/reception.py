@@ -5,6 +5,7 @@ import msgspec
 from reactor.core import doubts, scopes, sequels
 from reactor.core.admission import Verdict
 from reactor.core.catalog import RENAMED
+from reactor.core.comparing import heard
 from reactor.core.counting import count
 from reactor.core.effect import EventSeen
 from reactor.core.event import Event
@@ -17,6 +18,7 @@ from reactor.core.readiness import rearm
 from reactor.core.renames import seen_already
 from reactor.core.resync import leaves_a_state, moved_to
 from reactor.core.run import Origin
+from reactor.core.subjects import TELLING
 from reactor.core.text import render_duration
 from reactor.core.world import World
 
@@ -40,6 +42,8 @@ def receive(world: World, event: Event) -> None:  # noqa: C901 - the hot path st
     # What a resync has given already, by the order of the monitor's lines and never by stamps:
     # once the host's clock was set back, QEMU's stamp on a new event is older than an old one's.
     if event.foretold and name in guest.made_up:
+        return
+    if name in TELLING and not heard(world, guest, event):
         return
     if name in MAYBE_OWN and is_own(event, guest, world.now):
         event = msgspec.structs.replace(event, own=True)

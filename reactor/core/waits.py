@@ -1,6 +1,6 @@
 """Waits for an event over a reconnect: decided by what the guest's state proves."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from reactor.core.catalog import migrates
 from reactor.core.event import Event
@@ -10,6 +10,7 @@ from reactor.core.hearing import judge
 from reactor.core.matching import named
 from reactor.core.ops import AwaitEvent, AwaitRule
 from reactor.core.run import Run
+from reactor.core.subjects import SUBJECTS
 from reactor.core.world import World
 
 DUMP_OVER = frozenset({"completed", "failed"})
@@ -49,10 +50,22 @@ def missed_nothing(op: AwaitEvent) -> bool:
     return all(name.startswith("REACTOR_") for name in op.wait.events)
 
 
-def may_still_come(guest: Guest, op: AwaitEvent) -> bool:
+def may_still_come(world: World, run: Run, op: AwaitEvent) -> bool:
     """Whether what is awaited cannot have happened yet."""
     if missed_nothing(op):
         return True
+    guest = world.guest_of(run)
     if named("MIGRATION", op.wait.events) and guest.facts.migrating:
         return True
-    return named("DUMP_COMPLETED", op.wait.events) and guest.facts.dump == "active"
+    if named("DUMP_COMPLETED", op.wait.events) and guest.facts.dump == "active":
+        return True
+    return any(judge(world, run, op, event) is not None for event in _to_come(guest, op))
+
+
+def _to_come(guest: Guest, op: AwaitEvent) -> Iterator[Event]:
+    """The awaited events, by their names, that what is compared may still send."""
+    for subject, snapshot in guest.facts.compared.items():
+        for key, state in snapshot.items():
+            for name, data in SUBJECTS[subject].awaited(key, state):
+                if named(name, op.wait.events):
+                    yield Event(name, guest.name, data, synthetic=True)

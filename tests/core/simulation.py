@@ -42,8 +42,10 @@ from reactor.core.inputs import (
 )
 from reactor.core.orders import Order
 from reactor.core.policy import Policy
+from reactor.core.subject import Compared
 from reactor.errors import Place
 from reactor.policyfile.check import build_policy
+from tests.core.holdings import Holdings
 
 START = 1_800_000_000.0
 LATENCY = 0.001
@@ -65,7 +67,7 @@ class SimGuest:
 
     ``silent`` commands are never answered. ``failing`` maps a command to the
     description of its error. ``mute`` are events that never arrive.
-    ``deaf`` commands get nothing at all, not even a loss.
+    ``deaf`` commands get nothing at all, not even a loss. ``holds`` is what else it has.
     """
 
     name: str
@@ -85,17 +87,19 @@ class SimGuest:
     died: bool = False
     has_agent: bool = True
     quits: bool = True
+    holds: Holdings | None = None
 
-    def facts(self) -> Facts:
-        """What the monitor says at the connect."""
+    def facts(self, compared: Compared | None = None) -> Facts:
+        """What the monitor says at the connect; ``compared``: what else it was asked for."""
         if self.kind == "storage-daemon":
-            return Facts(kind=self.kind)
+            return Facts(kind=self.kind, compared=compared or {})
         return Facts(
             status=self.status,
             dump=self.dump,
             migration=self.migration,
             migrating=self.migration == "active",
             qemu_version="7.2.22",
+            compared=compared or {},
         )
 
     def answer(self, host: "Host", effect: Execute) -> Answered | None:
@@ -104,6 +108,12 @@ class SimGuest:
             return None
         if effect.command in self.failing:
             return Answered(effect.id, error=Refusal("GenericError", self.failing[effect.command]))
+        if self.holds is not None:
+            returned = self.holds.returns(effect.command, effect.arguments)
+            if isinstance(returned, Refusal):
+                return Answered(effect.id, error=returned)
+            if returned is not None:
+                return Answered(effect.id, result=returned)
         method = getattr(self, "_" + effect.command.replace("-", "_"), None)
         if method is None:
             return Answered(effect.id, result={})
@@ -237,7 +247,8 @@ class Host:
         """Bring monitors up (all of them without names) and let the dust settle."""
         for name in names or self.guests:
             guest = self.guests[name]
-            self.give(Connected(name, guest.epoch, guest.facts()))
+            compared = guest.holds.asked(self.engine.compared(name)) if guest.holds else {}
+            self.give(Connected(name, guest.epoch, guest.facts(compared)))
         return self.run(0.1)
 
     def load(self, policies: Iterable[Policy | str]) -> None:

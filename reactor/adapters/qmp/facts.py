@@ -2,19 +2,22 @@
 
 import socket
 import struct
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
 from reactor.adapters.qmp.messages import Message, Version, encode
 from reactor.core.inputs import Facts
+from reactor.core.subject import Query
+from reactor.core.subjects import first_queries, more_queries, read
 
 CAPABILITIES: Final = "qmp_capabilities"
 STATUS: Final = "query-status"
 
-_ASKED = (
+_ALWAYS = (
     CAPABILITIES,
     STATUS,
     "query-uuid",
@@ -33,22 +36,45 @@ _NO_UUID = "00000000-0000-0000-0000-000000000000"
 _COMMAND_NOT_FOUND = "CommandNotFound"
 
 
-def questions(*, cpus: bool) -> tuple[tuple[str, ...], bytes]:
-    """The commands of a handshake in their order, and all their lines in one piece.
+class Questions(NamedTuple):
+    """The ids of some questions in their order, and all their lines in one piece."""
 
-    Each has its own name as its id. QEMU works them off in order, so nothing
-    needs to wait for the capabilities (seen on 7.2). ``cpus`` asks for the
-    threads of the vCPUs too, where the epoch needs them.
+    ids: tuple[str, ...]
+    lines: bytes
+
+
+@lru_cache(maxsize=256)
+def questions(compared: tuple[str, ...] = (), *, cpus: bool) -> Questions:
+    """What a handshake asks.
+
+    QEMU works the lines off in order, so nothing needs to wait for the
+    capabilities (seen on 7.2).
+
+    Args:
+        compared: the subjects that are asked for.
+        cpus: ask for the threads of the vCPUs too, where the epoch needs them.
     """
-    return _WITH_CPUS if cpus else _WITHOUT
+    commands = (*_ALWAYS, _CPUS) if cpus else _ALWAYS
+    asked = [Query(command, command) for command in commands]
+    asked += [query for query in first_queries(compared) if query.name not in commands]
+    return _lines(asked)
 
 
-def _lines(commands: tuple[str, ...]) -> tuple[tuple[str, ...], bytes]:
-    return commands, b"".join(encode(command, {}, command) for command in commands)
+def more_questions(compared: tuple[str, ...], answers: Mapping[str, Message]) -> Questions:
+    """What the answers to the first questions lead to."""
+    return _lines(more_queries(compared, _results(answers)))
 
 
-_WITHOUT = _lines(_ASKED)
-_WITH_CPUS = _lines((*_ASKED, _CPUS))
+def _lines(queries: Sequence[Query]) -> Questions:
+    lines = b"".join(encode(query.command, query.arguments, query.name) for query in queries)
+    return Questions(tuple(query.name for query in queries), lines)
+
+
+def _results(answers: Mapping[str, Message]) -> dict[str, object]:
+    return {
+        name: None if message.result is msgspec.UNSET else message.result
+        for name, message in answers.items()
+    }
 
 
 def refusal(answers: Mapping[str, Message]) -> tuple[str, str]:
@@ -66,10 +92,19 @@ def refusal(answers: Mapping[str, Message]) -> tuple[str, str]:
     return "", ""
 
 
-def facts_of(version: Version, answers: Mapping[str, Message]) -> Facts:
+def facts_of(
+    version: Version,
+    answers: Mapping[str, Message],
+    compared: tuple[str, ...] = (),
+    held: Iterable[tuple[str, Mapping[str, object]]] = (),
+) -> Facts:
     """The facts in a full set of answers; an error leaves that fact at its default.
 
     ``uuid`` is empty for QEMU's all-zero one: that means that none was given.
+
+    Args:
+        compared: the subjects that were asked for.
+        held: name and data of the events that came in between.
     """
     memory = _returned(answers, "query-memory-size-summary")
     status = answers[STATUS]
@@ -82,6 +117,7 @@ def facts_of(version: Version, answers: Mapping[str, Message]) -> Facts:
         migrating=_text(answers, "query-migrate", "status") not in _NO_MIGRATION,
         dump=_text(answers, "query-dump", "status"),
         migration=_text(answers, "query-migrate", "status"),
+        compared=read(compared, _results(answers), held) if compared else {},
     )
 
 

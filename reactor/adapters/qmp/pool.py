@@ -1,13 +1,13 @@
 """Many monitors: a task each, one set of counters, commands by the guest's name."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from random import Random
 from typing import Self
 
 from reactor.adapters.qmp.address import parse_address
 from reactor.adapters.qmp.monitor import Monitor
-from reactor.adapters.qmp.shared import Counters, Limits, Listener, Shared
+from reactor.adapters.qmp.shared import Counters, Limits, Listener, Shared, nothing
 from reactor.adapters.qmp.troubles import unsent
 from reactor.errors import SettingsError
 
@@ -18,12 +18,20 @@ class Monitors:
     Args:
         listener: is told everything; see ``Listener`` for the order.
         rng: for the jitter of reconnects and the first command ids.
+        compared: says which subjects a guest's connect is to ask for, see
+            ``reactor.core.subjects``.
     """
 
     def __init__(
-        self, listener: Listener, *, limits: Limits | None = None, rng: Random | None = None
+        self,
+        listener: Listener,
+        *,
+        limits: Limits | None = None,
+        rng: Random | None = None,
+        compared: Callable[[str], tuple[str, ...]] = nothing,
     ) -> None:
-        self._shared = Shared(listener, limits or Limits(), rng or Random())  # noqa: S311 - jitter
+        chance = rng or Random()  # noqa: S311 - jitter
+        self._shared = Shared(listener, limits or Limits(), chance, compared)
         self._gate = asyncio.Semaphore(self._shared.limits.connects)
         self._monitors: dict[str, Monitor] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}

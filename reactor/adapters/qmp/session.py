@@ -6,7 +6,14 @@ from typing import NamedTuple
 
 from reactor.adapters.qmp import troubles
 from reactor.adapters.qmp.commands import Commands
-from reactor.adapters.qmp.facts import epoch_of, facts_of, questions, refusal
+from reactor.adapters.qmp.facts import (
+    Questions,
+    epoch_of,
+    facts_of,
+    more_questions,
+    questions,
+    refusal,
+)
 from reactor.adapters.qmp.messages import Message, Version
 from reactor.adapters.qmp.shared import Shared
 from reactor.adapters.qmp.wire import wire_for
@@ -43,7 +50,10 @@ class Session:
         "_answers",
         "_asked",
         "_commands",
+        "_compared",
+        "_guest",
         "_held",
+        "_last",
         "_over",
         "_peer",
         "_place",
@@ -64,6 +74,7 @@ class Session:
         self.ended: asyncio.Future[Ended] = loop.create_future()
         self.usable = False
         self.wire = wire_for(loop, guest, self, shared, self._hold)
+        self._guest = guest
         self._place = place
         self._shared = shared
         self._commands = commands
@@ -71,6 +82,8 @@ class Session:
         self._over = False
         self._version: Version | None = None
         self._asked: tuple[str, ...] = ()
+        self._compared: tuple[str, ...] = ()
+        self._last = False
         self._answers: dict[str, Message] = {}
         self._held: list[tuple[str, str, dict[str, object], float, bool]] = []
         self._timer: asyncio.TimerHandle | None = None
@@ -108,7 +121,7 @@ class Session:
         elif number in self._asked:
             self._answers[str(number)] = message
             if len(self._answers) == len(self._asked):
-                self._told_all(self._version)
+                self._told(self._version)
         else:
             self._shared.counters.late += 1
 
@@ -132,9 +145,23 @@ class Session:
             self._break(troubles.not_qmp(self._place, line))
             return
         self._version = message.greeting.version
-        self._asked, lines = questions(cpus=not self._peer)
+        self._compared = self._shared.compared(self._guest)
         self._wait(self._shared.limits.facts_s, self._not_told)
-        self.wire.write(lines)
+        self._ask(questions(self._compared, cpus=not self._peer))
+
+    def _ask(self, asked: Questions) -> None:
+        self._asked += asked.ids
+        self.wire.write(asked.lines)
+
+    def _told(self, version: Version) -> None:
+        """All that was asked is answered; what is asked behind it is asked once."""
+        if not self._last:
+            self._last = True
+            more = more_questions(self._compared, self._answers)
+            if more.ids:
+                self._ask(more)
+                return
+        self._told_all(version)
 
     def _told_all(self, version: Version) -> None:
         answers, self._answers = self._answers, {}
@@ -144,7 +171,9 @@ class Session:
             self._fail(troubles.refused_facts(self._place, command, words))
             return
         self._stop_timer()
-        self.ready.set_result(Ready(epoch_of(self._peer, answers), facts_of(version, answers)))
+        held = ((name, data) for _, name, data, _, _ in self._held)
+        facts = facts_of(version, answers, self._compared, held)
+        self.ready.set_result(Ready(epoch_of(self._peer, answers), facts))
 
     def _hold(self, guest: str, name: str, data: dict[str, object], time: float) -> None:
         if len(self._held) < self._shared.limits.events_held:

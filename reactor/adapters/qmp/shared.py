@@ -86,13 +86,22 @@ class Counters:
     unsent: int = 0
 
 
+def nothing(_guest: str) -> tuple[str, ...]:
+    """Nothing is compared."""
+    return ()
+
+
 @dataclass(slots=True)
 class Shared:
-    """Handed to every monitor of a pool; ``buffer`` is for ``BufferedWire``."""
+    """Handed to every monitor of a pool; ``buffer`` is for ``BufferedWire``.
+
+    ``compared`` says by guest what its connect is to ask for besides the facts.
+    """
 
     listener: Listener
     limits: Limits
     rng: Random
+    compared: Callable[[str], tuple[str, ...]] = nothing
     counters: Counters = field(default_factory=Counters)
     buffer: bytearray = field(default_factory=lambda: bytearray(256 * 1024), repr=False)
 

@@ -175,6 +175,13 @@ class Scene:
         self.others.append(self.monitors)
         self.monitors = Monitors(self.recorder, limits=limits, rng=chance(seed))
 
+    def comparing(self, *subjects: str) -> None:
+        """Go on with monitors whose connects ask for these too."""
+        self.others.append(self.monitors)
+        self.monitors = Monitors(
+            self.recorder, limits=self.limits, rng=chance(), compared=lambda _guest: subjects
+        )
+
     def path(self, guest: str) -> Path:
         """Where a guest's monitor listens."""
         return self.folder / f"{guest}.sock"

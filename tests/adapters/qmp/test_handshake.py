@@ -231,3 +231,58 @@ async def test_events_of_a_handshake_that_fails_are_counted(scene: Scene) -> Non
     scene.monitors.add("web-1", str(scene.path("web-1")))
     await eventually(lambda: scene.monitors.counters.dropped == 3)
     assert scene.recorder.names == []
+
+
+PERIPHERAL: Mapping[str, Answer] = {
+    "qom-list": [
+        {"name": "type", "type": "string"},
+        {"name": "serial", "type": "child<virtio-serial-pci>"},
+        {"name": "agent", "type": "child<virtserialport>"},
+        {"name": "bare", "type": "child<virtserialport>"},
+    ],
+    "qom-get": lambda arguments: "c1" if arguments["path"].endswith("/agent") else "",
+    "query-chardev": [{"label": "c1", "frontend-open": True, "filename": "null"}],
+}
+
+
+async def test_what_is_to_be_compared_is_asked_too(scene: Scene) -> None:
+    """In two rounds where the second depends on the first, and read into the facts."""
+    scene.comparing("ports")
+    fake = await scene.fake(answers={**VM, **PERIPHERAL})
+    scene.monitors.add("web-1", str(scene.path("web-1")))
+    await eventually(lambda: scene.recorder.entries)
+    assert [sent.execute for sent in fake.commands][-4:] == [
+        "qom-list",
+        "qom-get",
+        "qom-get",
+        "query-chardev",
+    ]
+    assert scene.recorder.connected().facts.compared == {"ports": {"agent": True}}
+
+
+async def test_an_event_while_qemu_is_asked_says_itself_what_became_of_its_port(
+    scene: Scene,
+) -> None:
+    """The answer may be older or newer: the connect makes nothing up for that port."""
+    scene.comparing("ports")
+
+    def chardevs(_arguments: Mapping[str, object]) -> Answer:
+        fake.event("VSERPORT_CHANGE", {"id": "agent", "open": False})
+        return PERIPHERAL["query-chardev"]
+
+    answers = {**VM, **PERIPHERAL, "query-chardev": chardevs}
+    fake = await scene.fake(answers=answers)
+    scene.monitors.add("web-1", str(scene.path("web-1")))
+    await eventually(lambda: len(scene.recorder.entries) == 2)
+    assert scene.recorder.connected().facts.compared == {"ports": {"agent": None}}
+    assert scene.recorder.names == ["VSERPORT_CHANGE"]
+
+
+@pytest.mark.parametrize("unknown", ["qom-list", "qom-get", "query-chardev"])
+async def test_a_question_that_is_refused_tells_of_nothing(scene: Scene, unknown: str) -> None:
+    """It is an answer: a storage daemon has no ports."""
+    scene.comparing("ports")
+    await scene.fake(answers={**VM, **PERIPHERAL, unknown: NO})
+    scene.monitors.add("web-1", str(scene.path("web-1")))
+    await eventually(lambda: scene.recorder.entries)
+    assert scene.recorder.connected().facts.compared == {"ports": {}}

@@ -1,0 +1,139 @@
+"""The snapshots of one guest: asked for where somebody needs them, kept current by events."""
+
+from collections.abc import Iterable
+
+import msgspec
+
+from reactor.core import subjects
+from reactor.core.effect import Execute
+from reactor.core.event import Event
+from reactor.core.facts import QUERY_LIMIT
+from reactor.core.guest import Asking, Guest
+from reactor.core.inputs import Answered, Facts
+from reactor.core.needs import compared
+from reactor.core.subject import Compared, Proved, Query
+from reactor.core.world import World
+
+HELD_BACK = 1.5
+"""Seconds behind a connect in which an event may come that QEMU's limiter had held back.
+
+It holds for one second; the rest is the way to us.
+"""
+
+
+def taken(guest: Guest, facts: Facts, *, same: bool) -> tuple[Facts, list[Proved]]:
+    """The facts as they are kept, and the events that the snapshots in them prove.
+
+    ``same``: it is the QEMU of before; of another one nothing can be compared.
+    """
+    before: Compared = guest.facts.compared if same else {}
+    made = list(subjects.differences(before, facts.compared))
+    guest.ahead = frozenset(_ahead(before, facts.compared))
+    kept = subjects.merged(before, facts.compared)
+    return msgspec.structs.replace(facts, compared=kept), made
+
+
+def _ahead(before: Compared, after: Compared) -> Iterable[tuple[str, str]]:
+    """What is told ahead of an event that QEMU may still hold back."""
+    for name, snapshot in after.items():
+        known = before.get(name)
+        if known is not None and subjects.SUBJECTS[name].limited:
+            yield from ((name, key) for key, state in snapshot.items() if state != known.get(key))
+
+
+def heard(world: World, guest: Guest, event: Event) -> bool:
+    """Whether the event is news; what it says is in the snapshots from now on.
+
+    It is none where the connect made up for it, and QEMU's limiter let it go only now.
+    """
+    if event.synthetic or not (guest.facts.compared or guest.asking):
+        return True  # of a synthetic one the snapshot tells already
+    news = True
+    for subject in subjects.told_by(event.name):
+        told = subject.told[event.name](event.data)
+        if told is not None:
+            news = _say(world, guest, subject.name, *told) and news
+    return news
+
+
+def _say(world: World, guest: Guest, subject: str, key: str, state: object) -> bool:
+    if guest.asking is not None and subject in guest.asking.subjects:
+        guest.asking.said[subject, key] = state
+    snapshots = guest.facts.compared
+    before = snapshots.get(subject)
+    if before is None:
+        return True
+    ahead = (subject, key) in guest.ahead
+    guest.ahead -= {(subject, key)}
+    after = subjects.moved(before, key, state)
+    if after is not before:
+        _keep(world, guest, {**snapshots, subject: after})
+        return True
+    return not (ahead and world.now <= guest.connected_at + HELD_BACK)
+
+
+def _keep(world: World, guest: Guest, snapshots: Compared) -> None:
+    guest.facts = msgspec.structs.replace(guest.facts, compared=snapshots)
+    world.keep_guest(guest)
+
+
+def ask_missing(world: World, guest: Guest) -> None:
+    """Ask for what is to be compared from now on and was not asked at the connect.
+
+    A policy was loaded, or selects the guest by its new labels. What is answered is the
+    first sight of these subjects: nothing is made up.
+    """
+    if not guest.connected:
+        return
+    if guest.asking is not None:
+        guest.asking.again = True
+        return
+    missing = tuple(n for n in compared(world, guest.name) if n not in guest.facts.compared)
+    if missing:
+        guest.asking = Asking(missing)
+        _ask(world, guest, guest.asking, subjects.first_queries(missing))
+
+
+def _ask(world: World, guest: Guest, asking: Asking, queries: Iterable[Query]) -> None:
+    for query in queries:
+        world.questions += 1
+        question = f"q-{world.questions}"
+        world.asked[question] = guest.name
+        asking.pending[question] = query.name
+        deadline = world.now + QUERY_LIMIT
+        world.emit(
+            Execute(question, guest.name, query.command, query.arguments, deadline, changes=False)
+        )
+
+
+def answered(world: World, guest: Guest, answer: Answered) -> bool:
+    """Take an answer to what is asked for the snapshots; whether it was one."""
+    asking = guest.asking
+    if asking is None or answer.id not in asking.pending:
+        return False
+    name = asking.pending.pop(answer.id)
+    if answer.lost or answer.unsent:
+        guest.asking = None  # the next connect asks for all
+        return True
+    asking.answers[name] = None if answer.error is not None else answer.result
+    if asking.pending:
+        return True
+    more = subjects.more_queries(asking.subjects, asking.answers)
+    if more and not asking.last:
+        asking.last = True
+        _ask(world, guest, asking, more)
+        return True
+    _first_sight(world, guest, asking)
+    return True
+
+
+def _first_sight(world: World, guest: Guest, asking: Asking) -> None:
+    found = subjects.read(asking.subjects, asking.answers)
+    for (name, key), state in asking.said.items():
+        # Before the answer it is in it, and behind it, it is newer.
+        if name in found:
+            found = {**found, name: subjects.moved(found[name], key, state)}
+    guest.asking = None
+    _keep(world, guest, {**guest.facts.compared, **found})
+    if asking.again:
+        ask_missing(world, guest)
