@@ -74,10 +74,9 @@ def find(world: World, run: Run, op: Send) -> Finding | None:
     """What became of the command; None while it must be asked or waited for."""
     cursor, guest, intent = run.cursor, world.guest_of(run), run.cursor.intent
     probe = PROBES.get(intent.command) if intent is not None else None
-    if intent is None or probe is None:
+    if intent is None or probe is None or cursor.doubt is None:
         return Finding(Verdict.UNKNOWN, "")
-    if cursor.doubt is not None:
-        _look(cursor.doubt, world.now)
+    _look(cursor.doubt, world.now)
     if (finding := _at_once(world, run, op, intent)) is not None:
         return finding
     if world.now >= (limit := _limit(run)):
