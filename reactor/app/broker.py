@@ -1,5 +1,6 @@
 """The link to the broker, both ways, as the daemon uses it."""
 
+import asyncio
 import random
 import time
 from collections.abc import Awaitable, Callable, Iterable
@@ -7,16 +8,21 @@ from collections.abc import Awaitable, Callable, Iterable
 import structlog
 
 from reactor.adapters.control import Answer
-from reactor.adapters.mqtt import MqttOptions, Outbox, OutMessage, Publisher
+from reactor.adapters.journal import Batch, Journal
+from reactor.adapters.mqtt import Incoming, MqttOptions, Outbox, OutMessage, Publisher
 from reactor.app.control.asks import Ask
 from reactor.app.inbound import Inbound
-from reactor.app.projection import Outgoing
+from reactor.app.projection import Projection
+from reactor.app.records import outbox_row
 from reactor.app.requests.kinds import Kind
 from reactor.app.requests.reception import Ports, Requests
 from reactor.core.inputs import Received
 from reactor.core.policy import Policy
 from reactor.core.world import World
-from reactor.errors import BrokerError
+from reactor.errors import BrokerError, JournalError
+
+GREET_S = 5.0
+"""Seconds within which a Home Assistant that was started hears everything again."""
 
 log = structlog.get_logger("reactor")
 
@@ -25,7 +31,8 @@ class Broker:
     """What is published, and what the policies hear.
 
     Args:
-        announce: what must stand retained after every connect.
+        projection: knows what must stand retained after every connect.
+        journal: where messages wait until the broker has them.
         offer: takes a message that came in; False when there is no room for it.
         now: the engine's clock.
         is_stopping: whether the daemon is about to end.
@@ -39,7 +46,8 @@ class Broker:
         options: MqttOptions,
         outbox: Outbox,
         *,
-        announce: Callable[[], Iterable[Outgoing]],
+        projection: Projection,
+        journal: Journal,
         offer: Callable[[Received], bool],
         now: Callable[[], float],
         is_stopping: Callable[[], bool],
@@ -47,7 +55,10 @@ class Broker:
         carry: Callable[[str, Ask, str], Awaitable[Answer]],
         world: Callable[[], World],
     ) -> None:
-        self._announce = announce
+        self._projection = projection
+        self._journal = journal
+        self._rng = random.Random()  # noqa: S311 - jitter
+        self._asked = asyncio.Event()
 
         def ahead() -> float:
             return now() - time.time()
@@ -56,6 +67,8 @@ class Broker:
         allowed = tuple(allowed)
         self.requests = Requests(allowed, options.base, ports) if allowed else None
         self.inbound = Inbound(offer, options.base, ahead, requests=self.requests)
+        if projection.home_assistant is not None:
+            self.inbound.hear(projection.home_assistant.status_topic, self._on_status)
         self.publisher = Publisher(
             options,
             outbox,
@@ -63,7 +76,7 @@ class Broker:
             inbox=self.inbound.inbox,
             listener=_BrokerLog(is_stopping),
             now=now,
-            rng=random.Random(),  # noqa: S311 - jitter
+            rng=self._rng,
         )
 
     def adopt(self, policies: Iterable[Policy]) -> None:
@@ -79,10 +92,33 @@ class Broker:
     def _reply(self, message: OutMessage) -> bool:
         return self.publisher.reply(message)
 
+    def _on_status(self, message: Incoming) -> None:
+        """Home Assistant says how it is; a retained word is an old one."""
+        if message.payload == b"online" and not message.retain:
+            self._asked.set()
+
+    async def greet(self) -> None:
+        """Announce everything again to a Home Assistant that was started, and may know nothing."""
+        while True:
+            await self._asked.wait()
+            # Whoever runs many hosts has all of them asked at the same moment.
+            await asyncio.sleep(self._rng.uniform(0, GREET_S))
+            self._asked.clear()
+            home_assistant = self._projection.home_assistant
+            if home_assistant is None:
+                return
+            rows = list(map(outbox_row, home_assistant.retained()))
+            try:
+                await self._journal.commit(Batch(messages=rows))
+            except JournalError as error:
+                log.warning("home assistant is not greeted", problem=error.problem)
+                continue
+            self.publisher.nudge()
+
     def _retained(self) -> list[OutMessage]:
         return [
             OutMessage(m.topic, m.payload, m.qos, content_type=m.content_type)
-            for m in self._announce()
+            for m in self._projection.retained()
         ]
 
 

@@ -33,7 +33,7 @@ from reactor.app.inbound import earlier_messages
 from reactor.app.outbox import OutboxPort
 from reactor.app.ports import Outside
 from reactor.app.preflight import raise_file_limit, warn_of, warn_of_nothing
-from reactor.app.projection import Projection
+from reactor.app.projection import LAST_RUNS, Projection, last_runs
 from reactor.app.rules import Rules
 from reactor.app.scheduling import Scheduling, earlier_life
 from reactor.app.settings import Settings
@@ -103,7 +103,8 @@ class Daemon:
         self.upkeep = Upkeep(self.journal)
         self.clock = Clock(_last_time(self.journal))
         self.engine = Engine(config, self.journal.identity)
-        self.projection = Projection(prefix, config.host, __version__)
+        discovery = settings.mqtt.home_assistant if settings.mqtt else None
+        self.projection = Projection(prefix, config.host, __version__, discovery)
         self.broker = self._broker(options) if options else None
         self.agents = Agents()
         self.http = HttpClient(f"qemu-reactor/{__version__}")
@@ -132,7 +133,8 @@ class Daemon:
         return Broker(
             options,
             OutboxPort(self.journal.outbox),
-            announce=self.projection.retained,
+            projection=self.projection,
+            journal=self.journal,
             offer=self._offer,
             now=self.clock.now,
             is_stopping=self._stop.is_set,
@@ -256,6 +258,7 @@ class Daemon:
                 others.append(tasks.create_task(discovery.run(), name="discovery"))
             if self.broker is not None:
                 tasks.create_task(self.broker.publisher.run(), name="broker")
+                others.append(tasks.create_task(self.broker.greet(), name="greeter"))
             for guest in self._settings.guests:
                 self.guests.name(guest)
             self.ready.set()
@@ -280,9 +283,7 @@ class Daemon:
         now = self.clock.now()
         effects = self.engine.load(policies, now)
         rows = [Keep(*row) for row in await asyncio.to_thread(self.journal.reader.state)]
-        self.projection.adopt(
-            [msgspec.json.decode(r.value, type=Mark) for r in rows if r.kind == "mark" and r.value]
-        )
+        await self._remember(rows)
         effects += self.engine.restore(rows, self._revisions(rows, policies), now)
         for guest in self.engine.world.guests:
             self.guests.expect(guest)
@@ -290,6 +291,14 @@ class Daemon:
         if runs := sum(row.kind == "run" and row.value is not None for row in rows):
             log.info("open runs go on", runs=runs)
         return effects, policies, now
+
+    async def _remember(self, rows: Iterable[Keep]) -> None:
+        """Give what the world reads its memory back: marks, and the last run of each guest."""
+        marks = [
+            msgspec.json.decode(r.value, type=Mark) for r in rows if r.kind == "mark" and r.value
+        ]
+        runs = await asyncio.to_thread(self.journal.reader.runs, LAST_RUNS)
+        self.projection.adopt(marks, last_runs(runs))
 
     async def _dispatch(self, effects: list[Effect], policies: Sequence[Policy], at: float) -> None:
         """The start's effects first; a disk that refuses them holds up nobody's end."""

@@ -215,8 +215,8 @@ class Dispatcher:
         if self._nudge is None:
             return
         digest = hashlib.sha256("".join(sorted(p.revision for p in policies)).encode())
-        info = self._projection.info(len(policies), digest.hexdigest()[:12])
-        batch.messages.append(outbox_row(info))
+        told = self._projection.policies(policies, digest.hexdigest()[:12])
+        batch.messages += map(outbox_row, told)
 
     async def _carry_out(self, batch: Batch, effects: list[Effect]) -> None:
         """Make a batch durable, then act."""

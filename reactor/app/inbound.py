@@ -91,6 +91,11 @@ class Inbound:
         self._ahead = ahead
         self._clock = clock
         self._told: dict[str, tuple[float, int]] = {}
+        self._others: dict[str, Callable[[Incoming], None]] = {}
+
+    def hear(self, topic: str, tell: Callable[[Incoming], None]) -> None:
+        """Let somebody else than the engine hear what comes on this topic, from now on."""
+        self._others[topic] = tell
 
     @property
     def dropped(self) -> dict[str, int]:
@@ -122,6 +127,7 @@ class Inbound:
         found = [
             Tree(one, level if one.startswith(by_name) else None) for one in self.filters(policies)
         ]
+        found += (Tree(topic) for topic in self._others)
         return found + (self.requests.trees if self.requests else [])
 
     def filters(self, policies: Iterable[Policy]) -> list[str]:
@@ -138,6 +144,9 @@ class Inbound:
 
     def on_message(self, message: Incoming) -> None:
         """A message that a policy asks for, or a request."""
+        if message.topic in self._others:
+            self._others[message.topic](message)
+            return
         if self.requests is not None and self.requests.takes(message.topic):
             self.requests.on_message(message)
             return

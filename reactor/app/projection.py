@@ -3,12 +3,12 @@
 Shapes and retention are those of the reference page "MQTT topics".
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 
-import msgspec
-
+from reactor.adapters.journal import RunRow
+from reactor.app.homeassistant import HomeAssistant
+from reactor.app.outgoing import CLOUDEVENT, JSON, TEXT, Outgoing, encode
 from reactor.core.effect import (
     Effect,
     EventSeen,
@@ -19,12 +19,9 @@ from reactor.core.effect import (
     RunChanged,
 )
 from reactor.core.event import Event
-from reactor.core.marks import Mark
+from reactor.core.marks import Mark, MarkKind
+from reactor.core.policy import Policy
 from reactor.core.text import slug
-
-JSON = "application/json"
-CLOUDEVENT = "application/cloudevents+json"
-TEXT = "text/plain; charset=utf-8"
 
 EVENT_EXPIRY = 3600.0
 RUN_EXPIRY = 86_400.0
@@ -34,19 +31,6 @@ _DEPTH_MAX = 100
 _TIME_END = 253_402_300_800.0  # the year 10000
 
 
-@dataclass(frozen=True, slots=True)
-class Outgoing:
-    """One MQTT message; ``expiry_s`` in seconds, None for never."""
-
-    topic: str
-    payload: bytes
-    qos: int = 1
-    retain: bool = False
-    expiry_s: float | None = None
-    content_type: str = JSON
-    properties: Mapping[str, str] = field(default_factory=dict)
-
-
 class Projection:
     """Turns what happened into messages, and remembers what must stay retained.
 
@@ -54,9 +38,10 @@ class Projection:
         prefix: first level of every topic.
         host: second level; the host's name.
         version: of this program.
+        discovery: the prefix of Home Assistant's discovery; None where it is told nothing.
     """
 
-    def __init__(self, prefix: str, host: str, version: str) -> None:
+    def __init__(self, prefix: str, host: str, version: str, discovery: str | None = None) -> None:
         self._base = f"{prefix}/{slug(host)}"
         self._host = host
         self._version = version
@@ -66,7 +51,11 @@ class Projection:
         self._guests_at: dict[str, dict[str, None]] = {}
         self._marks_at: dict[str, dict[str, Mark]] = {}
         self._info: Mapping[str, object] = {}
+        self._last_runs: dict[str, RunChanged] = {}
         self._sequence = 0
+        self.home_assistant = (
+            None if discovery is None else HomeAssistant(discovery, self._base, host, version)
+        )
 
     def messages(self, effect: Effect) -> list[Outgoing]:
         """What the world is told of one effect."""
@@ -74,8 +63,8 @@ class Projection:
             case Publish():
                 return [self._published(effect)]
             case MarkSet(mark):
-                self._remember(mark)
-                return [self._mark(mark), *self._state_again(mark.guest)]
+                told = self._remember(mark)
+                return [self._mark(mark), *self._state_again(mark.guest), *told]
             case MarkCleared(mark):
                 return [self._no_mark(mark), *self._state_again(mark.guest)]
             case RunChanged():
@@ -107,28 +96,32 @@ class Projection:
         topic = f"{self._guest_base(event.guest)}/event/{slug(event.name)}"
         return Outgoing(topic, encode(body), expiry_s=EVENT_EXPIRY, content_type=CLOUDEVENT)
 
-    def info(self, policies: int, revision: str) -> Outgoing:
-        """Version, number of policies and their common revision."""
-        self._info = {"version": self._version, "policies": policies, "revision": revision}
-        return self._info_message()
+    def policies(self, policies: Sequence[Policy], revision: str) -> list[Outgoing]:
+        """Version, number of policies and their common revision; what follows from them."""
+        self._info = {"version": self._version, "policies": len(policies), "revision": revision}
+        told = [] if self.home_assistant is None else self.home_assistant.adopt(policies)
+        return [self._info_message(), *told]
 
     def retained(self) -> list[Outgoing]:
         """All that must stand retained on a broker that may have forgotten it."""
         messages = [self._info_message()] if self._info else []
         for guest in self._guests.values():
             messages += [self._availability(guest), self._state(guest)]
-        return messages + [
-            self._mark(mark) for marks in self._marks.values() for mark in marks.values()
-        ]
+        messages += [self._mark(mark) for marks in self._marks.values() for mark in marks.values()]
+        return messages + ([] if self.home_assistant is None else self.home_assistant.retained())
 
-    def adopt(self, marks: list[Mark]) -> None:
-        """Marks that an earlier life of the daemon set."""
+    def adopt(self, marks: Iterable[Mark], runs: Iterable[RunChanged] = ()) -> None:
+        """Marks that an earlier life of the daemon set, and the last run of each guest."""
         for mark in marks:
             self._remember(mark)
+        self._last_runs = {run.guest: run for run in runs}
 
-    def _remember(self, mark: Mark) -> None:
+    def _remember(self, mark: Mark) -> list[Outgoing]:
         self._marks.setdefault(mark.guest, {})[mark.key] = mark
         self._marks_at.setdefault(self._mark_topic(mark), {})[mark.key] = mark
+        if self.home_assistant is None or mark.kind is not MarkKind.DISK:
+            return []
+        return self.home_assistant.saw_disk(mark.guest, mark.id)
 
     def _guest_base(self, guest: str) -> str:
         return f"{self._base}/guest/{slug(guest)}"
@@ -167,18 +160,25 @@ class Projection:
         if effect.ended is None or effect.role != "run":
             return [message]
         last = f"{self._base}/policy/{effect.policy}/last"
-        return [message, Outgoing(last, encode(body), retain=True)]
+        self._last_runs[effect.guest] = effect
+        return [
+            message,
+            Outgoing(last, encode(body), retain=True),
+            *self._state_again(effect.guest),
+        ]
 
     def _guest(self, effect: GuestChanged) -> list[Outgoing]:
+        told = [] if self.home_assistant is None else self.home_assistant.follow(effect)
         if effect.gone:
-            return self._no_guest(effect)
+            self._last_runs.pop(effect.guest, None)
+            return [*self._no_guest(effect), *told]
         before = self._guests.get(effect.guest)
         self._guests[effect.guest] = effect
         self._guests_at.setdefault(self._guest_base(effect.guest), {})[effect.guest] = None
         state = self._state(effect)
         if before is not None and before.connected == effect.connected:
-            return [state]
-        return [self._availability(effect), state]
+            return [state, *told]
+        return [self._availability(effect), state, *told]
 
     def _no_guest(self, effect: GuestChanged) -> list[Outgoing]:
         """The topics are emptied, unless another guest's name gives the same slug."""
@@ -214,6 +214,7 @@ class Projection:
             "qemu_version": guest.qemu_version,
             "labels": dict(guest.labels),
             "marks": marks,
+            "last_run": _summary(self._last_runs.get(guest.guest)),
         }
         return Outgoing(f"{self._guest_base(guest.guest)}/state", encode(body), retain=True)
 
@@ -253,6 +254,40 @@ class Projection:
         return Outgoing(self._mark_topic(mark), encode(body), retain=True)
 
 
+LAST_RUNS = 10_000
+"""Runs among which the last one of each guest is looked for at the start."""
+
+
+def last_runs(runs: Iterable[RunRow]) -> list[RunChanged]:
+    """The last run of each guest that has ended, of runs from the journal, the newest first."""
+    found: dict[str, RunChanged] = {}
+    for row in runs:
+        if row.ended is not None and row.body == b"run" and row.guest not in found:
+            found[row.guest] = RunChanged(
+                row.id,
+                row.policy,
+                row.guest,
+                row.state,
+                outcome=row.outcome,
+                error=row.error,
+                started=row.started,
+                ended=row.ended,
+            )
+    return list(found.values())
+
+
+def _summary(run: RunChanged | None) -> Mapping[str, object] | None:
+    if run is None:
+        return None
+    return {
+        "run": run.run,
+        "policy": run.policy,
+        "outcome": run.outcome,
+        "error": run.error or None,
+        "ended": instant(run.ended),
+    }
+
+
 def payload_of(value: object) -> tuple[bytes, str]:
     """A publish step's payload as bytes with its content type.
 
@@ -264,11 +299,6 @@ def payload_of(value: object) -> tuple[bytes, str]:
     if isinstance(value, str):
         return value.encode(errors="replace"), TEXT
     return encode(with_hex(value)), JSON
-
-
-def encode(value: object) -> bytes:
-    """Compact JSON."""
-    return msgspec.json.encode(value)
 
 
 def instant(at: float | None) -> str | None:

@@ -15,7 +15,7 @@ from reactor.adapters.journal import (
     OutcomeRow,
     RunRow,
 )
-from reactor.app.projection import Outgoing
+from reactor.app.outgoing import Outgoing
 from reactor.core.config import EngineConfig
 from reactor.core.effect import (
     AskFree,

@@ -69,6 +69,7 @@ class MqttSettings:
     key_file: Path | None = None
     client_id: str | None = None
     allow: tuple[Kind, ...] = ()
+    home_assistant: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

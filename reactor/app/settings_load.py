@@ -219,6 +219,7 @@ class _Builder:
             key_file=path("key_file", mqtt.key_file),
             client_id=mqtt.client_id,
             allow=tuple(Kind(word) for word in dict.fromkeys(mqtt.allow)),
+            home_assistant=mqtt.home_assistant,
         )
 
     def _journal(self, given: written.Journal, default: Path) -> JournalSettings:

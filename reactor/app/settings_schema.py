@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import AfterValidator, BeforeValidator, WithJsonSchema
 
 from reactor.adapters.agent import parse_socket
-from reactor.adapters.mqtt.options import MqttOptions
+from reactor.adapters.mqtt.options import MqttOptions, parse_levels
 from reactor.adapters.qmp.address import parse_address
 from reactor.adapters.qmp.pattern import parse_pattern
 from reactor.app.requests.kinds import Kind
@@ -144,6 +144,7 @@ class Mqtt(Model):
     key_file: Annotated[PathText | None, Maybe()] = None
     client_id: Annotated[Name | None, Maybe()] = None
     allow: Annotated[tuple[Annotated[str, Choice(tuple(Kind))], ...], Many()] = ()
+    home_assistant: Annotated[Annotated[Name, _parses(parse_levels)] | None, Maybe()] = None
 
     @classmethod
     def complaints(cls, data: Mapping[str, object]) -> Iterator[Complaint]:

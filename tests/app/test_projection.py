@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
-from reactor.app.projection import Outgoing, Projection, instant, payload_of, with_hex
+from reactor.adapters.journal import RunRow
+from reactor.app.outgoing import Outgoing
+from reactor.app.projection import Projection, instant, last_runs, payload_of, with_hex
 from reactor.core.effect import (
     Effect,
     EventSeen,
@@ -19,11 +21,14 @@ from reactor.core.effect import (
 )
 from reactor.core.event import Event
 from reactor.core.marks import SELF, Mark, MarkKind
+from tests.core.simulation import document, policy
 
 AT = 1_795_450_805.125
 NOON = "2026-11-23T16:20:05.125000Z"
 UUID = "a80e0e55-6c54-5c33-9f44-6ca15a6d04c2"
 BASE = "reactor/host-1"
+
+POLICY = policy(document("p", "[{log: x}]"))
 
 BIG = 2**53
 HOSTILE = "../a/+b #c$\u00e9"
@@ -123,6 +128,7 @@ def test_a_guest_has_a_state_and_a_word_for_its_link() -> None:
         "qemu_version": "7.2.22",
         "labels": {"tier": "prod"},
         "marks": [],
+        "last_run": None,
     }
 
 
@@ -432,6 +438,42 @@ def test_the_last_run_of_a_policy_stays() -> None:
     assert said(last)["ended"] == "2026-11-23T16:20:06.125000Z"
 
 
+def test_the_last_run_of_a_guest_stands_in_its_state() -> None:
+    """Whichever policy it was of; none, as long as there was none."""
+    made = projection()
+    (_, state) = made.messages(guest())
+    assert said(state)["last_run"] is None
+    ended = run(state="ended", outcome="failed", error="no room", ended=AT + 1)
+    (*_, state) = made.messages(ended)
+    assert state.topic == f"{BASE}/guest/web-1/state"
+    assert said(state)["last_run"] == {
+        "run": "k3v9a1-17",
+        "policy": "panic-dump-reset",
+        "outcome": "failed",
+        "error": "no room",
+        "ended": "2026-11-23T16:20:06.125000Z",
+    }
+
+
+def test_the_last_runs_are_known_after_a_restart() -> None:
+    """Of runs that ended; the handler of a refused match is none."""
+
+    def row(name: str, guest: str, body: bytes = b"run", ended: float | None = AT) -> RunRow:
+        return RunRow(name, "p", guest, "ended", "succeeded", ended=ended, body=body)
+
+    rows = [
+        row("r-5", "web-1", ended=None),
+        row("r-4", "web-1", body=b"on_limit"),
+        row("r-3", "web-1"),
+        row("r-2", "db-1"),
+        row("r-1", "web-1"),
+    ]
+    made = projection()
+    made.adopt([], last_runs(rows))
+    (_, web), (_, db) = made.messages(guest()), made.messages(guest("db-1"))
+    assert (said(web)["last_run"]["run"], said(db)["last_run"]["run"]) == ("r-3", "r-2")
+
+
 def test_the_handler_of_a_refused_match_is_nobodys_last_run() -> None:
     """It is told as a run and leaves what stays alone."""
     ended = run(role="on_limit", state="ended", outcome="succeeded", ended=AT + 1)
@@ -505,9 +547,10 @@ def test_an_effect_that_is_nobodys_business_is_not_told() -> None:
 
 def test_info_says_what_is_loaded() -> None:
     """And stays."""
+    (message,) = projection().policies([POLICY, POLICY], "1b2f8c04d1a7")
     assert alike(
-        projection().info(3, "1b2f8c04d1a7"),
-        retained("info", {"version": "0.1.0", "policies": 3, "revision": "1b2f8c04d1a7"}),
+        message,
+        retained("info", {"version": "0.1.0", "policies": 2, "revision": "1b2f8c04d1a7"}),
     )
 
 
@@ -515,7 +558,7 @@ def test_everything_that_stays_is_announced_again() -> None:
     """Info, each guest's link and state, each mark; as it is now, nothing that is gone."""
     made = projection()
     assert made.retained() == []
-    made.info(3, "r")
+    made.policies([POLICY], "r")
     for name in ("web-1", "db-1", "gone"):
         made.messages(guest(name))
     made.messages(guest("db-1", connected=False, status="disconnected"))

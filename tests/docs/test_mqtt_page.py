@@ -9,7 +9,8 @@ import pytest
 from reactor.adapters.mqtt import InLimits
 from reactor.adapters.mqtt.subscriber import GIVEN_UP_S
 from reactor.app import depth, dispatcher, seen
-from reactor.app.projection import Outgoing, Projection, payload_of
+from reactor.app.outgoing import Outgoing
+from reactor.app.projection import Projection, payload_of
 from reactor.app.requests import reception, replying
 from reactor.core.config import EngineConfig
 from reactor.core.effect import Effect, GuestChanged, MarkCleared, MarkSet, Publish, RunChanged
@@ -42,7 +43,7 @@ def made_of(effect: Effect) -> list[Outgoing]:
 
 EVENT = Event("GUEST_PANICKED", "web-1", {"action": "pause"}, 1.0, 1.0)
 MESSAGES: Mapping[str, Outgoing] = {
-    "<prefix>/<host>/info": projection().info(3, "1b2f8c04d1a7"),
+    "<prefix>/<host>/info": projection().policies([], "1b2f8c04d1a7")[0],
     "<prefix>/<host>/guest/<guest>/availability": Projection("reactor", "host-1", "1").messages(
         GUEST
     )[0],
@@ -50,7 +51,7 @@ MESSAGES: Mapping[str, Outgoing] = {
     "<prefix>/<host>/guest/<guest>/event/<EVENT>": projection().event(EVENT),
     "<prefix>/<host>/guest/<guest>/mark/<kind>/<id>/<as>": made_of(MarkSet(MARK))[0],
     "<prefix>/<host>/run/<run>": made_of(RUN)[0],
-    "<prefix>/<host>/policy/<policy>/last": made_of(ENDED)[-1],
+    "<prefix>/<host>/policy/<policy>/last": made_of(ENDED)[1],
     "<prefix>/<host>/<topic>": made_of(Publish("alert/critical", {"a": 1}))[0],
 }
 NAMES = {

@@ -135,6 +135,16 @@ def _check(place: object, options: MqttOptions) -> None:
     _check_readable(place, {"password_file": options.password_file} | tls_files)
 
 
+def parse_levels(text: str) -> str:
+    """The text, when it can be the first levels of a topic.
+
+    Raises:
+        SettingsError: it cannot.
+    """
+    _check_level("mqtt", "prefix", text, several=True)
+    return text
+
+
 def _check_level(place: object, name: str, text: str, *, several: bool) -> None:
     """Refuse what cannot stand in a topic."""
     problem = ""
