@@ -50,7 +50,8 @@ def missed(guest: Guest, facts: Facts, epoch: str) -> Iterator[tuple[str, Mappin
     if before != after:
         if same and (after == AFTER_RESET or before == STOPPED_FOR_GOOD):
             yield "RESET", {}
-        yield from _moved(before, after, guest.seen)
+        # What another QEMU was in is no news of this one.
+        yield from _moved(before, after, guest.seen if same else "")
 
 
 def _moved(before: str, after: str, seen: str) -> Iterator[tuple[str, Mapping[str, object]]]:

@@ -57,6 +57,18 @@ def test_the_first_sight_of_a_guest(status: str, events: list[tuple[str, object]
     assert sorted(made(host), key=str) == sorted(events, key=str)
 
 
+def test_a_panic_of_another_qemu_is_another_one() -> None:
+    """Although the one before ended in a panic too, and that one was seen."""
+    host = seen_first("running")
+    host.guests["web-1"].panic(host)
+    host.run(1)
+    host.disconnect("web-1")
+    host.guests["web-1"].epoch = "2-2"
+    host.connect()
+    assert ("GUEST_PANICKED", {"action": "pause"}) in made(host)
+    assert host.outcomes() == ["succeeded", "succeeded"]
+
+
 def test_a_panic_that_nobody_saw_starts_its_policy() -> None:
     """The reaction comes late, and it comes."""
     host = seen_first("guest-panicked")

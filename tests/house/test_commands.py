@@ -22,6 +22,7 @@ TARGETS = [
     "kill-loop",
     "bench",
     "soak",
+    "home-assistant",
     "pins",
     "clean",
 ]
