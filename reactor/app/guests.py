@@ -9,7 +9,6 @@ import structlog
 
 from reactor.adapters.agent import Agents
 from reactor.adapters.qmp import Monitors
-from reactor.adapters.qmp.shared import nothing
 from reactor.adapters.qmp.survey import Found
 from reactor.app.depth import cut, is_too_deep
 from reactor.app.settings import Discovery, NamedGuest
@@ -31,6 +30,10 @@ FORGET_AFTER_S = 60.0
 log = structlog.get_logger("reactor")
 
 
+def _nothing(_guest: str, _labels: Mapping[str, str]) -> tuple[str, ...]:
+    return ()
+
+
 class Guests:
     """Tells the engine what the monitors tell, and keeps the set of guests.
 
@@ -40,7 +43,8 @@ class Guests:
         discoveries: what the settings say of the guests that a pattern finds.
         agents: learns where the agents of guests are reached.
         control: where reactor itself listens for operators: a pattern may find that too.
-        compared: says what a guest's connect is to ask for, to compare it at the next one.
+        compared: says by name and labels what a guest's connect is to ask for, to compare
+            it at the next one.
 
     ``troubles`` are why monitors cannot be used now, by guest.
     """
@@ -53,7 +57,7 @@ class Guests:
         agents: Agents,
         control: Path | None = None,
         *,
-        compared: Callable[[str], tuple[str, ...]] = nothing,
+        compared: Callable[[str, Mapping[str, str]], tuple[str, ...]] = _nothing,
     ) -> None:
         self._submit = submit
         self._now = now
@@ -64,7 +68,9 @@ class Guests:
         self._found: set[str] = set()
         self._forgetting: dict[str, asyncio.TimerHandle] = {}
         self.troubles: dict[str, str] = {}
-        self.monitors = Monitors(self, compared=compared)
+        self._compared = compared
+        self._labels: dict[str, Mapping[str, str]] = {}
+        self.monitors = Monitors(self, compared=self._compared_of)
 
     def name(self, guest: NamedGuest) -> None:
         """Watch a guest of the settings: what the discovery says of its name or socket is moot."""
@@ -83,6 +89,7 @@ class Guests:
         timer = self._forgetting.pop(guest, None)
         if timer is not None:
             timer.cancel()
+        self._labels[guest] = labels
         try:
             self.monitors.add(guest, address)
         except SettingsError as error:
@@ -127,6 +134,9 @@ class Guests:
 
     # ------------------------------------------------- what monitors tell
 
+    def _compared_of(self, guest: str) -> tuple[str, ...]:
+        return self._compared(guest, self._labels.get(guest, {}))
+
     def on_connected(self, guest: str, epoch: str, facts: Facts) -> None:
         """A monitor is ready."""
         self.troubles.pop(guest, None)
@@ -164,6 +174,7 @@ class Guests:
 
     def _forget(self, guest: str) -> None:
         self._forgetting.pop(guest, None)
+        self._labels.pop(guest, None)
         self._submit(GuestForgotten(guest))
 
     def _tell(self, guest: str, error: ReactorError) -> None:

@@ -25,7 +25,7 @@ from reactor.core.machine import answered
 from reactor.core.matching import Index
 from reactor.core.memory import adopt_policies, fold, restore
 from reactor.core.messages import received
-from reactor.core.needs import compared
+from reactor.core.needs import compared, compared_by
 from reactor.core.operator import operate
 from reactor.core.policy import Policy
 from reactor.core.reception import receive, refresh_status
@@ -130,8 +130,14 @@ class Engine:
         """Whether anybody would miss the event, if it were never handled."""
         return matters(self._world, event)
 
-    def compared(self, guest: str) -> tuple[str, ...]:
-        """What a connect of the guest's monitor must ask to be compared: names of subjects."""
+    def compared(self, guest: str, labels: Mapping[str, str]) -> tuple[str, ...]:
+        """What a connect of the guest's monitor must ask to be compared: names of subjects.
+
+        Args:
+            labels: those of a guest whose ``GuestKnown`` is still on its way.
+        """
+        if guest not in self._world.guests:
+            return compared_by(self._world, self._world.index.selection(guest, labels))
         return compared(self._world, guest)
 
     def _take(self, input_: _Rare) -> None:  # noqa: C901 - one case for each kind

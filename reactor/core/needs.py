@@ -16,19 +16,20 @@ def compared(world: World, guest: str) -> tuple[str, ...]:
     A loaded policy that selects the guest has a trigger or a step for an event of theirs,
     or an open run waits for one.
     """
-    selection = world.selections.get(guest)
-    if selection is None:
-        return ()
-    if selection.compared is None:
-        selection.compared = tuple(_needed_by(world, selection))
+    needed = compared_by(world, world.selections[guest])
     awaited = {
         name
         for run in world.guests[guest].listeners
         for name in _awaited_by(world, world.runs[run])
     }
-    if awaited.issubset(selection.compared):
-        return selection.compared
-    return tuple(name for name in SUBJECTS if name in awaited or name in selection.compared)
+    return tuple(name for name in SUBJECTS if name in awaited or name in needed)
+
+
+def compared_by(world: World, selection: Selection) -> tuple[str, ...]:
+    """The subjects that the policies of a selection need."""
+    if selection.compared is None:
+        selection.compared = tuple(_needed_by(world, selection))
+    return selection.compared
 
 
 def _needed_by(world: World, selection: Selection) -> Iterator[str]:

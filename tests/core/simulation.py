@@ -247,7 +247,7 @@ class Host:
         """Bring monitors up (all of them without names) and let the dust settle."""
         for name in names or self.guests:
             guest = self.guests[name]
-            compared = guest.holds.asked(self.engine.compared(name)) if guest.holds else {}
+            compared = guest.holds.asked(self.engine.compared(name, {})) if guest.holds else {}
             self.give(Connected(name, guest.epoch, guest.facts(compared)))
         return self.run(0.1)
 

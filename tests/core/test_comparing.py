@@ -138,12 +138,16 @@ FOLLOWS = document(
 def test_who_needs_it(policy: str, needed: tuple[str, ...]) -> None:
     """A policy that selects the guest; another guest's does not count."""
     text = policy.replace('policy: "vser*"', "policy: glob")
-    assert Host([text]).engine.compared("web-1") == needed
+    assert Host([text]).engine.compared("web-1", {}) == needed
 
 
-def test_of_a_guest_that_nobody_knows_nothing_is_asked() -> None:
-    """What it needs is asked once it is known."""
-    assert Host([told()]).engine.compared("web-7") == ()
+@pytest.mark.parametrize(("tier", "needed"), [("web", ("ports",)), ("db", ())])
+def test_a_guest_may_be_connected_before_the_engine_knows_of_it(
+    tier: str, needed: tuple[str, ...]
+) -> None:
+    """Its name and labels say what it needs."""
+    host = Host([told(more="guests: {labels: {tier: web}}\n")])
+    assert host.engine.compared("web-7", {"tier": tier}) == needed
 
 
 def test_an_open_wait_needs_it_when_its_policy_is_gone() -> None:
