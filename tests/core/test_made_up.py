@@ -11,12 +11,12 @@ from reactor.core.inputs import Facts
 from reactor.core.made_up import MADE_UP
 from reactor.core.resync import missed
 from reactor.qapi.facts import facts
+from reactor.qapi.members import parts_of
+from reactor.qapi.shipped import schema_of, versions
 
-STATES = """
-debug inmigrate internal-error io-error paused postmigrate prelaunch finish-migrate restore-vm
-running save-vm shutdown suspended watchdog guest-panicked colo
-""".split()
-"""Source: QEMU qapi/run-state.json."""
+QEMU = schema_of(versions()[-1])
+STATES = parts_of(QEMU, QEMU.commands["query-status"].reply)["status"].values
+"""Every state that a guest can be in."""
 
 MAY_STILL_COME = {"BLOCK_JOB_CANCELLED", "BLOCK_JOB_ERROR"}
 """Of a job that works: the wait goes on. Of one that is gone nobody knows."""

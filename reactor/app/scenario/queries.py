@@ -3,20 +3,8 @@
 from collections.abc import Callable, Mapping
 
 from reactor.app.scenario.qemu import Qemu
-
-_LISTS = frozenset(
-    """
-    query-acpi-ospm-status query-audiodevs query-block query-block-exports query-blockstats
-    query-chardev query-chardev-backends query-command-line-options query-commands
-    query-cpu-definitions query-cpus-fast query-cryptodev query-fdsets query-gic-capabilities
-    query-hotpluggable-cpus query-iothreads query-machines query-memdev query-memory-devices
-    query-mice query-named-block-nodes query-pci query-pr-managers query-qmp-schema
-    query-rocker-of-dpa-flows query-rocker-of-dpa-groups query-rocker-ports query-rx-filter
-    query-stats query-stats-schemas query-tpm query-tpm-models query-tpm-types
-    query-vcpu-dirty-limit query-vnc-servers query-yank
-    """.split()
-)
-"""Queries whose answer is a list. Source: the QAPI schemas of 7.2 and 11.1.3."""
+from reactor.qapi.shipped import schema_of, versions
+from reactor.qapi.types import ListOf
 
 
 def answer(qemu: Qemu, command: str) -> object:
@@ -24,7 +12,16 @@ def answer(qemu: Qemu, command: str) -> object:
     known = _KNOWN.get(command)
     if known is not None:
         return known(qemu)
-    return [] if command in _LISTS else {}
+    return [] if _gives_a_list(command) else {}
+
+
+def _gives_a_list(command: str) -> bool:
+    """Whether it does in the newest QEMU that has the command."""
+    for version in reversed(versions()):
+        schema = schema_of(version)
+        if command in schema.commands:
+            return isinstance(schema.types[schema.commands[command].reply], ListOf)
+    return False
 
 
 def _status(qemu: Qemu) -> object:
