@@ -1,6 +1,6 @@
 # Everything that people and CI run. `make` alone lists it.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo check test lab fuzz simulate kill-loop bench soak home-assistant pins clean
+.PHONY: help setup demo check test lab fuzz simulate kill-loop bench soak differ home-assistant pins clean
 
 BIN := .venv/bin
 
@@ -36,6 +36,9 @@ bench: setup ## measure against the machine's floors
 
 soak: setup ## MINUTES=60 of 2,000 events a second: fails when memory, handles, tasks or journal grow
 	@$(BIN)/python -m bench --only soak --minutes $${MINUTES:-60} --strict
+
+differ: setup ## CALLS=20000 by chance, whole and broken: QEMU and the check must say the same; SEED=n again
+	@$(BIN)/python -m tests.lab.differing $(if $(CALLS),--calls $(CALLS)) $(if $(SEED),--seed $(SEED))
 
 home-assistant: setup ## Home Assistant's own code judges what is announced to it; installs it into build/
 	@scripts/home_assistant

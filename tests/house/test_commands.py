@@ -22,6 +22,7 @@ TARGETS = [
     "kill-loop",
     "bench",
     "soak",
+    "differ",
     "home-assistant",
     "pins",
     "clean",
