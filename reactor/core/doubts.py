@@ -16,6 +16,7 @@ from reactor.core.hearing import judge, listen
 from reactor.core.intent import Doubt, Intent, heard_with
 from reactor.core.matching import meant
 from reactor.core.ops import AwaitEvent, AwaitRule, Send
+from reactor.core.owed import owes
 from reactor.core.probes import PROBES, Ask, Finding, Probe, Seen, Verdict
 from reactor.core.run import Run
 from reactor.core.waits import DUMP_OVER, may_still_come
@@ -79,7 +80,7 @@ def find(world: World, run: Run, op: Send) -> Finding | None:
     _look(cursor.doubt, world.now)
     if (finding := _at_once(world, run, op, intent)) is not None:
         return finding
-    if world.now >= (limit := _limit(run)):
+    if world.now >= (limit := _limit(world, run)):
         return Finding(Verdict.UNKNOWN, "nothing answered that could be asked about it")
     if not guest.connected:
         cursor.answer = None
@@ -115,10 +116,15 @@ def _wait(world: World, run: Run, op: Send) -> AwaitEvent | None:
     return wait if isinstance(wait, AwaitEvent) else None
 
 
-def _limit(run: Run) -> float:
-    """When the search is given up: with the time of step and run, but not at once."""
+def _limit(world: World, run: Run) -> float:
+    """When the search is given up: with the time of step and run, but not at once.
+
+    A guest that may have been reset, and would stand still for good, is worth the whole time.
+    """
     cursor = run.cursor
     at = cursor.doubt.at if cursor.doubt is not None else 0.0
+    if owes(world, run):
+        return at + PROBE_LIMIT
     ends = [cursor.deadline, run.deadline, *(f.deadline for f in run.frames[run.base :])]
     latest = min(end for end in (*ends, at + PROBE_LIMIT) if end is not None)
     return max(latest, at + PROBE_GRACE)

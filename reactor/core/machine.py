@@ -1,6 +1,7 @@
 """Driving a run through its program: steps, retries, sections, the end."""
 
 import itertools
+import math
 
 from reactor.core.facts import may_be_asked_again
 from reactor.core.flow import Ended, Failed, Flow, Jump, Simple, Skip
@@ -9,6 +10,7 @@ from reactor.core.inputs import Answered
 from reactor.core.nested import decides_first
 from reactor.core.operations import perform
 from reactor.core.ops import BranchEnd, Enter, Finish, Leave, Op, Section
+from reactor.core.owed import half_done, is_spared, owes
 from reactor.core.program import Program
 from reactor.core.run import BranchEnd as BranchResult
 from reactor.core.run import Cursor, Outcome, Phase, Role, Run, Saved
@@ -89,6 +91,8 @@ def _cancel_is_due(world: World, run: Run) -> bool:
         return False
     if cursor.sent and cursor.answer is None and not _given_up(world, run):
         return False
+    if owes(world, run) and is_spared(world, run):
+        return False
     for effect in cursor.pending:
         world.asked.pop(effect, None)
     path = world.options_of(run).path
@@ -110,29 +114,42 @@ def _deadline_passed(world: World, run: Run) -> bool:
     cursor = run.cursor
     if _open_branches(world, run) or (cursor.pending and not _given_up(world, run)):
         return False
-    if cursor.answer is not None or cursor.doubt is not None or decides_first(run):
+    if _is_known(world, run) or cursor.doubt is not None or decides_first(run):
         # What became of a command decides before any deadline does: else a lost
         # reply would be a plain failure, which is tried again. So does a branch's last word.
         return False
+    if min(run.ends(), default=math.inf) > world.now or is_spared(world, run):
+        return False
+    _cut_short(world, run)
+    return True
+
+
+def _is_known(world: World, run: Run) -> bool:
+    """Whether the end of the step or of all steps, or what it waits for, came, however late."""
+    cursor = run.cursor
+    over = isinstance(world.program_of(run).ops[cursor.pc], Leave | BranchEnd | Finish)
+    return over or cursor.answer is not None or cursor.caught is not None
+
+
+def _cut_short(world: World, run: Run) -> None:
+    """Act upon the deadline that passed: the run's before one of a step around."""
     if run.deadline is not None and world.now >= run.deadline:
         _run_timed_out(world, run)
-        return True
+        return
+    left = half_done(world, run)
     for place, frame in enumerate(run.frames[run.base :], run.base):
         if frame.deadline is not None and world.now >= frame.deadline:
             abandon_step(world, run)
             del run.frames[place + 1 :]
             run.cursor = Cursor(pc=frame.pc)
-            _step_timed_out(world, run)
-            return True
-    if cursor.deadline is not None and world.now >= cursor.deadline:
-        _step_timed_out(world, run)
-        return True
-    return False
+            break
+    _step_timed_out(world, run, left)
 
 
-def _step_timed_out(world: World, run: Run) -> None:
+def _step_timed_out(world: World, run: Run, left: str) -> None:
     limit = render_duration(world.options_of(run).timeout or 0)
-    _step_failed(world, run, f"the step did not end within {limit}", unknown=False)
+    reason = f"the step did not end within {limit}{left}"
+    _step_failed(world, run, reason, unknown=False)
 
 
 def _given_up(world: World, run: Run) -> bool:
@@ -149,21 +166,21 @@ def _given_up(world: World, run: Run) -> bool:
 
 
 def _run_timed_out(world: World, run: Run) -> None:
-    options = world.options_of(run)
+    options, left = world.options_of(run), half_done(world, run)
     abandon_step(world, run)
     if run.role is Role.BRANCH:
-        reason = "the time of the run, or of a step around, was over"
+        reason = f"the time of the run, or of a step around, was over{left}"
         world.trace(run, options.path, "timed out", reason)
         _branch_ended(
             world, run, BranchResult(Outcome.TIMED_OUT, reason, options.name or options.path)
         )
     elif run.section is Section.STEPS:
         limit = render_duration(world.program_of(run).policy.timeout)
-        reason = f"the run did not end within {limit}"
+        reason = f"the run did not end within {limit}{left}"
         world.trace(run, options.path, "timed out", reason)
         _conclude(world, run, Outcome.TIMED_OUT, reason, options.name or options.path)
     else:
-        reason = "the handler did not end in its time"
+        reason = f"the handler did not end in its time{left}"
         world.trace(run, options.path, "timed out", reason)
         _handler_failed(world, run, reason, options.path)
 

@@ -18,6 +18,7 @@ from reactor.core.inputs import Answered
 from reactor.core.marks import Mark
 from reactor.core.match import Debounced, Match
 from reactor.core.matching import Index
+from reactor.core.owed import spare_after_restart
 from reactor.core.policy import Policy
 from reactor.core.readiness import held_restored, held_rows
 from reactor.core.refusals import forget_told
@@ -215,6 +216,7 @@ def _restore_run(world: World, run: Run, revisions: Mapping[str, Policy]) -> Non
         cursor.answer = Answered(cursor.sent, lost=_RESTARTED)
     if cursor.doubt is not None:
         begin_anew(cursor.doubt, world.now)
+    spare_after_restart(world, run)
     world.touch(run)
     world.wakeups.append(run.id)
 

@@ -117,6 +117,7 @@ class Cursor(msgspec.Struct, omit_defaults=True):
     ``intent`` is the changing command in flight or in ``doubt``, ``heard`` what events said of
     it since, ``probed`` whether it was found not to have been done. ``cut``: what is awaited may
     have come while the monitor was away, and is asked for.
+    ``spared``: until when no deadline cuts the step short, for what it has sent decides first.
     ``since`` is when a condition that must stay began to hold. ``branches`` are the runs of a
     ``parallel`` step in the order written, with how each ended.
     """
@@ -145,6 +146,7 @@ class Cursor(msgspec.Struct, omit_defaults=True):
     cut: bool = False
     target: str = ""
     result: object = None
+    spared: float | None = None
     since: float | None = None
     branches: dict[str, BranchEnd | None] = {}
 
@@ -211,6 +213,12 @@ class Run(msgspec.Struct, omit_defaults=True):
         """Whether the run may still do something."""
         return self.phase is not Phase.ENDED
 
+    def ends(self) -> list[float]:
+        """The deadlines of the run, of the step at which it is, and of the steps around."""
+        around = [frame.deadline for frame in self.frames[self.base :]]
+        ends = (self.deadline, *around, self.cursor.deadline)
+        return [end for end in ends if end is not None]
+
     def next_wake(self) -> float | None:
         """The earliest time at which this run wants to be looked at, or None."""
         cursor = self.cursor
@@ -222,10 +230,10 @@ class Run(msgspec.Struct, omit_defaults=True):
             return cursor.wake  # what became of it decides before any deadline does
         if None in cursor.branches.values():
             return None  # they have the same deadlines, and wake it when they end
-        times = [t for t in (cursor.wake, cursor.limit, cursor.deadline) if t is not None]
-        if self.deadline is not None:
-            times.append(self.deadline)
-        times += [f.deadline for f in self.frames[self.base :] if f.deadline is not None]
+        times = [max(end, cursor.spared or end) for end in self.ends()]
+        times += [t for t in (cursor.wake, cursor.limit) if t is not None]
+        if self.cancelled and cursor.spared is not None:
+            times.append(cursor.spared)
         return min(times, default=None)
 
     def next_id(self) -> str:

@@ -150,7 +150,8 @@ def _arguments(world: World, run: Run, op: Send) -> dict[str, object]:
 
 
 def _deadline(world: World, run: Run, command: str, arguments: Mapping[str, object]) -> float:
-    limits = [t for t in (run.cursor.deadline, run.deadline) if t is not None]
+    spared = run.cursor.spared or 0.0
+    limits = [max(t, spared) for t in (run.cursor.deadline, run.deadline) if t is not None]
     # A dump that is not detached answers when it is over.
     if command != "dump-guest-memory" or arguments.get("detach") is True:
         limits.append(world.now + COMMAND_LIMIT)
@@ -314,7 +315,8 @@ def _send_again(world: World, run: Run, op: Send, why: str) -> Flow:
         # The commands of the step before this one were done, and are not done twice.
         cursor.again = True
         return Jump(cursor.pc)
-    # Back to the start of the step: its guards are asked again.
+    # Back to the start of the step: its guards are asked again, and deadlines count.
+    cursor.spared = None
     return Jump(_first_op(world, run))
 
 

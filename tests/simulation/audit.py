@@ -15,11 +15,13 @@ from tests.simulation.stage import Stage
 ALL = 1_000_000
 MENDING = {
     "guest-panicked": ("panic-dump-reset", "panic-always"),
-    "prelaunch": ("panic-dump-reset", "panic-always"),
     "io-error": ("resume",),
     "paused": ("counted",),
 }
-"""By the run state in which a guest is left: the policies that should not have left it so."""
+"""By the run state in which a guest is left: the policies that should not have left it so.
+
+Nothing excuses ``prelaunch``: a reset without its ``cont``, which no event ever tells of.
+"""
 
 CALLED_OFF = {
     "limited",

@@ -11,7 +11,7 @@ from reactor.app import clock
 from reactor.app.calls import Deed
 from reactor.app.clock import Clock
 from reactor.app.dispatcher import Dispatcher
-from reactor.core import connection, doubts
+from reactor.core import connection, doubts, machine
 from reactor.core.effect import Effect, Keep
 from reactor.core.probes import Finding, Verdict
 from reactor.errors import JournalError
@@ -118,6 +118,11 @@ def missed_events_ignored() -> Any:
     return patch.object(connection, "missed", lambda *_args: iter(()))
 
 
+def reset_cut_in_half() -> Any:
+    """A deadline that passes between a reset and its ``cont`` ends the step there."""
+    return patch.object(machine, "is_spared", lambda _world, _run: False)
+
+
 def clock_on_the_wall() -> Any:
     """Deadlines follow a wall clock that is set."""
     return _method(Clock, "now", lambda _self: vars(clock)["time"].time())
@@ -132,5 +137,6 @@ PLANTED: Mapping[str, Callable[[], Any]] = {
     "a guard is not asked again": guard_not_asked_again,
     "a message leaves the outbox before the broker has it": removed_before_the_answer,
     "missed events are not made up for": missed_events_ignored,
+    "a deadline cuts a reset in half": reset_cut_in_half,
     "the clock can be set while it runs": clock_on_the_wall,
 }

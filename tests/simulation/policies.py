@@ -35,7 +35,7 @@ mode: queued
 max: 1
 steps:
   - {guest: dump, to: "${guest.name}-${run.id}.kdump", format: kdump-zlib, timeout: 30m}
-  - {guest: reset}
+  - {guest: reset, timeout: 20s, retry: {times: 20, backoff: [1s]}}
   - {publish: "worked/${run.id}"}
 on_failure: [{publish: "failed/${run.id}", payload: "${run.error}"}]
 finally: [{publish: "over/${run.id}"}]
