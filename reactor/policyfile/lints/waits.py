@@ -19,6 +19,7 @@ from reactor.core.steps import (
     MarkStep,
     PublishStep,
     QmpStep,
+    RepeatStep,
     RunbookStep,
     Step,
     WaitEventStep,
@@ -178,6 +179,8 @@ def unawaited_unplugs(policy: Policy, others: Sequence[Policy]) -> Iterator[Prob
     if any(_hears_unplugs(other) for other in others):
         return
     located = list(every(policy.steps))
+    if any(isinstance(one.step, RepeatStep) for one in located):
+        return  # what stands before it may ask in the next round
     for index, one in enumerate(located):
         match one.step:
             case QmpStep(_, "device_del", _, None):
