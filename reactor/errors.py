@@ -55,6 +55,8 @@ class Code(StrEnum):
     OPEN_PATH = "R053"
     UNREACHABLE = "R060"
     NEVER_HOLDS = "R061"
+    OPPOSED = "R070"
+    LOOP = "R071"
 
 
 class Severity(StrEnum):

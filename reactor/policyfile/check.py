@@ -14,7 +14,8 @@ from reactor.policyfile.builder_steps import steps_of
 from reactor.policyfile.builder_tests import build_test
 from reactor.policyfile.files import Source, read_all
 from reactor.policyfile.findings import fit
-from reactor.policyfile.lints.whole import lint_policy, lint_steps
+from reactor.policyfile.lints.others import others_of
+from reactor.policyfile.lints.whole import lint_policy, lint_set, lint_steps
 from reactor.policyfile.mistakes import brief
 from reactor.policyfile.nodes import Broken, Dictionary, Node, way
 from reactor.policyfile.papers import Paper, doubled, names
@@ -70,10 +71,13 @@ def _load(sources: Sequence[Source], found: "_Found") -> Loaded:
     _take_all(found)
     policies = tuple(policy for policy in found.policies if policy.name not in found.doubled)
     roots = {document.place: root for document, root in found.papers.get("policy", ())}
+    others = others_of(policies)
     for policy in policies:
         root = roots[policy.place]
-        lints = lint_policy(policy, root.entries, policies)
+        lints = lint_policy(policy, root.entries, others)
         found.warnings += [_pointed(problem, root) for problem in lints]
+    for policy, problem in lint_set(policies):
+        found.warnings.append(_pointed(problem, roots[policy.place]))
     problems = _ordered(found.problems + found.warnings)
     tests, about_tests = tuple(found.tests), _ordered(found.test_problems)
     return Loaded(policies, problems, len(sources), tests, about_tests)

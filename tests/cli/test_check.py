@@ -175,7 +175,7 @@ def test_a_code_is_explained(reactor: Call) -> None:
 @pytest.mark.parametrize(
     ("word", "fix"),
     [
-        pytest.param("RR001", "did you mean `R001`?", id="misspelt"),
+        pytest.param("RO05", "did you mean `R005`?", id="misspelt"),
         pytest.param("panic", f"they go from R001 to {max(Code).value}", id="no code at all"),
     ],
 )

@@ -24,11 +24,6 @@ class Entry:
     bad: str | None = None
     needs_settings: bool = False
 
-    @property
-    def anchor(self) -> str:
-        """What stands behind the `#` of a link to this code in docs/reference/findings.md."""
-        return self.code.value.lower()
-
 
 def explained(entry: Entry) -> str:
     """The entry as Markdown: the section of the reference page, and what is printed."""

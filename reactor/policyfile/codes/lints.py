@@ -264,3 +264,41 @@ FLOW = (
     ),
 )
 """The codes R060 and R061."""
+
+_KEEPS = _PANIC.replace("policy: p", "policy: keep") + "  - guest: dump\n"
+_AGAIN = f"---\n{_PANIC.replace('policy: p', 'policy: again')}  - guest: reset\n"
+_ONLY = "guests: {{labels: {{on-panic: {}}}}}\n"
+_PING = (
+    "policy: ping\ndescription: An example.\ntrigger: {mqtt: ping, guest: web-1}\nsteps:\n"
+    "  - publish: pong\n"
+)
+_PONG = (
+    "---\npolicy: pong\ndescription: An example.\n"
+    "trigger: {mqtt: pong, guest: web-1}\nsteps:\n  - publish: ping\n"
+)
+
+SETS = (
+    Entry(
+        Code.OPPOSED,
+        "Two policies want opposite things of one guest at one event",
+        Severity.WARNING,
+        "One keeps the guest as it is, or its memory, and the other does away with that; which of"
+        " them comes first is open. Told only where the second runs whenever the first does: same"
+        " event, guests and conditions that include each other. Source: the reference of policies,"
+        " policies.md: one hand at a time per guest.",
+        bad=_KEEPS + _AGAIN,
+        good=_KEEPS.replace("arm:", f"{_ONLY.format('keep')}arm:")
+        + _AGAIN.replace("arm:", f"{_ONLY.format('restart')}arm:"),
+    ),
+    Entry(
+        Code.LOOP,
+        "Policies start each other, or themselves, without an end",
+        Severity.WARNING,
+        "By marks, messages, failed runs, states, or effects of their own commands (`own: true`)."
+        " Told only where nothing on the way can end it: no `if`, `cooldown`, `limits`, `debounce`"
+        " or `approval`. Source: the reference of policies, policies.md.",
+        bad=_PING + _PONG,
+        good=_PING + _PONG.replace("steps:", "cooldown: 1m\nsteps:"),
+    ),
+)
+"""The codes R070 and R071."""

@@ -34,18 +34,15 @@ def unlimited(policy: Policy) -> Iterator[Problem]:
     if not any(map(_recurs, policy.triggers)) or _is_bounded(policy):
         return
     for located in every(policy.steps):
-        if what := _starts_anew(located.step):
-            problem = (
-                f"nothing bounds how often {what}: it goes on for as long as the fault is there"
-            )
+        if _starts_anew(located.step):
+            problem = "nothing bounds how often the guest is started anew, and the fault may come"
+            problem += " again each time"
             fix = "add limits, such as `limits: [3 per 1h per guest]`, or a `cooldown`"
             yield at_step(located, Code.UNLIMITED, problem, fix)
             return
     for located in certain(policy.steps) if policy.mode is Mode.RESTART else ():
         if _is_dump(located.step):
-            problem = (
-                "each match ends the run and its dump, and begins both anew: none may ever end"
-            )
+            problem = "each match ends the dump and begins it anew: it may never be whole"
             fix = "take `mode: queued`, or add `limits` or a `cooldown`"
             yield at_step(located, Code.UNLIMITED, problem, fix)
             return
@@ -62,14 +59,14 @@ def _recurs(trigger: Trigger) -> bool:
             return False
 
 
-def _starts_anew(step: Step) -> str:
+def _starts_anew(step: Step) -> bool:
     match step:
-        case GuestStep(_, GuestAction.RESET | GuestAction.REBOOT):
-            return "the guest is started anew"
-        case QmpStep(_, "system_reset"):
-            return "the guest is started anew"
+        case GuestStep(_, action):
+            return action in {GuestAction.RESET, GuestAction.REBOOT}
+        case QmpStep(_, command):
+            return command == "system_reset"
         case _:
-            return ""
+            return False
 
 
 def _is_dump(step: Step) -> bool:

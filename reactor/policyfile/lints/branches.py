@@ -173,8 +173,7 @@ def _never_in_trigger(policy: Policy, trigger: EventTrigger) -> Iterator[Problem
 
 def _clashes(policy: Policy) -> bool:
     """Whether no event that a trigger takes can pass the `if`."""
-    found = [
-        said_by([one.where if isinstance(one, EventTrigger) else None, *policy.conditions])
-        for one in policy.triggers
-    ]
-    return all((said.impossible or "").startswith(("data.", "event.")) for said in found)
+    wheres = [one.where if isinstance(one, EventTrigger) else None for one in policy.triggers]
+    found = [said_by([where, *policy.conditions]).impossible or "" for where in wheres]
+    is_new = all(said_by([where]).impossible is None for where in wheres)
+    return is_new and all(path.startswith(("data.", "event.")) for path in found)

@@ -7,7 +7,7 @@ from reactor.core.steps import EventWait, QmpStep, Step, WaitEventStep
 from reactor.core.template import Template, Tree
 from reactor.errors import Code, Problem, Severity
 from reactor.policyfile.lints.finding import at_key, at_step
-from reactor.policyfile.lints.selectors import covers
+from reactor.policyfile.lints.others import Others, tells
 from reactor.policyfile.walking import Located, Steps, every, is_of_runbook, sections
 
 
@@ -101,25 +101,25 @@ def _waits_for_end(step: Step) -> bool:
 
 
 _MIGRATION = ("MIGRATION", "MIGRATION_PASS")
-_CAPABILITIES = "migrate-set-capabilities"
 
 
-def silent_migrations(policy: Policy, others: Sequence[Policy]) -> Iterator[Problem]:
-    """Events of migrations that QEMU sends only with a capability.
-
-    Args:
-        others: all policies of the set: what one of them arms is armed for all.
-    """
-    mine = (located.step for section in sections(policy) for located in every(section))
-    armed = (step for other in others if covers(other.guests, policy.guests) for step in other.arm)
-    if any(isinstance(step, QmpStep) and step.command == _CAPABILITIES for step in (*mine, *armed)):
+def silent_migrations(policy: Policy, others: Others) -> Iterator[Problem]:
+    """Events of migrations that QEMU sends only with a capability."""
+    steps = [located for section in sections(policy) for located in every(section)]
+    if any(tells(located.step) for located in steps):
         return
+    found = list(_of_migrations(policy, steps))
+    if found and not others.tell(policy.guests):
+        yield from found
+
+
+def _of_migrations(policy: Policy, steps: Sequence[Located]) -> Iterator[Problem]:
     for trigger in policy.triggers:
-        for index, event in _of_migrations(_events_of(trigger)):
+        for index, event in _named_migrations(_events_of(trigger)):
             path = f"{trigger.path}/event/{index}"
             yield at_key(policy, path, Code.SILENT_MIGRATION, _ONLY_WITH.format(event), _ARM)
-    for located in (one for section in sections(policy) for one in every(section)):
-        for index, event in _of_migrations(_awaited_by(located.step)):
+    for located in steps:
+        for index, event in _named_migrations(_awaited_by(located.step)):
             problem, key = _ONLY_WITH.format(event), f"wait/event/{index}"
             yield at_step(located, Code.SILENT_MIGRATION, problem, _ARM, key=key)
 
@@ -131,7 +131,7 @@ _ARM = (
 )
 
 
-def _of_migrations(events: Sequence[str]) -> Iterator[tuple[int, str]]:
+def _named_migrations(events: Sequence[str]) -> Iterator[tuple[int, str]]:
     return ((index, event) for index, event in enumerate(events) if event in _MIGRATION)
 
 

@@ -84,8 +84,8 @@ def _acts_on_one(policy: Policy, members: list[str]) -> Iterator[Problem]:
                 continue
         for member in members:
             if tree_needs(tree, member) or tree_needs(tree, f"trigger.{member}"):
-                problem = f"the events of all of the guest's are counted together, and {member}"
-                problem += " is that of the last one"
+                problem = f"`count` takes the events of any {member} together, and this acts on"
+                problem += " that of the last one"
                 fix = f"add `by: {member}` to the trigger"
                 yield at_step(located, Code.MIXED_COUNT, problem, fix)
                 return

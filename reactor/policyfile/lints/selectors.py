@@ -17,8 +17,9 @@ def covers(one: Selector, other: Selector) -> bool:
         bool(given.get(label)) and all(_fits(value, globs) for value in given[label])
         for label, globs in one.labels
     )
-    excluded = one.excludes is None or one.excludes == other.excludes
-    return names_fit and labels_fit and (excluded or _apart(one.excludes, other))
+    left_out = one.excludes
+    are_kept = left_out is None or left_out == other.excludes or _apart(left_out, other)
+    return names_fit and labels_fit and are_kept
 
 
 def _fits(pattern: str, globs: tuple[str, ...]) -> bool:
@@ -28,10 +29,8 @@ def _fits(pattern: str, globs: tuple[str, ...]) -> bool:
     return pattern in globs or "*" in globs
 
 
-def _apart(left_out: Selector | None, other: Selector) -> bool:
+def _apart(left_out: Selector, other: Selector) -> bool:
     """Whether no guest of the other is left out, as far as plain names and values tell."""
-    if left_out is None:
-        return True
     if left_out.names and other.names and _differ(left_out.names, other.names):
         return True
     given = dict(other.labels)

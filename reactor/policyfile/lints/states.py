@@ -1,6 +1,6 @@
 """Commands that do something else in the run state that the guest is in."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from reactor.core.matching import named
 from reactor.core.policy import EventTrigger, Policy, StateTrigger
@@ -24,8 +24,8 @@ from reactor.core.steps import (
 )
 from reactor.errors import Code, Problem, Severity
 from reactor.policyfile.lints.finding import at_key, at_step
+from reactor.policyfile.lints.others import Others, preserves
 from reactor.policyfile.lints.reach import certain
-from reactor.policyfile.lints.selectors import covers
 from reactor.policyfile.lints.terms import ANY, literal, said_by
 from reactor.policyfile.walking import Steps, every, sections
 
@@ -41,16 +41,10 @@ def old_status(policy: Policy) -> Iterator[Problem]:
             yield at_key(policy, path, Code.OLD_STATUS, problem, fix, Severity.NOTE)
 
 
-def unarmed(policy: Policy, others: Sequence[Policy]) -> Iterator[Problem]:
-    """A dump or reset for a panic of which nothing is left.
-
-    Args:
-        others: all policies of the set: what one of them arms is armed for all.
-    """
+def unarmed(policy: Policy, others: Others) -> Iterator[Problem]:
+    """A dump or reset for a panic of which nothing is left."""
     panics = [trigger for trigger in policy.triggers if _is_panic(trigger)]
-    if not panics or any(
-        covers(other.guests, policy.guests) and any(map(_preserves, other.arm)) for other in others
-    ):
+    if not panics or any(map(preserves, policy.arm)) or others.pause(policy.guests):
         return
     is_mixed = len(panics) < len(policy.triggers)
     for located in certain(policy.steps) if is_mixed else every(policy.steps):
@@ -66,12 +60,6 @@ def _is_panic(trigger: object) -> bool:
     if not isinstance(trigger, EventTrigger) or not named("GUEST_PANICKED", trigger.events):
         return False
     return not said_by([trigger.where]).only("data.action", "run")
-
-
-def _preserves(step: Step) -> bool:
-    return (isinstance(step, GuestStep) and step.action is GuestAction.PRESERVE_ON_PANIC) or (
-        isinstance(step, QmpStep) and step.command == "set-action"
-    )
 
 
 def _needs_panicked(step: Step) -> bool:
@@ -162,7 +150,7 @@ def resumed_panics(policy: Policy) -> Iterator[Problem]:
     if not all(map(_is_only_panic, policy.triggers)):
         return
     status = said_by(policy.conditions).values.get("guest.status", ANY)
-    is_stopped = any(map(_preserves, policy.arm)) or status.values is not None
+    is_stopped = any(map(preserves, policy.arm)) or status.values is not None
     if not status.takes(literal(_PANICKED)) or not is_stopped:
         return
     for located in certain(policy.steps):

@@ -6,7 +6,7 @@ from itertools import pairwise
 from reactor.core import catalog
 from reactor.core.catalog import EffectClass
 from reactor.core.matching import named
-from reactor.core.policy import EventTrigger, Policy
+from reactor.core.policy import Policy
 from reactor.core.steps import (
     AgentStep,
     ClearStep,
@@ -29,6 +29,7 @@ from reactor.core.steps import (
 from reactor.core.text import render_duration
 from reactor.errors import Code, Place, Problem, Severity
 from reactor.policyfile.lints.finding import at_step
+from reactor.policyfile.lints.others import Others
 from reactor.policyfile.walking import Located, Steps, every, is_of_runbook, lists_of
 
 # The events with which QEMU answers a command. Only those are here that it sends for
@@ -167,16 +168,9 @@ def _looks_at(wait: EventWait, paths: Sequence[str]) -> bool:
     return any(one.needs(path) for one in conditions for path in paths)
 
 
-_UNPLUGGED = ("DEVICE_DELETED", "DEVICE_UNPLUG_GUEST_ERROR", "MEM_UNPLUG_ERROR")
-
-
-def unawaited_unplugs(policy: Policy, others: Sequence[Policy]) -> Iterator[Problem]:
-    """A `device_del` of which nobody hears whether the guest obeyed.
-
-    Args:
-        others: all policies of the set: one of them may react to what comes of it.
-    """
-    if any(_hears_unplugs(other) for other in others):
+def unawaited_unplugs(policy: Policy, others: Others) -> Iterator[Problem]:
+    """A `device_del` of which nobody hears whether the guest obeyed."""
+    if others.hear_unplugs:
         return
     located = list(every(policy.steps))
     if any(isinstance(one.step, RepeatStep) for one in located):
@@ -191,13 +185,6 @@ def unawaited_unplugs(policy: Policy, others: Sequence[Policy]) -> Iterator[Prob
             problem = "`device_del` succeeds whether or not the guest lets the device go"
             fix = "add `wait: {event: DEVICE_DELETED, where: ..., timeout: 30s}` to the step"
             yield at_step(one, Code.UNAWAITED_UNPLUG, problem, fix)
-
-
-def _hears_unplugs(policy: Policy) -> bool:
-    return any(
-        isinstance(trigger, EventTrigger) and any(named(one, trigger.events) for one in _UNPLUGGED)
-        for trigger in policy.triggers
-    )
 
 
 def _may_ask(step: Step) -> bool:

@@ -14,7 +14,10 @@ from reactor.policyfile.lints.branches import (
 )
 from reactor.policyfile.lints.commands import lost_jobs, odd_commands, silent_migrations
 from reactor.policyfile.lints.counts import mixed_counts, rate_limited
+from reactor.policyfile.lints.loops import loops
 from reactor.policyfile.lints.names import unknown_in_step, unknown_triggers
+from reactor.policyfile.lints.opposing import opposed
+from reactor.policyfile.lints.others import Others
 from reactor.policyfile.lints.paths import open_paths
 from reactor.policyfile.lints.states import (
     hasty_resumes,
@@ -33,14 +36,12 @@ from reactor.policyfile.lints.waits import (
 from reactor.policyfile.walking import Steps, sections, sequences
 
 
-def lint_policy(
-    policy: Policy, keys: Container[str], policies: Sequence[Policy]
-) -> Iterator[Problem]:
+def lint_policy(policy: Policy, keys: Container[str], others: Others) -> Iterator[Problem]:
     """The warnings and notes about a sound policy; those of its runbooks stand at these.
 
     Args:
         keys: the keys that its document has.
-        policies: all of the set, this one among them.
+        others: what the policies of the set do for it.
     """
     yield from chain(
         unknown_triggers(policy),
@@ -48,19 +49,25 @@ def lint_policy(
         rate_limited(policy),
         mixed_counts(policy),
         old_status(policy),
-        unarmed(policy, policies),
+        unarmed(policy, others),
         left_stopped(policy),
         stands_still(policy),
         resumed_panics(policy),
         hasty_resumes(policy),
         unlimited(policy),
-        silent_migrations(policy, policies),
-        unawaited_unplugs(policy, policies),
+        silent_migrations(policy, others),
+        unawaited_unplugs(policy, others),
         open_paths(policy),
         endless_waits(policy) if "timeout" not in keys else (),
     )
     for section in sections(policy):
         yield from lint_steps(section)
+
+
+def lint_set(policies: Sequence[Policy]) -> Iterator[tuple[Policy, Problem]]:
+    """The warnings about policies that are sound one by one, each at one of them."""
+    yield from opposed(policies)
+    yield from loops(policies)
 
 
 def lint_steps(steps: Steps) -> Iterator[Problem]:
