@@ -1,11 +1,14 @@
 """What reactor makes up for of the events that nobody saw, in words for people.
 
-``resync`` and ``cut_waits`` do it; what they can do is written down here, and a test holds
-the two together.
+``resync``, ``cut_waits`` and the subjects that are compared do it. What the first two can do
+is written down here, and a test holds it to them; a subject says itself which events it
+proves.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+
+from reactor.core.subjects import SUBJECTS
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +22,7 @@ class MadeUp:
     waits: bool = False
 
 
-MADE_UP: Mapping[str, MadeUp] = {
+BY_STATE: Mapping[str, MadeUp] = {
     "BLOCK_IO_ERROR": MadeUp("the guest stands in io-error"),
     "BLOCK_JOB_COMPLETED": MadeUp("query-jobs shows the job as concluded", waits=True),
     "BLOCK_JOB_PENDING": MadeUp("query-jobs shows the job as pending", waits=True),
@@ -38,4 +41,21 @@ MADE_UP: Mapping[str, MadeUp] = {
     "SUSPEND": MadeUp("the guest stands in suspended"),
     "WATCHDOG": MadeUp("the guest stands in watchdog: only the action pause"),
 }
-"""Every event that is made up for; of any other none is."""
+"""What the run state, a dump, or a query for an open wait shows."""
+
+
+def made_up_for(event: str) -> MadeUp | None:
+    """What shows that this event has come; None where nothing does, and none is made up for."""
+    by_state = BY_STATE.get(event)
+    compared = [subject for subject in SUBJECTS.values() if event in subject.events]
+    if not compared:
+        return by_state
+    names = " and ".join(subject.name for subject in compared)
+    asked = dict.fromkeys(query.command for subject in compared for query in subject.queries)
+    by_subject = (
+        f"{names} before and after differ ({', '.join(asked)}),"
+        " where a policy or an open run needs the event"
+    )
+    if by_state is None or by_state.waits:
+        return MadeUp(by_subject)
+    return MadeUp(f"{by_state.shown_by}; {by_subject}")

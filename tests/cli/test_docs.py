@@ -6,7 +6,7 @@ from io import StringIO
 import pytest
 
 from reactor.app.catalogue.commands import SOMETIMES
-from reactor.app.catalogue.entry import Entry
+from reactor.app.catalogue.entry import Entry, Missed
 from reactor.app.catalogue.looking import entry_of, meanings
 from reactor.cli.docs_shown import show_entry
 from reactor.cli.exits import Exit
@@ -36,34 +36,27 @@ example
       wait: {event: STOP, timeout: 10s}
 """
 
-THRESHOLD = """\
-BLOCK_WRITE_THRESHOLD: event (block, warning)
-guest wrote past the armed threshold (one-shot, must be armed again)
+PRIMARY = """\
+UNPLUG_PRIMARY: event (migration, info)
+failover primary unplugged by the guest
 
-since         QEMU 2.3; there in 5.2, 7.2, 10.0, 10.2, 11.1
+since         QEMU 4.2; there in 5.2, 7.2, 10.0, 10.2, 11.1
 rate limit    none
 when missed   reactor does not make up for it
-QEMU shows    the state that it left
-              query-named-block-nodes: write_threshold == 0 although we armed it -> it fired
-              amount-exceeded lost; re-derive with image.actual-size / query-blockstats \
-wr_highest_offset
+QEMU shows    nothing of it
 
 data (hyphens are underscores in expressions: data.node_name)
-  node-name        string
-  amount-exceeded  int
-  write-threshold  int
+  device-id  string
 
 example
-  policy: tell-block-write-threshold
-  description: Tell people about BLOCK_WRITE_THRESHOLD.
-  trigger: {event: BLOCK_WRITE_THRESHOLD}
+  policy: tell-unplug-primary
+  description: Tell people about UNPLUG_PRIMARY.
+  trigger: {event: UNPLUG_PRIMARY}
   steps:
-    - publish: alert/warning
+    - publish: alert/info
       payload:
         guest: '${guest.name}'
-        node_name: '${data.node_name}'
-        amount_exceeded: '${data.amount_exceeded}'
-        write_threshold: '${data.write_threshold}'
+        device_id: '${data.device_id}'
 """
 
 RESUME = """\
@@ -95,7 +88,6 @@ QUORUM_REPORT_BAD  one quorum child disagreed or failed
 
 EVERY = "5.2, 7.2, 10.0, 10.2, 11.1"
 MADE_UP = "reactor makes up for it at the next connect: the guest stands in"
-GONE = "qom-list shows the device of the step's device_del no more"
 NEEDS = "migrate-set-capabilities: events=true (measured: without it only STOP is sent)"
 
 
@@ -103,7 +95,7 @@ NEEDS = "migrate-set-capabilities: events=true (measured: without it only STOP i
     ("words", "shown"),
     [
         pytest.param(["stop"], PAUSE, id="a command"),
-        pytest.param(["BLOCK_WRITE_THRESHOLD"], THRESHOLD, id="an event"),
+        pytest.param(["UNPLUG_PRIMARY"], PRIMARY, id="an event"),
         pytest.param(["guest: resume"], RESUME, id="a verb"),
         pytest.param(["guest:", "resume"], RESUME, id="a verb without quotes"),
         pytest.param(["resume"], RESUME, id="a verb without its guest:"),
@@ -150,13 +142,6 @@ def test_all_that_is_known_is_shown(reactor: Call, words: list[str], shown: str)
                 f"when missed   {MADE_UP} watchdog: only the action pause",
             ],
             id="rate limit without a key; made up for",
-        ),
-        pytest.param(
-            "DEVICE_DELETED",
-            [
-                f"when missed   no policy starts; an open wait is decided: {GONE}",
-            ],
-            id="only waits",
         ),
         pytest.param(
             "MIGRATION",
@@ -258,6 +243,29 @@ def test_a_change_is_told_from_one_known_version_to_the_next(
     entry = Entry(name="X", kind="event", meaning="m", changes=(change,))
     show_entry(entry, Screen(stream))
     assert stream.getvalue().endswith(f"changes\n  from 7.2 to 10.0: x: {said}\n")
+
+
+@pytest.mark.parametrize(
+    ("missed", "said"),
+    [
+        pytest.param(Missed(kept="none"), "reactor does not make up for it", id="nothing"),
+        pytest.param(
+            Missed(shown_by="it is gone", waits_only=True, kept="state"),
+            "no policy starts; an open wait is decided: it is gone",
+            id="only waits",
+        ),
+        pytest.param(
+            Missed(shown_by="it is gone", kept="state"),
+            "reactor makes up for it at the next connect: it is gone",
+            id="policies too",
+        ),
+    ],
+)
+def test_what_becomes_of_a_missed_event_is_told(missed: Missed, said: str) -> None:
+    """In the words of what does it."""
+    stream = StringIO()
+    show_entry(Entry(name="X", kind="event", meaning="m", missed=missed), Screen(stream))
+    assert f"when missed   {said}\n" in stream.getvalue()
 
 
 def test_programs_get_json(reactor: Call) -> None:

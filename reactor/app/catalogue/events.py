@@ -6,7 +6,7 @@ from reactor.app.catalogue.entry import Entry, Line, Missed
 from reactor.app.catalogue.examples import event_example
 from reactor.app.catalogue.lines import lines_of
 from reactor.core.cel_shapes import Kind
-from reactor.core.made_up import MADE_UP
+from reactor.core.made_up import made_up_for
 from reactor.policyfile.event_shapes import SHAPES
 from reactor.qapi.facts import EventFacts, facts
 from reactor.qapi.types import Schema
@@ -66,7 +66,7 @@ def event_entry(name: str) -> Entry:
 
 
 def _missed(name: str, known: EventFacts) -> Missed:
-    made_up, trace = MADE_UP.get(name), known.trace
+    made_up, trace = made_up_for(name), known.trace
     return Missed(
         shown_by=made_up.shown_by if made_up else "",
         waits_only=bool(made_up and made_up.waits),
