@@ -17,6 +17,7 @@ from reactor.qapi.facts import facts
 from reactor.qapi.members import parts_of
 from reactor.qapi.shipped import schema_of, versions
 from reactor.qapi.types import ListOf
+from tests.house.checkout import modules
 
 NEWEST = schema_of(versions()[-1])
 
@@ -120,3 +121,14 @@ def test_a_simulated_qemu_answers_with_a_list_where_a_real_one_does() -> None:
     assert {"query-block", "query-jobs"} < lists
     assert not _gives_a_list("x-query-profile")
     assert not _gives_a_list("query-cpus")
+
+
+def test_sentences_name_the_newest_version_that_is_known() -> None:
+    """So that a new QEMU makes none of them wrong unseen."""
+    named = {
+        version
+        for name, text in modules("reactor")
+        for version in re.findall(r"(?:up to|from 5\.2 to) (?:QEMU )?(\d+\.\d)\b", text)
+    }
+    assert named == {facts().versions[-1]}
+    assert facts().versions[0] == "5.2"

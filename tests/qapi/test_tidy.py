@@ -83,6 +83,18 @@ def test_a_shipped_schema_is_tidy(version: str) -> None:
     assert len(text.splitlines()) == len(entities) + 2
 
 
+def test_only_what_is_wholly_empty_is_called_so() -> None:
+    """An object without members can say something all the same."""
+    told = [
+        {"meta-type": "event", "name": "A", "arg-type": "1"},
+        {"meta-type": "event", "name": "B", "arg-type": "2"},
+        {"meta-type": "object", "name": "1", "members": [], "features": ["fdset"]},
+        {"meta-type": "object", "name": "2", "members": []},
+    ]
+    found = {one.name for one in decode_entities(tidy_text(convert_entities(told)))}
+    assert found == {"A", "B", "A:data", "empty"}
+
+
 def test_a_schema_that_names_a_type_it_does_not_have_is_refused() -> None:
     """It is not written half."""
     with pytest.raises(KeyError, match="7"):

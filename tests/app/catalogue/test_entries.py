@@ -140,6 +140,14 @@ def test_members_over_all_versions(name: str, line: Line) -> None:
     assert line in entry(name).members
 
 
+def test_members_that_are_gone_come_last() -> None:
+    """Behind those of the newest version, in its order."""
+    lines = entry("blockdev-reopen").members
+    gone = [place for place, line in enumerate(lines) if line.versions == ("7.2",)]
+    assert gone == list(range(gone[0], len(lines)))
+    assert lines[0] == Line("options", "list of object")
+
+
 def test_a_command_of_qemu() -> None:
     """What reactor decides by, from where it decides."""
     reset = entry("system_reset")
