@@ -16,6 +16,7 @@ from reactor.core.cel_tree import (
     Path,
     Select,
     children,
+    offsets_of,
     static_path,
 )
 from reactor.core.text import closest
@@ -184,7 +185,7 @@ def reads(
         node = Select(tree.at, tree.operand, tree.field, test=False)
     path = static_path(node, local, maybe=True)
     if path is not None:
-        yield path, _offsets(node)
+        yield path, offsets_of(node)
         return
     for child in children(node):
         inner = local
@@ -219,18 +220,6 @@ def frees(tree: Node) -> Iterator[tuple[str, int]]:
         return
     for child in children(tree):
         yield from frees(child)
-
-
-def _offsets(node: Node) -> tuple[int, ...]:
-    match node:
-        case Select(at, operand):
-            return (*_offsets(operand), at + 1)
-        case Call(at, "_?._", None, (operand, _)):
-            return (*_offsets(operand), at + 2)
-        case Call(_, _, None, (operand, key)):
-            return (*_offsets(operand), key.at)
-        case _:
-            return (node.at,)
 
 
 def check_names(tree: Node, names: Names) -> None:

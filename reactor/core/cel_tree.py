@@ -151,6 +151,19 @@ def static_path(node: Node, local: Container[str], *, maybe: bool = False) -> Pa
     return path and (*path, key)
 
 
+def offsets_of(node: Node) -> tuple[int, ...]:
+    """The offsets in the source of the parts of a path that is written out."""
+    match node:
+        case Select(at, operand):
+            return (*offsets_of(operand), at + 1)
+        case Call(at, "_?._", None, (operand, _)):
+            return (*offsets_of(operand), at + 2)
+        case Call(_, _, None, (operand, key)):
+            return (*offsets_of(operand), key.at)
+        case _:
+            return (node.at,)
+
+
 def children(node: Node) -> tuple[Node, ...]:
     """The nodes right below."""
     match node:

@@ -12,6 +12,7 @@ from reactor.core.cel_access import Env, Evaluate, path_reader, show
 from reactor.core.cel_closures import FREE_BYTES, MARKED, NOW, Translator
 from reactor.core.cel_evaluate import METER
 from reactor.core.cel_explain import explain
+from reactor.core.cel_guards import unguarded
 from reactor.core.cel_library import Refused, compile_typed, compile_untyped
 from reactor.core.cel_names import (
     ARM,
@@ -35,7 +36,7 @@ from reactor.core.cel_names import (
     joined,
     reads,
 )
-from reactor.core.cel_shapes import check_values, unguarded
+from reactor.core.cel_operands import check_values
 from reactor.core.cel_tokens import name_start
 from reactor.core.cel_tree import Misuse, Node, Path
 from reactor.core.cel_values import EvaluationFailed, Meter, described, plain

@@ -1,0 +1,62 @@
+"""Members and labels that an expression reads as if they were always there."""
+
+from collections.abc import Iterator
+
+from reactor.core.cel_access import show
+from reactor.core.cel_shapes import Shapes, dotted
+from reactor.core.cel_tree import Call, Const, Fold, Node, Path, Select, children, static_path
+
+
+def unguarded(tree: Node, shapes: Shapes) -> Iterator[str]:
+    """The members and labels that are read as if they were always there, and may not be.
+
+    What ``has()``, ``in`` or ``.?`` asks about anywhere in the expression is guarded.
+    """
+    guarded = set(_guards(tree))
+    for path in _plain_reads(tree, frozenset()):
+        if path not in guarded and _may_be_absent(path, shapes):
+            yield show(path)
+
+
+def _may_be_absent(path: Path, shapes: Shapes) -> bool:
+    if path[:2] == ("guest", "labels") and len(path) == 3:
+        return True
+    for root, shape in shapes.items():
+        if path[: len(root)] == root:
+            rest = path[len(root) :]
+            ways = [dotted(rest[: end + 1]) for end in range(len(rest))]
+            return any(way in shape.members and shape.members[way].optional for way in ways)
+    return False
+
+
+def _guards(tree: Node) -> Iterator[Path]:
+    """What the tree asks for before it reads it."""
+    path: Path | None = None
+    match tree:
+        case Select(_, operand, name, test=True):
+            above = static_path(operand, frozenset(), maybe=True)
+            path = above and (*above, name)
+        case Call(_, "_?._" | "_[?_]"):
+            path = static_path(tree, frozenset(), maybe=True)
+        case Call(_, "@in", None, (Const(_, str(name)), container)):
+            above = static_path(container, frozenset(), maybe=True)
+            path = above and (*above, name)
+        case _:
+            pass
+    if path:
+        yield path
+    for child in children(tree):
+        yield from _guards(child)
+
+
+def _plain_reads(node: Node, local: frozenset[str]) -> Iterator[Path]:
+    """The whole paths that are read without asking."""
+    path = None if isinstance(node, Select) and node.test else static_path(node, local)
+    if path is not None:
+        yield path
+        return
+    for child in children(node):
+        inner = local
+        if isinstance(node, Fold) and child is not node.source and child is not node.start:
+            inner = local | {node.total, node.item}
+        yield from _plain_reads(child, inner)
