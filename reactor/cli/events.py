@@ -143,14 +143,14 @@ def _filter(guest: str | None, name: str | None) -> Callable[["HistoryRow"], boo
 def _unknown(reader: "Reader", guest: str | None, event: str | None) -> "Unknown | None":
     """The name or glob that fits nothing that there is: a typo, most likely."""
     from reactor.app.known import NAMES_MAX, Unknown, instead
-    from reactor.policyfile.event_names import KNOWN_EVENTS
+    from reactor.policyfile.event_shapes import known_events
 
     _, guests = reader.names(NAMES_MAX + 1)
     if guest is not None and not any(fnmatchcase(name, guest) for name in guests):
         problem = f"the journal knows no guest {guest!r}"
         return Unknown(problem, instead("guest", guest, guests))
-    if event is not None and not any(fnmatchcase(name, event) for name in KNOWN_EVENTS):
-        return Unknown(f"no event is called {event!r}", instead("event", event, KNOWN_EVENTS))
+    if event is not None and not any(fnmatchcase(name, event) for name in known_events()):
+        return Unknown(f"no event is called {event!r}", instead("event", event, known_events()))
     return None
 
 

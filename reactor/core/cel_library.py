@@ -16,6 +16,7 @@ from datetime import datetime, timedelta
 from cel_expr_python import cel
 from cel_expr_python.ext import ext_optional
 
+from reactor.core.cel_shapes import Kind
 from reactor.core.cel_tree import Node, parse_tree
 from reactor.core.cel_values import EvaluationFailed, mismatch
 from reactor.core.text import render_json
@@ -125,8 +126,21 @@ def untyped() -> cel.Env:
     return _environment(dict.fromkeys(VARIABLES, _T.DYN))
 
 
-@functools.cache
-def _typed() -> cel.Env:
+Declared = tuple[tuple[str, Kind], ...]
+"""Members of QEMU's values by their names with dots, and what they are."""
+
+_ENVIRONMENTS_MAX = 256
+_OF_KIND = {
+    Kind.FRACTION: _T.DOUBLE,
+    Kind.LIST: _T.List(_T.DYN),
+    Kind.TEXT: _T.STRING,
+    Kind.TRUTH: _T.BOOL,
+    Kind.WHOLE: _T.INT,
+}
+
+
+@functools.lru_cache(maxsize=_ENVIRONMENTS_MAX)
+def _typed(declared: Declared) -> cel.Env:
     """Knows the types of fixed members: a variable may have a dotted name in CEL.
 
     ``has()`` of such a name does not mean what it says, so the tree always
@@ -136,7 +150,9 @@ def _typed() -> cel.Env:
         f"{path}.{name}": kind for path, names in _MEMBERS.items() for name, kind in names.items()
     }
     known = {name: kind for name, kind in members.items() if kind != _T.DYN}
-    return _environment(dict.fromkeys(VARIABLES, _T.DYN) | {"topic": _T.List(_T.STRING)} | known)
+    own = {name: _OF_KIND[kind] for name, kind in declared}
+    variables = dict.fromkeys(VARIABLES, _T.DYN) | {"topic": _T.List(_T.STRING)}
+    return _environment(variables | own | known)
 
 
 class Refused(Exception):  # noqa: N818 - becomes an ExpressionError with a place and a fix
@@ -163,13 +179,13 @@ def compile_untyped(source: str) -> Checked:
     return _compile(untyped(), source)
 
 
-def compile_typed(source: str) -> Checked:
+def compile_typed(source: str, declared: Declared = ()) -> Checked:
     """The same, with the types of fixed members known; its tree is not to be used.
 
     Raises:
-        Refused: the types of fixed members do not fit.
+        Refused: the types of fixed members, or of these declared ones, do not fit.
     """
-    return _compile(_typed(), source)
+    return _compile(_typed(declared), source)
 
 
 def _compile(env: cel.Env, source: str) -> Checked:

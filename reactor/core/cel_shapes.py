@@ -57,7 +57,7 @@ def merged(shapes: Iterable[Shape]) -> Shape:
     found: dict[str, Member] = {}
     for shape in all_of_them:
         for path, member in shape.members.items():
-            found[path] = _either(found[path], member) if path in found else member
+            found[path] = merged_member(found[path], member) if path in found else member
     for path, member in found.items():
         above = path.rpartition(".")[0]
         if any(path not in one.members for one in all_of_them if not above or above in one.members):
@@ -67,7 +67,8 @@ def merged(shapes: Iterable[Shape]) -> Shape:
     return Shape(whose, found)
 
 
-def _either(one: Member, other: Member) -> Member:
+def merged_member(one: Member, other: Member) -> Member:
+    """What one of the two may be."""
     values = None
     if one.values is not None and other.values is not None:
         values = one.values | other.values

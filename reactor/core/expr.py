@@ -6,13 +6,14 @@ after a bounded amount of work, whatever the guest put into the data.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from reactor.core.cel_access import Env, Evaluate, path_reader, show
 from reactor.core.cel_closures import FREE_BYTES, MARKED, NOW, Translator
 from reactor.core.cel_evaluate import METER
 from reactor.core.cel_explain import explain
 from reactor.core.cel_guards import unguarded
+from reactor.core.cel_kinds import ANYTHING, declared, given, is_harmless, without_has
 from reactor.core.cel_library import Refused, compile_typed, compile_untyped
 from reactor.core.cel_names import (
     ARM,
@@ -37,6 +38,7 @@ from reactor.core.cel_names import (
     reads,
 )
 from reactor.core.cel_operands import check_values
+from reactor.core.cel_shapes import Member
 from reactor.core.cel_tokens import name_start
 from reactor.core.cel_tree import Misuse, Node, Path
 from reactor.core.cel_values import EvaluationFailed, Meter, described, plain
@@ -144,6 +146,7 @@ class Expression:
     ``host.free("/var/crash")``). ``frees`` are the paths of files whose free room must
     be asked first. ``unguarded`` are the labels and QMP members that it reads as if they
     were always there.
+    ``gives`` is what it computes, as far as that is known before it is evaluated.
     ``equalities`` are the conditions ``data.a.b == literal`` that all must
     hold; ``residue`` is what must hold besides, None when nothing. ``tree`` is what it is
     made of, for who looks at it without a scope.
@@ -159,6 +162,7 @@ class Expression:
     _evaluate: Evaluate = field(repr=False)
     _metered: bool = field(repr=False)
     _residue: "Expression | None" = field(repr=False)
+    gives: Member = ANYTHING
 
     @property
     def residue(self) -> "Expression | None":
@@ -242,25 +246,41 @@ def _compile(source: str, condition: bool, names: Names) -> Expression:
     tree, kind = _checked(source, names)
     _check_kind(kind, condition)
     check_values(tree, names.shapes, condition=condition)
+    kind = _check_declared(source, names) or kind
+    _check_kind(kind, condition)
     parts = [(part, equality(part)) for part in conjuncts(tree)]
     rest = joined([part for part, found in parts if found is None])
     equalities = tuple(found for _, found in parts if found is not None)
     residue = None if rest is None or not equalities else _expression(source, rest)
     risky = tuple(dict.fromkeys(unguarded(tree, names.shapes)))
-    return _expression(source, tree, equalities, residue, risky)
+    whole = _expression(source, tree, equalities, residue, risky)
+    return replace(whole, gives=given(tree, names.shapes, kind))
 
 
 def _checked(source: str, names: Names) -> tuple[Node, str]:
     """The tree, and the name of the type of what it computes."""
     # The types of fixed members are not known where has() asks for one.
-    typed = None if "has(" in source else compile_typed
+    masked = without_has(source)
     try:
-        kind = typed(source).kind if typed else ""
+        kind = "" if masked is None else compile_typed(masked).kind
         checked = compile_untyped(source)
     except Refused as refused:
         raise explain(source, str(refused), names) from None
     check_names(checked.tree, names)
     return checked.tree, kind or checked.kind
+
+
+def _check_declared(source: str, names: Names) -> str:
+    """The name of the type, with those of QEMU's own values known; empty where none is read."""
+    masked, members = without_has(source), declared(source, names.shapes)
+    if masked is None or not members:
+        return ""
+    try:
+        return compile_typed(masked, members).kind
+    except Refused as refused:
+        if is_harmless(str(refused)):
+            return ""
+        raise explain(source, str(refused), names) from None
 
 
 def _check_source(source: str) -> None:

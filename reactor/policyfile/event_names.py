@@ -2,18 +2,15 @@
 
 from reactor.core.matching import named
 from reactor.core.text import closest
-from reactor.policyfile.event_shapes import SHAPES
-
-KNOWN_EVENTS = frozenset(SHAPES)
-"""QEMU's and the engine's."""
+from reactor.policyfile.event_shapes import known_events
 
 
 def no_such_event(event: str) -> tuple[str, str] | None:
     """Problem and fix of a name that no QEMU sends; vendors' own begin with two underscores."""
-    if event in KNOWN_EVENTS or event.startswith("__"):
+    if event in known_events() or event.startswith("__"):
         return None
-    if any(named(known, (event,)) for known in KNOWN_EVENTS):
+    if any(named(known, (event,)) for known in known_events()):
         return None
-    guess = closest(event, KNOWN_EVENTS)
+    guess = closest(event, known_events())
     fix = f"did you mean `{guess}`?" if guess else "look it up in QEMU's QMP reference"
     return f"no QEMU from 5.2 to 11.1 sends `{event}`", fix

@@ -3,10 +3,9 @@
 import pytest
 
 from reactor.core.catalog import RENAMED
-from reactor.core.cel_shapes import Kind
+from reactor.core.cel_shapes import Kind, Member
 from reactor.policyfile.check import load_text
-from reactor.policyfile.event_names import KNOWN_EVENTS
-from reactor.policyfile.event_shapes import SHAPES, either, shape_of
+from reactor.policyfile.event_shapes import either, known_events, shape_of
 
 REST = "policy: p\ndescription: d\n"
 
@@ -292,18 +291,73 @@ def test_what_may_be_absent(text: str, message: str) -> None:
     assert said(text) == message
 
 
+EVERY = [shape for name in sorted(known_events()) if (shape := shape_of((name,)))]
+
+
 def test_every_event_has_its_data() -> None:
-    """The table and the names that a trigger may use are the same."""
-    assert set(SHAPES) == set(KNOWN_EVENTS)
-    assert {name.name for name in RENAMED.values()} <= set(SHAPES)
+    """Those that QEMU has renamed, too."""
+    assert len(EVERY) == len(known_events())
+    assert {name.name for name in RENAMED.values()} <= known_events()
 
 
 def test_what_stands_below_a_member_is_below_a_map() -> None:
-    """The table is a tree."""
-    for shape in SHAPES.values():
+    """A shape is a tree."""
+    for shape in EVERY:
         for path in shape.members:
             above = path.rpartition(".")[0]
             assert not above or Kind.MAP in shape.members[above].kinds
+
+
+OPTIONAL, VALUES = True, {"pause", "poweroff", "run"}
+
+
+@pytest.mark.parametrize(
+    ("event", "path", "member"),
+    [
+        pytest.param("RESET", "guest", Member(frozenset({Kind.TRUTH})), id="of every version"),
+        pytest.param(
+            "GUEST_PANICKED",
+            "action",
+            Member(frozenset({Kind.TEXT}), frozenset(VALUES)),
+            id="values",
+        ),
+        pytest.param(
+            "BLOCK_IO_ERROR",
+            "qom_path",
+            Member(frozenset({Kind.TEXT}), None, OPTIONAL),
+            id="not in 7.2",
+        ),
+        pytest.param(
+            "MEMORY_DEVICE_SIZE_CHANGE",
+            "qom_path",
+            Member(frozenset({Kind.TEXT}), None, OPTIONAL),
+            id="in both shipped versions, and not in 5.2",
+        ),
+        pytest.param(
+            "GUEST_PANICKED",
+            "info.gpa",
+            Member(frozenset({Kind.WHOLE}), None, OPTIONAL),
+            id="of one branch, since a version in between",
+        ),
+        pytest.param(
+            "GUEST_PANICKED",
+            "info.type",
+            Member(frozenset({Kind.TEXT}), frozenset({"hyper-v", "s390", "sev", "tdx"})),
+            id="values that the versions added",
+        ),
+        pytest.param(
+            "MEM_UNPLUG_ERROR",
+            "msg",
+            Member(frozenset({Kind.TEXT}), None, OPTIONAL),
+            id="removed in 9.1, and not in that which came for it",
+        ),
+    ],
+)
+def test_a_member_is_what_any_known_version_says(event: str, path: str, member: Member) -> None:
+    """And optional where one of them may leave it out."""
+    shape = shape_of((event,))
+    assert shape is not None
+    assert shape.members[path] == member
 
 
 def test_of_nothing_nothing_is_known() -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from reactor.core import catalog
-from reactor.policyfile.event_names import KNOWN_EVENTS
+from reactor.policyfile.event_shapes import known_events
 from reactor.qapi.facts import facts
 from reactor.qapi.shipped import in_order, schema_of, versions
 from reactor.qapi.values import FREE_COMMANDS
@@ -84,7 +84,7 @@ def test_the_core_decides_by_commands_that_the_facts_know() -> None:
 def test_events_are_the_same_everywhere() -> None:
     """Those that a policy may name, and those that QEMU renamed."""
     known = facts().events
-    assert {name for name in KNOWN_EVENTS if not name.startswith("REACTOR_")} == set(known)
+    assert {name for name in known_events() if not name.startswith("REACTOR_")} == set(known)
     assert {name: one.replaced_by for name, one in known.items() if one.replaced_by} == {
         old: catalog.RENAMED[old].name for old in catalog.RENAMED if known[old].removed
     }
