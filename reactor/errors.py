@@ -35,6 +35,7 @@ class Code(StrEnum):
     NOT_ALLOWED = "R010"
     UNREADABLE = "R011"
     UNKNOWN_NAME = "R012"
+    CALL = "R013"
     LATE_WAIT = "R020"
     ENDLESS_WAIT = "R021"
     UNCHECKED_SUCCESS = "R022"

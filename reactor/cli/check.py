@@ -51,6 +51,25 @@ Config = Annotated[
         "PATH their rules are checked.",
     ),
 ]
+Target = Annotated[
+    str | None,
+    typer.Option(
+        "--target",
+        metavar="VERSIONS",
+        help="The versions of QEMU that the policies are for, such as 7.2,11.1. Without it all "
+        "whose schema comes with reactor.",
+    ),
+]
+Live = Annotated[
+    Path | None,
+    typer.Option(
+        "--live",
+        metavar="SOCKET",
+        readable=False,
+        help="Ask the QEMU that runs behind this QMP socket what it takes; without --target only "
+        "this one.",
+    ),
+]
 Explain = Annotated[
     str | None,
     typer.Option("--explain", metavar="CODE", help="Print what a code means, and check nothing."),
@@ -63,6 +82,7 @@ def add_to(app: typer.Typer) -> None:
         app,
         check,
         "reactor check rules/",
+        "reactor check rules/ --target 7.2,11.1",
         "reactor check rules/ -c /etc/reactor/reactor.yaml --strict",
         "reactor check rules/ -o sarif > findings.sarif",
         "reactor check --explain R005",
@@ -74,24 +94,29 @@ def check(
     output: Form = "text",
     strict: Strict = False,
     config: Config = None,
+    target: Target = None,
+    live: Live = None,
     explain: Explain = None,
 ) -> int:
     """Check policy files before they run.
 
-    YAML, keys, values, expressions, and what the settings allow. Exit code 1 when something is
-    wrong.
+    YAML, keys, values, expressions, the commands and arguments that QEMU takes, and what the
+    settings allow. Exit code 1 when something is wrong.
     """
     if explain is not None:
         return _explain(explain)
     from reactor.app.preflight import not_permitted
+    from reactor.app.schemas import targets_of
     from reactor.policyfile.check import load
+    from reactor.policyfile.targets import held_against
 
     settings = _settings(config)
     if not paths and settings is None:
         fix = "name a policy file, a folder, or settings with -c"
         raise UsageError("reactor check", "nothing is named to be checked", fix)
+    targets = targets_of(target, live)
     loaded = load(paths or (settings.rules if settings else ()))
-    problems = [*loaded.problems, *loaded.test_problems]
+    problems = [*loaded.problems, *loaded.test_problems, *held_against(loaded.asks, targets)]
     if settings is not None:
         problems += not_permitted(loaded.policies, settings)
     problems.sort(key=lambda problem: problem.place)

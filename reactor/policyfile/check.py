@@ -12,6 +12,7 @@ from reactor.policyfile import schema
 from reactor.policyfile.builder import BETWEEN, build
 from reactor.policyfile.builder_steps import steps_of
 from reactor.policyfile.builder_tests import build_test
+from reactor.policyfile.calls import Ask
 from reactor.policyfile.files import Source, read_all
 from reactor.policyfile.findings import fit
 from reactor.policyfile.lints.others import others_of
@@ -35,7 +36,9 @@ class Loaded:
     A policy with an error is not among ``policies``; the others are. ``files``
     counts the files that could be read. ``tests`` are the sound `test:` documents in
     the order of the files, and ``test_problems`` what is wrong with the others: both
-    are for those who test, and never hold a policy back.
+    are for those who test, and never hold a policy back. ``asks`` are the commands that
+    policies and runbooks send and the events that they wait for, to be held against
+    schemas of QEMU; those of policies that are not sound are among them.
     """
 
     policies: tuple[Policy, ...]
@@ -43,6 +46,7 @@ class Loaded:
     files: int
     tests: tuple[PolicyTest, ...] = ()
     test_problems: tuple[Problem, ...] = ()
+    asks: tuple[Ask, ...] = ()
 
     @property
     def is_sound(self) -> bool:
@@ -80,7 +84,7 @@ def _load(sources: Sequence[Source], found: "_Found") -> Loaded:
         found.warnings.append(_pointed(problem, roots[policy.place]))
     problems = _ordered(found.problems + found.warnings)
     tests, about_tests = tuple(found.tests), _ordered(found.test_problems)
-    return Loaded(policies, problems, len(sources), tests, about_tests)
+    return Loaded(policies, problems, len(sources), tests, about_tests, tuple(found.asks))
 
 
 @dataclass(slots=True)
@@ -93,6 +97,7 @@ class _Found:
     problems: list[Problem] = field(default_factory=list)
     warnings: list[Problem] = field(default_factory=list)
     test_problems: list[Problem] = field(default_factory=list)
+    asks: list[Ask] = field(default_factory=list)
     library: Library = field(default_factory=built_in)
     doubled: set[str] = field(default_factory=set)
 
@@ -120,6 +125,7 @@ def _take_runbooks(papers: Sequence[Paper], found: _Found) -> None:
     for name in library.books.keys() - base.books.keys():
         book = library.books[name]
         root, lints = book.paper.root, lint_steps(steps_of(book, library))
+        found.asks += book.made.asks
         found.warnings += [*book.made.notes, *(_pointed(problem, root) for problem in lints)]
 
 
@@ -131,6 +137,7 @@ def _take_policies(papers: Sequence[Paper], found: _Found) -> None:
         compiler = compile_policy(root, library.shelf)
         problems += compiler.problems
         problems += library.problems(root, compiler)
+        found.asks += compiler.asks if document.is_sound else ()
         if model is not None and document.is_sound and not problems:
             found.policies.append(build(document, root, model, compiler, library))
             found.warnings += compiler.notes

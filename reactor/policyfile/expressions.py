@@ -6,7 +6,8 @@ from typing import NamedTuple
 from reactor.core.expr import Expression, Names, compile_expression
 from reactor.core.template import Template, Tree, TreePath, compile_tree, templates
 from reactor.errors import Code, ExpressionError, Place, Problem, Severity
-from reactor.policyfile.nodes import Node, Scalar, find, plain
+from reactor.policyfile.calls import Ask, Call, Heard, Named, To, value_of
+from reactor.policyfile.nodes import Dictionary, Node, Scalar, find, items_of, plain
 
 
 class Use(NamedTuple):
@@ -33,7 +34,8 @@ class Compiler:
 
     A node that cannot be an expression at all is passed over: the models have
     complained about it. ``notes`` are what may be meant as it is. ``uses`` are the
-    runbooks that steps run, ``steps`` counts those.
+    runbooks that steps run, ``asks`` the commands that they send and the events
+    that are waited for; ``steps`` counts the steps.
     """
 
     problems: list[Problem] = field(default_factory=list)
@@ -41,6 +43,7 @@ class Compiler:
     trees: dict[int, Tree] = field(default_factory=dict)
     notes: list[Problem] = field(default_factory=list)
     uses: list[Use] = field(default_factory=list)
+    asks: list[Ask] = field(default_factory=list)
     steps: int = 0
 
     def condition(
@@ -103,6 +106,29 @@ class Compiler:
             return
         place = node.place_of(error.column - 1) if isinstance(node, Scalar) else node.place
         self.note(place, Code.EXPRESSION, error.problem, error.fix, path)
+
+    def send(self, to: To, step: Dictionary, path: str) -> None:
+        """Keep the command that a step sends, if it is one and its templates are sound."""
+        command, args = step.get(to.value), step.get("args")
+        if not isinstance(command, Scalar) or not isinstance(command.value, str):
+            return
+        if args is None:
+            self.asks.append(Call(to, command.value, command.place, None, {}, path))
+        elif isinstance(args, Dictionary) and not self._is_wrong(f"{path}/args"):
+            value = value_of(self.trees[id(args)])
+            self.asks.append(Call(to, command.value, command.place, args, value, path))
+
+    def _is_wrong(self, path: str) -> bool:
+        return any(problem.path.startswith(path) for problem in self.problems)
+
+    def hear(self, node: Dictionary, path: str) -> None:
+        """Keep the events that a trigger, a second event or a wait names."""
+        names = [
+            Named(str(item.value), item.place, below)
+            for item, below in items_of(node.get("event"), f"{path}/event")
+            if isinstance(item, Scalar)
+        ]
+        self.asks.append(Heard.made(names))
 
     def note(self, place: Place, code: Code, problem: str, fix: str, path: str) -> None:
         """Note what is wrong."""

@@ -4,10 +4,12 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from reactor.core.cel_shapes import Kind, Member, Shape
+from reactor.core.steps import ParamKind
 from reactor.core.text import closest
 from reactor.errors import Code, Place
 from reactor.policyfile.mistakes import brief
-from reactor.policyfile.nodes import Broken, Dictionary, Scalar, plain
+from reactor.policyfile.nodes import Broken, Dictionary, Node, Scalar, plain
 from reactor.policyfile.schema_runbook import AnyParam, Param, kind_of, value_problem
 
 
@@ -66,3 +68,28 @@ def _misfits(
 def has_default(param: AnyParam) -> bool:
     """Whether a value need not be given."""
     return isinstance(param, Param) and "default" in param.model_fields_set
+
+
+_ANY = frozenset({Kind.ANY})
+_KINDS: Mapping[str, frozenset[Kind]] = {
+    ParamKind.STRING: frozenset({Kind.TEXT}),
+    ParamKind.INTEGER: frozenset({Kind.WHOLE}),
+    ParamKind.NUMBER: frozenset({Kind.WHOLE, Kind.FRACTION}),
+    ParamKind.BOOLEAN: frozenset({Kind.TRUTH}),
+}
+"""What is known of a param of a type; in a list or map there may be anything."""
+
+
+def params_shape(params: Dictionary) -> Shape:
+    """What the params of a runbook are, by the types that are written."""
+    members = {name: _param(entry.value) for name, entry in params.entries.items()}
+    return Shape("the `params`", members)
+
+
+def _param(node: Node) -> Member:
+    kind = node.get("type") if isinstance(node, Dictionary) else node
+    kinds = _KINDS.get(str(kind.value), _ANY) if isinstance(kind, Scalar) else _ANY
+    enum = node.get("enum") if isinstance(node, Dictionary) else None
+    choices = plain(enum) if enum is not None else None
+    texts = [one for one in choices if isinstance(one, str)] if isinstance(choices, list) else []
+    return Member(kinds, frozenset(texts) or None)

@@ -6,6 +6,7 @@ policy whose models found some.
 
 from dataclasses import dataclass, field
 
+from reactor.core.cel_shapes import Member, Shape
 from reactor.core.expr import (
     ARM,
     ASK,
@@ -21,10 +22,11 @@ from reactor.core.expr import (
     TRIGGER,
     Names,
 )
+from reactor.policyfile.calls import member_of
 from reactor.policyfile.event_shapes import data_of, data_of_trigger, either
 from reactor.policyfile.expressions import Compiler
 from reactor.policyfile.nodes import Dictionary, items_of, mappings_of
-from reactor.policyfile.runbook_params import Shelf
+from reactor.policyfile.runbook_params import Shelf, params_shape
 from reactor.policyfile.sites_steps import Saved, StepWalk
 
 
@@ -36,7 +38,7 @@ def compile_runbook(root: Dictionary, shelf: Shelf) -> Compiler:
         node = entry.value
         if isinstance(node, Dictionary) and (default := node.get("default")):
             compiler.tree(default, PARAM_DEFAULT, f"params/{name}/default")
-    names = RUNBOOK.knowing(params=params.entries)
+    names = RUNBOOK.knowing(params=params.entries).seeing({"params": params_shape(params)})
     StepWalk(compiler, shelf).steps(root.get("steps"), names, "steps")
     return compiler
 
@@ -55,6 +57,7 @@ class _Walk:
     root: Dictionary
     below: StepWalk
     written: list[Dictionary] = field(init=False)
+    variables: dict[str, Member] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.written = [node for node, _ in mappings_of(self.root.get("trigger"), "")]
@@ -84,12 +87,14 @@ class _Walk:
             if "mqtt" in trigger.entries:
                 self._message(trigger, path)
                 continue
+            self.compiler.hear(trigger, path)
             names = TRIGGER.seeing({"data": data_of(trigger)})
             self.compiler.condition(trigger.get("where"), names, f"{path}/where")
             self.compiler.value(trigger.get("by"), names.at("a trigger's `by`"), f"{path}/by")
             self.compiler.condition(trigger.get("state"), STATE, f"{path}/state")
             names = SEQUEL.seeing({"trigger.data": data_of(trigger)})
             for key in ("followed_by", "not_followed_by"):
+                self.compiler.hear(trigger.inner(key), f"{path}/{key}")
                 self._sequel(trigger.inner(key), names, key, f"{path}/{key}")
             for cancel, below in mappings_of(trigger.get("cancel_on"), f"{path}/cancel_on"):
                 self._sequel(cancel, names, "cancel_on", below)
@@ -118,9 +123,14 @@ class _Walk:
         known: list[str] = []
         steps = self._behind(STEPS).at("`vars`")
         for name, entry in self.root.inner("vars").entries.items():
-            here = steps.knowing(variables=known, steps=())
-            self.compiler.tree(entry.value, here, f"vars/{name}", lenient=False)
+            here = steps.knowing(variables=known, steps=()).seeing(self._known())
+            tree = self.compiler.tree(entry.value, here, f"vars/{name}", lenient=False)
             known.append(name)
+            self.variables[name] = member_of(tree)
+
+    def _known(self) -> dict[str, Shape | None]:
+        """What the `vars` are that were compiled before."""
+        return {"vars": Shape("the `vars`", dict(self.variables))}
 
     def sections(self) -> None:
         """The steps of every section; a step knows what was saved before it."""
@@ -129,8 +139,9 @@ class _Walk:
         self._section("arm", ARM)
         # The run that a limit refused never started, so its `vars` were never computed.
         self._section("on_limit", handlers.at("`on_limit`").without("vars"))
-        done = self._section("steps", self._behind(STEPS).knowing(variables=variables))
-        handlers = handlers.knowing(variables=variables)
+        steps = self._behind(STEPS).knowing(variables=variables).seeing(self._known())
+        done = self._section("steps", steps)
+        handlers = handlers.knowing(variables=variables).seeing(self._known())
         done = self._section("on_failure", handlers, done)
         self._section("finally", handlers, done)
 

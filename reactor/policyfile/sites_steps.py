@@ -3,14 +3,17 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from reactor.core.cel_shapes import Shape
 from reactor.core.expr import Names
 from reactor.core.template import Tree
 from reactor.core.topics import topic_problem
 from reactor.errors import Code, Place
+from reactor.policyfile.calls import To
 from reactor.policyfile.event_shapes import data_of
 from reactor.policyfile.expressions import COUNTS_AS_FALSE, Compiler, Use, filled
 from reactor.policyfile.mistakes import brief
 from reactor.policyfile.nodes import Dictionary, Node, Scalar, Sequence, items_of, mappings_of
+from reactor.policyfile.qemu_shapes import shape_of_reply
 from reactor.policyfile.runbook_params import Shelf
 from reactor.policyfile.schema_verbs import DUMP_FORMATS
 from reactor.policyfile.values import meant
@@ -40,12 +43,14 @@ Saved = tuple[str, ...]
 class StepWalk:
     """Compiles the steps of one document; ``saved`` are all its names with their places.
 
+    ``replies`` are what QEMU has answered to the saved ones, as far as that is known.
     ``lenient``: where templates that fail do not fail their step.
     """
 
     compiler: Compiler
     shelf: Shelf
     saved: dict[str, Place] = field(default_factory=dict)
+    replies: dict[str, Shape | None] = field(default_factory=dict)
     lenient: bool = False
 
     def steps(self, node: Node | None, names: Names, path: str, known: Saved = ()) -> Saved:
@@ -59,14 +64,11 @@ class StepWalk:
 
     def _step(self, step: Dictionary, names: Names, path: str, known: Saved) -> Saved:
         self.compiler.steps += 1
-        here = names.knowing(steps=known)
+        here = self._knowing(names, known)
         self._own(step, here, path)
-        wait = step.inner("wait")
-        for key in FRESH_WAITS:
-            self.compiler.condition(wait.get(key), here.asking(), f"{path}/wait/{key}")
-        candidate = here.seeing({"data": data_of(wait)})
-        for key in EVENT_WAITS:
-            self.compiler.condition(wait.get(key), candidate, f"{path}/wait/{key}")
+        for to in To:
+            self.compiler.send(to, step, path)
+        self._wait(step.inner("wait"), here, f"{path}/wait")
         for verb, keys in INNER_TEMPLATES.items():
             for key in keys:
                 if node := step.inner(verb).get(key):
@@ -76,7 +78,27 @@ class StepWalk:
                 self.compiler.tree(word, here, below, lenient=self.lenient)
         self._run(step, here, path)
         known = self._nested(step, names, path, known)
-        return known + self._save(step.get("save"), path)
+        saved = self._save(step.get("save"), path)
+        for name in saved:
+            # Two ways of a `choose` may save under one name.
+            shape = _reply_of(step)
+            self.replies[name] = shape if self.replies.get(name, shape) is shape else None
+        return known + saved
+
+    def _wait(self, wait: Dictionary, names: Names, path: str) -> None:
+        for key in FRESH_WAITS:
+            self.compiler.condition(wait.get(key), names.asking(), f"{path}/{key}")
+        self.compiler.hear(wait, path)
+        candidate = names.seeing({"data": data_of(wait)})
+        for key in EVENT_WAITS:
+            self.compiler.condition(wait.get(key), candidate, f"{path}/{key}")
+
+    def _knowing(self, names: Names, known: Saved) -> Names:
+        """The names at a step: what was saved before, and what commands have answered."""
+        shapes = {
+            f"steps.{name}.result": shape for name in known if (shape := self.replies.get(name))
+        }
+        return names.knowing(steps=known).seeing(shapes)
 
     def _run(self, step: Dictionary, names: Names, path: str) -> None:
         """The runbook that the step runs, and what it is given."""
@@ -110,7 +132,7 @@ class StepWalk:
             earlier = known + tuple(_saves(step.get("steps")))
             behind = self.steps(step.get("steps"), names, f"{path}/steps", earlier)
             until = step.inner("repeat").get("until")
-            asked = names.knowing(steps=behind).asking()
+            asked = self._knowing(names, behind).asking()
             self.compiler.condition(until, asked, f"{path}/repeat/until")
         return behind
 
@@ -118,7 +140,7 @@ class StepWalk:
         """The ways of a ``choose``: of two only one is gone, they may save under one name."""
         behind: Saved = ()
         before, after = dict(self.saved), dict(self.saved)
-        when = names.knowing(steps=known).asking()
+        when = self._knowing(names, known).asking()
         for way, below in mappings_of(choose, path):
             self.compiler.condition(way.get("when"), when, f"{below}/when")
             self.saved = dict(before)
@@ -146,6 +168,12 @@ class StepWalk:
         if found := _mistake(key, tree):
             problem, fix = found
             self.compiler.note(node.place, Code.WRONG_VALUE, problem, fix, path)
+
+
+def _reply_of(step: Dictionary) -> Shape | None:
+    """What a step saves: the reply of its command, if that is known."""
+    command = step.get(To.QEMU.value)
+    return shape_of_reply(str(command.value)) if isinstance(command, Scalar) else None
 
 
 def _saves(node: Node | None) -> Iterator[str]:

@@ -1,0 +1,263 @@
+"""What policies ask of QEMU, held against the schemas of those that they are meant for.
+
+What all of them refuse is an error; what some refuse is a warning that names them; a
+command that nobody knows is a warning too, since it may be newer than we are.
+"""
+
+import functools
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from reactor.core.catalog import RENAMED
+from reactor.core.policy import EventTrigger, Policy
+from reactor.core.steps import AgentStep, EventWait, QmpStep, Step, WaitEventStep
+from reactor.core.text import closest
+from reactor.errors import Code, Place, Problem, Severity
+from reactor.policyfile.calls import Ask, Call, Heard, To, value_of
+from reactor.policyfile.nodes import Dictionary, find
+from reactor.policyfile.walking import every, sections
+from reactor.qapi.agent import agent_schema
+from reactor.qapi.facts import facts
+from reactor.qapi.shipped import schema_of, versions
+from reactor.qapi.types import Schema
+from reactor.qapi.values import Misfit, Way, Wrong, fit_call
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A QEMU that policies are held against; ``name`` is what sentences call it.
+
+    ``is_shipped``: its schema is of one build, and other builds of the version have more.
+    """
+
+    name: str
+    schema: Schema
+    is_shipped: bool = False
+
+    def lacks(self, command: str) -> bool | None:
+        """Whether it has not this command; None where that cannot be told."""
+        known = facts().commands.get(command)
+        return self._lacks(command in self.schema.commands, known.present if known else ())
+
+    def is_silent(self, event: str) -> bool | None:
+        """Whether it never sends this event; None where that cannot be told."""
+        names = {event, RENAMED[event].name} if event in RENAMED else {event}
+        known = facts().events.get(event)
+        is_there = not names.isdisjoint(self.schema.events)
+        return self._lacks(is_there, known.present if known else ())
+
+    def _lacks(self, is_there: bool, present: Sequence[str]) -> bool | None:
+        if is_there:
+            return False
+        return None if self.is_shipped and self.schema.version in present else True
+
+
+@functools.cache
+def shipped_target(version: str) -> Target:
+    """The target of a version whose schema is shipped.
+
+    Raises:
+        LookupError: it is none of them.
+    """
+    return Target(f"QEMU {version}", schema_of(version), is_shipped=True)
+
+
+def shipped_targets() -> tuple[Target, ...]:
+    """Every version whose schema is shipped, the oldest first."""
+    return tuple(map(shipped_target, versions()))
+
+
+@dataclass(frozen=True, slots=True)
+class _Finding:
+    """What one target refuses; ``way`` is None where it is the command itself."""
+
+    way: Way | None
+    wrong: Wrong
+    problem: str
+    fix: str
+
+
+def held_against(asks: Iterable[Ask], targets: Sequence[Target]) -> Iterator[Problem]:
+    """What these targets refuse of the calls, and which events they never send.
+
+    Args:
+        asks: those of ``Loaded``.
+        targets: at least one.
+    """
+    for ask in asks:
+        match ask:
+            case Call():
+                yield from _of_call(ask, targets)
+            case Heard():
+                yield from _of_events(ask, targets)
+
+
+def misfits_of(policy: Policy, schema: Schema, named: str) -> tuple[Problem, ...]:
+    """What the QEMU with this schema would refuse of a policy, events first.
+
+    Commands that it does not have, arguments that do not fit, events that it never sends;
+    the steps of runbooks and of every section are looked at. Each is a warning: the
+    policy is sound, and other guests may run it. Empty: all of it fits.
+
+    Pure and the same for the same arguments: what it costs is some 20 us a command, so
+    the answer may be kept by the revision of the policy and the schema.
+
+    Args:
+        policy: a policy that was loaded.
+        schema: what the guest answered to ``query-qmp-schema`` (or a shipped one).
+        named: what the sentences call it: the guest's name, or ``QEMU 7.2``.
+    """
+    targets = (Target(named, schema),)
+    calls = [
+        call
+        for section in sections(policy)
+        for located in every(section)
+        for call in _calls_of(located.step, located.place)
+    ]
+    found = held_against([*_heard_by(policy), *calls], targets)
+    return tuple(
+        Problem(one.place, one.code, f"{named}: {one.problem}", one.fix, Severity.WARNING, one.path)
+        for one in found
+    )
+
+
+def _calls_of(step: Step, place: Place) -> Iterator[Call]:
+    match step:
+        case QmpStep(options, command, arguments):
+            yield Call(To.QEMU, command, place, None, value_of(arguments), options.path)
+        case AgentStep(options, command, arguments):
+            yield Call(To.AGENT, command, place, None, value_of(arguments), options.path)
+        case _:
+            pass
+
+
+def _heard_by(policy: Policy) -> Iterator[Heard]:
+    place = policy.place
+    for trigger in policy.triggers:
+        if isinstance(trigger, EventTrigger):
+            yield Heard.of(trigger.events, place, f"{trigger.path}/event")
+            if trigger.sequel is not None:
+                key = "not_followed_by" if trigger.sequel.absent else "followed_by"
+                path = f"{trigger.path}/{key}/event"
+                yield Heard.of(trigger.sequel.match.events, place, path)
+    for section in sections(policy):
+        for step, at in every(section):
+            match step:
+                case WaitEventStep(options, wait) | QmpStep(options, _, _, EventWait() as wait):
+                    yield Heard.of(wait.events, at, f"{options.path}/wait/event")
+                case _:
+                    pass
+
+
+def _of_call(call: Call, targets: Sequence[Target]) -> Iterator[Problem]:
+    if call.to is To.AGENT:
+        yield from _of_agent(call)
+        return
+    if _is_unknown(call.command, targets):
+        yield _unknown(call)
+        return
+    told = {one.name: found for one in targets if (found := _refused(call, one)) is not None}
+    severity = Severity.ERROR if all(told.values()) else Severity.WARNING
+    groups: dict[tuple[Way | None, Wrong], list[str]] = {}
+    last: dict[tuple[Way | None, Wrong], _Finding] = {}
+    for name, findings in told.items():
+        for finding in findings:
+            key = (finding.way, finding.wrong)
+            groups.setdefault(key, []).append(name)
+            last[key] = finding
+    for key, names in groups.items():
+        yield _problem(call, last[key], _whose(names, told), severity)
+
+
+def _whose(names: Sequence[str], all_of_them: Iterable[str]) -> str:
+    """The beginning of a sentence that is not true of all targets."""
+    return "" if len(names) == len(list(all_of_them)) else f"{' and '.join(names)}: "
+
+
+def _refused(call: Call, target: Target) -> list[_Finding] | None:
+    """What the target refuses of the call; None where that cannot be told."""
+    match target.lacks(call.command):
+        case None:
+            return None
+        case True:
+            return [_no_command(call.command)]
+        case False:
+            misfits = fit_call(target.schema, call.command, call.value).misfits
+            return [_finding(one) for one in misfits]
+
+
+def _finding(one: Misfit) -> _Finding:
+    return _Finding(one.way, one.wrong, one.problem, one.fix)
+
+
+def _no_command(command: str) -> _Finding:
+    known = facts().commands.get(command)
+    fix = f"use `{known.replaced_by}`" if known and known.replaced_by else ""
+    problem = f"there is no command `{command}`"
+    return _Finding(None, Wrong.VALUE, problem, fix or "take the step out, or ask another QEMU")
+
+
+def _is_unknown(command: str, targets: Sequence[Target]) -> bool:
+    is_there = any(command in one.schema.commands for one in targets)
+    return not is_there and command not in facts().commands
+
+
+def _unknown(call: Call) -> Problem:
+    guess = closest(call.command, facts().commands)
+    fix = f"did you mean `{guess}`?" if guess else "look it up in QEMU's QMP reference"
+    problem = f"no QEMU from 5.2 to 11.1 has the command `{call.command}`"
+    path = f"{call.path}/{call.to.value}"
+    return Problem(call.place, Code.UNKNOWN_NAME, problem, fix, Severity.WARNING, path=path)
+
+
+def _of_agent(call: Call) -> Iterator[Problem]:
+    """What agents refuse; a command that none of them has is told by the lints."""
+    schema = agent_schema()
+    if call.command in schema.commands:
+        for one in fit_call(schema, call.command, call.value).misfits:
+            yield _problem(call, _finding(one), "", Severity.ERROR)
+
+
+def _problem(call: Call, finding: _Finding, whose: str, severity: Severity) -> Problem:
+    way = finding.way
+    problem = f"{whose}{finding.problem}"
+    if way is None:
+        path = f"{call.path}/{call.to.value}"
+        return Problem(call.place, Code.CALL, problem, finding.fix, severity, path=path)
+    path = "/".join((call.path, "args", *map(str, way)))
+    place = _place(call, way, finding.wrong)
+    return Problem(place, Code.CALL, problem, finding.fix, severity, path=path)
+
+
+def _place(call: Call, way: Way, wrong: Wrong) -> Place:
+    if call.args is None:
+        return call.place
+    if wrong is Wrong.UNKNOWN:
+        around = find(call.args, way[:-1])
+        if isinstance(around, Dictionary):
+            return around.entries[str(way[-1])].key_place
+    return find(call.args, way).place
+
+
+def _of_events(heard: Heard, targets: Sequence[Target]) -> Iterator[Problem]:
+    """The events of a list that a target never sends, where it sends none of the others."""
+    deaf = [
+        one.name
+        for one in targets
+        if heard.names and all(one.is_silent(name.event) for name in heard.names)
+    ]
+    is_known = all(
+        name.event in facts().events or any(name.event in one.schema.events for one in targets)
+        for name in heard.names
+    )
+    if not deaf or not is_known:
+        return
+    everywhere = len(deaf) == len(targets)
+    severity = Severity.ERROR if everywhere else Severity.WARNING
+    whose = "the targets" if everywhere and len(targets) > 1 else " and ".join(deaf)
+    for name in heard.names:
+        after = facts().events[name.event].replaced_by if name.event in facts().events else ""
+        fix = f"use `{after}`" if after else "take it out, or name others beside it"
+        verb = "sends" if len(deaf) == 1 else "send"
+        problem = f"{whose} never {verb} `{name.event}`"
+        yield Problem(name.place, Code.CALL, problem, fix, severity, path=name.path)
