@@ -18,7 +18,7 @@ from reactor.core.effect import GuestChanged
 from reactor.core.policy import MessageTrigger, Policy
 from reactor.core.steps import GuestAction, GuestStep, QmpStep, Step
 from reactor.core.text import slug
-from reactor.policyfile.event_shapes import SHAPES
+from reactor.policyfile.event_shapes import known_events
 from reactor.policyfile.walking import every
 
 _NOT_ID = re.compile(r"[^A-Za-z0-9_-]")
@@ -217,7 +217,7 @@ class HomeAssistant:
                 "name": "Event",
                 "state_topic": f"{base}/event/+",
                 "value_template": _EVENT,
-                "event_types": sorted(SHAPES),
+                "event_types": sorted(known_events()),
             },
         )
         for disk in self._disks.get(guest.guest, ()):

@@ -89,8 +89,9 @@ def add_to(app: typer.Typer) -> None:
     )
 
 
-def check(
+def check(  # noqa: PLR0913 - one parameter for each option
     paths: Paths = None,
+    *,
     output: Form = "text",
     strict: Strict = False,
     config: Config = None,

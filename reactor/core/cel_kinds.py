@@ -75,7 +75,8 @@ def given(tree: Node, shapes: Shapes, kind: str) -> Member:
     """What the expression gives; ``kind`` is the library's name of its type."""
     found = _given(tree, View(shapes))
     if Kind.ANY not in found.kinds:
-        return found
+        # Where it is absent, nothing is given at all.
+        return Member(found.kinds, found.values)
     name = _NAMES.get(kind.partition("<")[0])
     return ANYTHING if name is None else Member(frozenset({name}))
 

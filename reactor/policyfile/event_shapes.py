@@ -53,7 +53,8 @@ def known_events() -> frozenset[str]:
     return frozenset(facts().events) | _OWN_SHAPES.keys()
 
 
-def _shape(event: str) -> Shape:
+def shape_named(event: str) -> Shape:
+    """The data of an event that is among the known ones."""
     return _OWN_SHAPES[event] if event in _OWN_SHAPES else shape_of_event(event)
 
 
@@ -69,10 +70,10 @@ def shape_of(events: tuple[str, ...]) -> Shape | None:
         if not meant or pattern.startswith(("*", "?", "[", "_")):
             return None
         for name in meant:
-            found[name] = _shape(name)
+            found[name] = shape_named(name)
             if name in RENAMED:
                 other = RENAMED[name].name
-                found[other] = _shape(other)
+                found[other] = shape_named(other)
     return merged(found.values())
 
 

@@ -9,6 +9,8 @@ import functools
 import re
 from collections.abc import Iterator
 
+from reactor.core.catalog import DISCONNECTED, STORAGE_DAEMON
+from reactor.core.cel_library import MEMBERS
 from reactor.core.cel_shapes import ITEM, Kind, Member, Shape, below, merged, merged_member
 from reactor.qapi.facts import EventFacts, facts
 from reactor.qapi.shipped import schema_of, versions
@@ -131,6 +133,13 @@ def shape_of_event(name: str) -> Shape:
     return _changed(facts().events[name], merged(found))
 
 
+_COMPLETE = frozenset({"query-migrate-parameters"})
+"""Commands whose reply has every member, though their type says otherwise.
+
+Source: QEMU qapi/migration.json, MigrationParameters.
+"""
+
+
 @functools.cache
 def shape_of_reply(command: str) -> Shape | None:
     """What a command answers; None where no shipped schema has it."""
@@ -140,4 +149,23 @@ def shape_of_reply(command: str) -> Shape | None:
         for schema in schemas
         if command in schema.commands
     ]
+    if command in _COMPLETE:
+        found = [_complete(shape) for shape in found]
     return merged(found) if found else None
+
+
+def _complete(shape: Shape) -> Shape:
+    members = {path: Member(one.kinds, one.values) for path, one in shape.members.items()}
+    return Shape(shape.whose, members)
+
+
+@functools.cache
+def guest_shape() -> Shape:
+    """What expressions know of a guest: the texts that its status and kind may be."""
+    known = dict.fromkeys(MEMBERS["guest"], Member(frozenset({Kind.ANY})))
+    status = shape_of_reply("query-status")
+    states = status.members["status"].values if status is not None else None
+    texts = frozenset({Kind.TEXT})
+    known["status"] = Member(texts, (states or frozenset()) | {DISCONNECTED, "none"})
+    known["kind"] = Member(texts, frozenset({"vm", STORAGE_DAEMON}))
+    return Shape("guest", known)

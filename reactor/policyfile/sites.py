@@ -26,8 +26,14 @@ from reactor.policyfile.calls import member_of
 from reactor.policyfile.event_shapes import data_of, data_of_trigger, either
 from reactor.policyfile.expressions import Compiler
 from reactor.policyfile.nodes import Dictionary, items_of, mappings_of
+from reactor.policyfile.qemu_shapes import guest_shape
 from reactor.policyfile.runbook_params import Shelf, params_shape
 from reactor.policyfile.sites_steps import Saved, StepWalk
+
+
+def _guest(names: Names) -> Names:
+    """The names, with what is known of a guest."""
+    return names.seeing({"guest": guest_shape()})
 
 
 def compile_runbook(root: Dictionary, shelf: Shelf) -> Compiler:
@@ -37,8 +43,9 @@ def compile_runbook(root: Dictionary, shelf: Shelf) -> Compiler:
     for name, entry in params.entries.items():
         node = entry.value
         if isinstance(node, Dictionary) and (default := node.get("default")):
-            compiler.tree(default, PARAM_DEFAULT, f"params/{name}/default")
-    names = RUNBOOK.knowing(params=params.entries).seeing({"params": params_shape(params)})
+            compiler.tree(default, _guest(PARAM_DEFAULT), f"params/{name}/default")
+    names = _guest(RUNBOOK).knowing(params=params.entries)
+    names = names.seeing({"params": params_shape(params)})
     StepWalk(compiler, shelf).steps(root.get("steps"), names, "steps")
     return compiler
 
@@ -70,7 +77,7 @@ class _Walk:
     def _behind(self, names: Names) -> Names:
         """The names behind the triggers of this policy: what they bring along is known."""
         first = either(map(data_of_trigger, self.written))
-        names = names.seeing({"data": first, "trigger.data": first})
+        names = _guest(names).seeing({"data": first, "trigger.data": first})
         if any("mqtt" in node.entries for node in self.written):
             names = names.with_message()
         seconds = [
@@ -88,11 +95,11 @@ class _Walk:
                 self._message(trigger, path)
                 continue
             self.compiler.hear(trigger, path)
-            names = TRIGGER.seeing({"data": data_of(trigger)})
+            names = _guest(TRIGGER).seeing({"data": data_of(trigger)})
             self.compiler.condition(trigger.get("where"), names, f"{path}/where")
             self.compiler.value(trigger.get("by"), names.at("a trigger's `by`"), f"{path}/by")
-            self.compiler.condition(trigger.get("state"), STATE, f"{path}/state")
-            names = SEQUEL.seeing({"trigger.data": data_of(trigger)})
+            self.compiler.condition(trigger.get("state"), _guest(STATE), f"{path}/state")
+            names = _guest(SEQUEL).seeing({"trigger.data": data_of(trigger)})
             for key in ("followed_by", "not_followed_by"):
                 self.compiler.hear(trigger.inner(key), f"{path}/{key}")
                 self._sequel(trigger.inner(key), names, key, f"{path}/{key}")
@@ -106,7 +113,7 @@ class _Walk:
         self.compiler.value(node.get("by"), by, f"{path}/by")
 
     def _message(self, trigger: Dictionary, path: str) -> None:
-        self.compiler.condition(trigger.get("where"), MESSAGE, f"{path}/where")
+        self.compiler.condition(trigger.get("where"), _guest(MESSAGE), f"{path}/where")
         if guest := trigger.get("guest"):
             self.compiler.tree(guest, MESSAGE_GUEST, f"{path}/guest")
 
@@ -136,7 +143,7 @@ class _Walk:
         """The steps of every section; a step knows what was saved before it."""
         variables = tuple(self.root.inner("vars").entries)
         handlers = self._behind(HANDLERS)
-        self._section("arm", ARM)
+        self._section("arm", _guest(ARM))
         # The run that a limit refused never started, so its `vars` were never computed.
         self._section("on_limit", handlers.at("`on_limit`").without("vars"))
         steps = self._behind(STEPS).knowing(variables=variables).seeing(self._known())

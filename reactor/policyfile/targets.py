@@ -6,7 +6,7 @@ command that nobody knows is a warning too, since it may be newer than we are.
 
 import functools
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from reactor.core.catalog import RENAMED
 from reactor.core.policy import EventTrigger, Policy
@@ -115,10 +115,12 @@ def misfits_of(policy: Policy, schema: Schema, named: str) -> tuple[Problem, ...
         for call in _calls_of(located.step, located.place)
     ]
     found = held_against([*_heard_by(policy), *calls], targets)
-    return tuple(
-        Problem(one.place, one.code, f"{named}: {one.problem}", one.fix, Severity.WARNING, one.path)
-        for one in found
-    )
+    return tuple(replace(one, problem=_of(named, one), severity=Severity.WARNING) for one in found)
+
+
+def _of(named: str, one: Problem) -> str:
+    says_so = one.problem.startswith(f"{named} ")
+    return one.problem if says_so else f"{named}: {one.problem}"
 
 
 def _calls_of(step: Step, place: Place) -> Iterator[Call]:
@@ -152,10 +154,13 @@ def _heard_by(policy: Policy) -> Iterator[Heard]:
 def _of_call(call: Call, targets: Sequence[Target]) -> Iterator[Problem]:
     if call.to is To.AGENT:
         yield from _of_agent(call)
-        return
-    if _is_unknown(call.command, targets):
+    elif not _is_unknown(call.command, targets):
+        yield from _of_command(call, targets)
+    elif not call.command.startswith("__"):
         yield _unknown(call)
-        return
+
+
+def _of_command(call: Call, targets: Sequence[Target]) -> Iterator[Problem]:
     told = {one.name: found for one in targets if (found := _refused(call, one)) is not None}
     severity = Severity.ERROR if all(told.values()) else Severity.WARNING
     groups: dict[tuple[Way | None, Wrong], list[str]] = {}

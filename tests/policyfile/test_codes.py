@@ -7,15 +7,16 @@ from reactor.errors import Code, Problem, Severity
 from reactor.policyfile.check import check_allowed, load_text
 from reactor.policyfile.codes.entry import Entry
 from reactor.policyfile.codes.table import ENTRIES
+from reactor.policyfile.targets import held_against, shipped_targets
 
 EVERY = [pytest.param(entry, id=entry.code.value) for entry in ENTRIES.values()]
 
 
 def found(entry: Entry, text: str) -> list[Problem]:
-    """What is said about a text, with default settings where the code needs some."""
+    """What is said about a text for all targets; with default settings if that is needed."""
     loaded = load_text(text, "f")
     needed = check_allowed(loaded.policies, EngineConfig()) if entry.needs_settings else ()
-    return [*loaded.problems, *needed]
+    return [*loaded.problems, *needed, *held_against(loaded.asks, shipped_targets())]
 
 
 def test_every_code_has_an_entry() -> None:

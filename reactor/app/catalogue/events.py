@@ -7,7 +7,7 @@ from reactor.app.catalogue.examples import event_example
 from reactor.app.catalogue.lines import lines_of
 from reactor.core.cel_shapes import Kind
 from reactor.core.made_up import made_up_for
-from reactor.policyfile.event_shapes import SHAPES
+from reactor.policyfile.event_shapes import shape_named
 from reactor.qapi.facts import EventFacts, facts
 from reactor.qapi.types import Schema
 
@@ -84,7 +84,7 @@ def own_entry(name: str) -> Entry:
             " or ".join(sorted(_TYPES[kind] for kind in member.kinds)),
             optional=member.optional,
         )
-        for path, member in SHAPES[name].members.items()
+        for path, member in shape_named(name).members.items()
     )
     return Entry(
         name=name,

@@ -14,7 +14,7 @@ from reactor.core.guards import Rule
 from reactor.core.made_up import made_up_for
 from reactor.core.steps import GuestAction
 from reactor.policyfile.check import check_allowed, load_text
-from reactor.policyfile.event_names import KNOWN_EVENTS
+from reactor.policyfile.event_shapes import known_events
 from reactor.qapi.facts import facts
 from reactor.qapi.shipped import schema_of, versions
 from reactor.qapi.values import fit_call
@@ -39,7 +39,7 @@ def test_everything_that_a_policy_can_name_is_known() -> None:
     """QEMU's events and reactor's own, commands of QEMU and the agent, verbs of a guest."""
     verbs = {f"guest: {action}" for action in ("dump", *GuestAction)}
     assert verbs == set(MEANINGS)
-    named = KNOWN_EVENTS | catalog.known_commands() | catalog.agent_commands() | verbs
+    named = known_events() | catalog.known_commands() | catalog.agent_commands() | verbs
     assert set(ALL) == named | {"cpu-add"}
     assert all(ALL.values())
 
