@@ -151,3 +151,11 @@ def find(node: Node, path: Iterable[str | int]) -> Node:
             case Scalar() | Broken():
                 return node
     return node
+
+
+def key_place(node: Node, path: tuple[str | int, ...]) -> Place:
+    """The place of the key that ends this way; the value's own where it is no key."""
+    *above, key = path
+    around = find(node, above)
+    entry = around.entries.get(str(key)) if isinstance(around, Dictionary) else None
+    return find(node, path).place if entry is None else entry.key_place

@@ -164,8 +164,8 @@ def guest_shape() -> Shape:
     """What expressions know of a guest: the texts that its status and kind may be."""
     known = dict.fromkeys(MEMBERS["guest"], Member(frozenset({Kind.ANY})))
     status = shape_of_reply("query-status")
-    states = status.members["status"].values if status is not None else None
+    states = None if status is None else status.members["status"].values
     texts = frozenset({Kind.TEXT})
-    known["status"] = Member(texts, (states or frozenset()) | {DISCONNECTED, "none"})
+    known["status"] = Member(texts, frozenset({DISCONNECTED, "none", *(states or ())}))
     known["kind"] = Member(texts, frozenset({"vm", STORAGE_DAEMON}))
     return Shape("guest", known)

@@ -14,7 +14,7 @@ from reactor.core.steps import AgentStep, EventWait, QmpStep, Step, WaitEventSte
 from reactor.core.text import closest
 from reactor.errors import Code, Place, Problem, Severity
 from reactor.policyfile.calls import Ask, Call, Heard, To, value_of
-from reactor.policyfile.nodes import Dictionary, find
+from reactor.policyfile.nodes import find, key_place
 from reactor.policyfile.walking import every, sections
 from reactor.qapi.agent import agent_schema
 from reactor.qapi.facts import facts
@@ -238,9 +238,7 @@ def _place(call: Call, way: Way, wrong: Wrong) -> Place:
     if call.args is None:
         return call.place
     if wrong is Wrong.UNKNOWN:
-        around = find(call.args, way[:-1])
-        if isinstance(around, Dictionary):
-            return around.entries[str(way[-1])].key_place
+        return key_place(call.args, way)
     return find(call.args, way).place
 
 

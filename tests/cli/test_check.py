@@ -183,3 +183,24 @@ def test_a_code_that_does_not_exist_is_not_explained(reactor: Call, word: str, f
     """With the code that was meant, or where they begin and end."""
     said = f"reactor check: there is no code `{word}`\n  fix: {fix}\n"
     assert reactor("check", "--explain", word) == (Exit.USAGE, "", said)
+
+
+RESIZES = SOUND.replace("log: it panicked", "qmp: block-job-change\n    args: {id: 1}")
+
+
+def test_policies_are_held_against_the_targets(reactor: Call, rules: Path) -> None:
+    """Without `--target` against all, where what one of them lacks is a warning."""
+    (rules / "sound.yaml").write_text(RESIZES, encoding="utf-8")
+    code, out, _ = reactor("check", "rules", "--target", "7.2")
+    assert code == Exit.FINDINGS
+    assert "sound.yaml:5:10: R013 there is no command `block-job-change`\n" in out
+    code, out, _ = reactor("check", "rules")
+    assert code == Exit.FINDINGS
+    assert "R013 QEMU 7.2: there is no command `block-job-change`\n" in out
+    assert "sound.yaml:6:16: R013 QEMU 11.1: `id` is a text, and this is a whole number\n" in out
+
+
+def test_a_target_that_nobody_knows(reactor: Call, rules: Path) -> None:
+    """It is a mistake in the command line, or a QEMU that cannot be reached."""
+    assert reactor("check", "rules", "--target", "9.9")[0] == Exit.USAGE
+    assert reactor("check", "rules", "--live", str(rules / "none"))[0] == Exit.CANNOT_CONNECT

@@ -413,7 +413,7 @@ def test_a_policy_against_the_schema_of_one_guest() -> None:
     ]
     (step,) = [one for one in found if one.path.startswith("steps/2")]
     assert step.place.line == 20
-    assert len(misfits_of(policy, schema_of("11.1"), "web-1")) == 3
+    assert len(misfits_of(policy, schema_of("11.1"), "web-1")) == 4
 
 
 def test_a_version_that_is_not_shipped() -> None:
