@@ -166,6 +166,6 @@ def guest_shape() -> Shape:
     status = shape_of_reply("query-status")
     states = None if status is None else status.members["status"].values
     texts = frozenset({Kind.TEXT})
-    known["status"] = Member(texts, frozenset({DISCONNECTED, "none", *(states or ())}))
+    known["status"] = Member(texts, frozenset({DISCONNECTED, "none", "preconfig", *(states or ())}))
     known["kind"] = Member(texts, frozenset({"vm", STORAGE_DAEMON}))
     return Shape("guest", known)

@@ -57,7 +57,7 @@ def test_a_value_that_is_a_list() -> None:
         pytest.param("query-status", "status", False, id="in both"),
     ],
 )
-def test_what_a_reply_may_leave_out(command: str, path: str, optional: bool) -> None:  # noqa: FBT001
+def test_what_a_reply_may_leave_out(command: str, path: str, optional: bool) -> None:
     """It is noted where it is read without a guard."""
     shape = shape_of_reply(command)
     assert shape is not None
