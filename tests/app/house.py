@@ -17,6 +17,7 @@ from reactor.app.settings import (
     Settings,
 )
 from reactor.demo.waiting import until
+from tests.app.published import wrong
 from tests.fakes.broker import Mosquitto, Subscriber
 from tests.fakes.qmp_server import VM, FakeMonitor
 
@@ -178,9 +179,10 @@ class House:
 
 @contextlib.contextmanager
 def hears(broker: Mosquitto) -> Iterator[Subscriber]:
-    """Somebody who listens to everything."""
+    """Somebody who listens to everything, and holds it against the reference."""
     with Subscriber(broker.port, "reactor/#", qos=0) as subscriber:
         yield subscriber
+        assert wrong(subscriber.messages, "reactor/h") == []
 
 
 def said(subscriber: Subscriber, topic: str) -> list[Any]:

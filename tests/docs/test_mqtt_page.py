@@ -1,5 +1,6 @@
 """docs/reference/mqtt.md shows what the projection makes: topics, members, retention, expiry."""
 
+import json
 import re
 from collections.abc import Mapping
 
@@ -17,15 +18,17 @@ from reactor.core.effect import Effect, GuestChanged, MarkCleared, MarkSet, Publ
 from reactor.core.event import Event
 from reactor.core.inputs import Message, Received
 from reactor.core.marks import Mark, MarkKind
+from tests.app.published import SCHEMA, wrong
 from tests.core.simulation import Host
 from tests.docs.pages import blocks, page, quoted, section
+from tests.fakes import broker
 
 PAGE = page("docs/reference/mqtt.md")
 
 GUEST = GuestChanged("web-1", "running", 1.0, connected=True, labels={"tier": "prod"})
 MARK = Mark("web-1", MarkKind.DISK, "disk0", "degraded", "bad read", 1.0, "p", "k3v9a1-17")
-RUN = RunChanged("k3v9a1-17", "p", "web-1", "running", started=1.0)
-ENDED = RunChanged("k3v9a1-17", "p", "web-1", "ended", outcome="succeeded", started=1.0, ended=2.0)
+RUN = RunChanged("k3v9a1-17", "p", "web-1", "running", word="running", started=1.0)
+ENDED = msgspec.structs.replace(RUN, word="ended", outcome="succeeded", ended=2.0)
 
 
 def projection() -> Projection:
@@ -88,6 +91,30 @@ def test_every_message_has_its_row(topic: str) -> None:
     if topic != "<prefix>/<host>/<topic>":
         assert message.retain is (retained == "yes")
     assert expires == {None: "", 3600.0: "1 h", 86_400.0: "24 h"}[message.expiry_s]
+
+
+@pytest.mark.parametrize("topic", SCHEMA["properties"])
+def test_a_message_is_as_its_schema_says(topic: str) -> None:
+    """Of every topic, and no other one would be: not one with a member more or less."""
+    sent = MESSAGES[f"<prefix>/<host>/{topic}"]
+    body = json.loads(sent.payload)
+    assert published(sent, body) == []
+    assert published(sent, {**body, "more": 1}) != []
+    for name in body:
+        assert published(sent, {key: body[key] for key in body if key != name}) != []
+
+
+def published(message: Outgoing, body: object) -> list[str]:
+    """What is wrong with this body on the message's topic."""
+    said = broker.Received(message.topic, json.dumps(body).encode(), 1, retain=False)
+    return wrong([said], "reactor/host-1")
+
+
+def test_every_json_that_is_published_has_a_schema() -> None:
+    """But what steps say themselves."""
+    with_schema = {f"<prefix>/<host>/{topic}" for topic in SCHEMA["properties"]}
+    as_json = {topic for topic, message in MESSAGES.items() if "json" in message.content_type}
+    assert as_json - {"<prefix>/<host>/<topic>"} == with_schema
 
 
 def test_there_is_no_row_too_many() -> None:

@@ -4,6 +4,7 @@ from reactor.app.scenario.coverage import Coverage
 from reactor.app.scenario.play import Played, play
 from reactor.app.scenario.runner import Result, run_tests
 from reactor.core.policy import Policy
+from reactor.errors import Severity
 from reactor.policyfile.check import Loaded, load_text
 from reactor.policyfile.policy_tests import PolicyTest
 
@@ -12,9 +13,10 @@ ON_STOP = "policy: p\ndescription: d\ntrigger: {event: STOP}\n"
 
 
 def loaded(text: str) -> Loaded:
-    """What a text gives, in which nothing is wrong."""
+    """What a text gives, in which nothing is wrong; what may be meant otherwise is no matter."""
     found = load_text(text, "t.yaml")
-    assert [str(problem) for problem in (*found.problems, *found.test_problems)] == []
+    problems = (*found.problems, *found.test_problems)
+    assert [str(one) for one in problems if one.severity is Severity.ERROR] == []
     return found
 
 
