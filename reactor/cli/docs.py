@@ -34,7 +34,10 @@ def docs(
     ] = None,
     output: WholeOutput = "table",
 ) -> int:
-    """Say what is known of an event, a command or a verb, with a policy as an example."""
+    """Say what is known of an event, a command or a verb.
+
+    With a policy as an example.
+    """
     from reactor.app.catalogue.looking import entry_of
 
     asked = " ".join(name or ["*"])

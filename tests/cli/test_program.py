@@ -93,7 +93,7 @@ def test_every_verb_has_help_with_an_example(reactor: Call, verb: str, flag: str
         pytest.param(
             ["check", "-o", "xml", "x"],
             "reactor check: invalid value for '-o' / '--output': 'xml' is not one of 'text', "
-            "'json'\n  fix: `reactor check --help` shows how it is written\n",
+            "'json', 'sarif', 'github'\n  fix: `reactor check --help` shows how it is written\n",
             id="an unknown output",
         ),
         pytest.param(

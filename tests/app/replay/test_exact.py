@@ -1,6 +1,7 @@
 """A record word for word: the same inputs, the same policies, the same effects."""
 
 import msgspec
+import pytest
 from hypothesis import given, settings
 
 from reactor.app.replay.exact import ExactPlayer
@@ -20,7 +21,8 @@ def _played(moves: list[Move]) -> KeptHost:
     return host
 
 
-@settings(max_examples=60, deadline=None)
+@pytest.mark.timeout(60)
+@settings(max_examples=40, deadline=None)
 @given(moves=MOVES)
 def test_the_policies_of_then_do_what_they_did(moves: list[Move]) -> None:
     """Over restarts, reloads, lost monitors, orders and failures: to the last byte."""
