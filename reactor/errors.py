@@ -150,7 +150,7 @@ class GuestError(ReactorError):
         error_class: str,
         description: str,
         *,
-        fix: str = "look the command up in QEMU's QMP reference; nothing was changed",
+        fix: str = "look the command up with `reactor docs`; nothing was changed",
     ) -> None:
         place = f"guest {guest}, command {command}"
         super().__init__(place, f"{error_class}: {description}", fix)

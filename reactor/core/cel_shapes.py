@@ -166,7 +166,7 @@ def _known(whose: str, names: list[str]) -> str:
     if not names:
         return f"{whose} has no data"
     if len(names) > _MEMBERS_SHOWN:
-        return "look it up in QEMU's QMP reference"
+        return "look it up with `reactor docs`"
     return f"{whose} has: {', '.join(names)}"
 
 

@@ -12,5 +12,5 @@ def no_such_event(event: str) -> tuple[str, str] | None:
     if any(named(known, (event,)) for known in known_events()):
         return None
     guess = closest(event, known_events())
-    fix = f"did you mean `{guess}`?" if guess else "look it up in QEMU's QMP reference"
+    fix = f"did you mean `{guess}`?" if guess else "look it up with `reactor docs`"
     return f"no QEMU from 5.2 to 11.1 sends `{event}`", fix

@@ -10,7 +10,7 @@ Said = tuple[str, str]
 """A problem and its fix."""
 
 _WORDS_SHOWN = 12
-_LOOK_IT_UP = "look it up in QEMU's QMP reference"
+_LOOK_IT_UP = "look it up with `reactor docs`"
 
 _NAMES = {
     Json.STRING: "a text",

@@ -55,7 +55,7 @@ STILL = (
             "warning: f:3:26: R012 no QEMU from 5.2 to 11.1 sends `GUEST_PANICED`\n"
             "  fix: did you mean `GUEST_PANICKED`? [trigger/0/event/1]\n"
             "warning: f:3:51: R012 no QEMU from 5.2 to 11.1 sends `XYZZY`\n"
-            "  fix: look it up in QEMU's QMP reference [trigger/1/event]",
+            "  fix: look it up with `reactor docs` [trigger/1/event]",
             id="misspelt in a trigger",
         ),
         pytest.param(
@@ -191,7 +191,7 @@ STILL = (
             "warning: f:6:17: R012 no guest agent up to QEMU 11.1 has the command `guest-pong`\n"
             "  fix: did you mean `guest-ping`? [steps/0/agent]\n"
             "warning: f:6:59: R012 no guest agent up to QEMU 11.1 has the command `com-acme-x`\n"
-            "  fix: look it up in the agent's reference [steps/2/agent]",
+            "  fix: look it up with `reactor docs 'guest-*'` [steps/2/agent]",
             id="misspelt elsewhere",
         ),
         # a count of events of which QEMU leaves some out

@@ -94,7 +94,7 @@ def steps(text: str, *targets: Target, trigger: str = "{event: GUEST_PANICKED}")
             "  - qmp: frobnicate-everything\n",
             "warning: f:5:10: R012 no QEMU from 5.2 to 11.1 has the command"
             " `frobnicate-everything`\n"
-            "  fix: look it up in QEMU's QMP reference [steps/0/qmp]",
+            "  fix: look it up with `reactor docs` [steps/0/qmp]",
             id="like no command",
         ),
         pytest.param("  - qmp: __com.example_x\n    args: {a: 1}\n", "", id="a vendor's own"),
@@ -290,7 +290,7 @@ NEWER_VALUE = "  - qmp: migrate-set-parameters\n    args: {mode: cpr-reboot}\n"
             NEWER_VALUE,
             (OLD, NEW),
             "warning: f:6:12: R013 QEMU 7.2: `migrate-set-parameters` has no argument `mode`\n"
-            "  fix: look it up in QEMU's QMP reference [steps/0/args/mode]",
+            "  fix: look it up with `reactor docs` [steps/0/args/mode]",
             id="an argument of the newer one",
         ),
         pytest.param(
@@ -298,7 +298,7 @@ NEWER_VALUE = "  - qmp: migrate-set-parameters\n    args: {mode: cpr-reboot}\n"
             (OLD, NEW, replace(LIVE, name="db-1")),
             "warning: f:6:12: R013 QEMU 11.1: `migrate-set-parameters` has no argument"
             " `compress-level`\n"
-            "  fix: look it up in QEMU's QMP reference [steps/0/args/compress-level]",
+            "  fix: look it up with `reactor docs` [steps/0/args/compress-level]",
             id="an argument of the older ones",
         ),
         pytest.param(

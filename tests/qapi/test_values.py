@@ -193,7 +193,7 @@ ROWS = {
         {"keys": [{"type": "qcode", "data": "!"}]},
         wrong(("keys", 0, "data")),
         "`keys[0].data` cannot be `!`",
-        "look it up in QEMU's QMP reference",
+        "look it up with `reactor docs`",
     ),
     "item of a list": Row(
         "block-latency-histogram-set",
@@ -258,7 +258,7 @@ ROWS = {
         {"id": "a", "frobnicate": 1},
         ((("frobnicate",), UNKNOWN), ((), MISSING)),
         "`netdev_add` has no argument `frobnicate`",
-        "look it up in QEMU's QMP reference",
+        "look it up with `reactor docs`",
     ),
     "tag of another kind": Row(
         "query-stats",

@@ -49,7 +49,7 @@ def _unknown_agent_command(step: AgentStep) -> Iterator[Problem]:
     if step.command not in known:
         problem = f"no guest agent up to QEMU 11.1 has the command `{step.command}`"
         guess = closest(step.command, known)
-        fix = f"did you mean `{guess}`?" if guess else "look it up in the agent's reference"
+        fix = f"did you mean `{guess}`?" if guess else "look it up with `reactor docs 'guest-*'`"
         options = step.options
         path = f"{options.path}/agent"
         yield Problem(options.place, Code.UNKNOWN_NAME, problem, fix, Severity.WARNING, path=path)

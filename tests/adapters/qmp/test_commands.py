@@ -86,7 +86,7 @@ async def test_qemu_says_no(scene: Scene) -> None:
         await scene.monitors.execute("web-1", "cont", {}, timeout=5)
     assert str(caught.value) == (
         "guest web-1, command cont: GenericError: There is a dump in process, please wait.\n"
-        "  fix: look the command up in QEMU's QMP reference; nothing was changed"
+        "  fix: look the command up with `reactor docs`; nothing was changed"
     )
     assert (caught.value.error_class, caught.value.description) == (
         "GenericError",

@@ -85,7 +85,7 @@ async def test_a_reply_of_200_kb_and_a_refusal(lab: Lab, watch: Scene) -> None:
         await watch.monitors.execute("web-1", "nonsense", {}, timeout=5)
     assert str(caught.value) == (
         "guest web-1, command nonsense: CommandNotFound: The command nonsense has not been found\n"
-        "  fix: look the command up in QEMU's QMP reference; nothing was changed"
+        "  fix: look the command up with `reactor docs`; nothing was changed"
     )
 
 
