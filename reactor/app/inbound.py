@@ -9,6 +9,7 @@ import structlog
 
 from reactor.adapters.journal import HistoryRow, Reader
 from reactor.adapters.mqtt import Drop, Inbox, Incoming, Tree
+from reactor.adapters.mqtt.probe import MARK
 from reactor.app.messages import identity, message_of
 from reactor.app.requests.reception import Requests
 from reactor.app.seen import ID_KEPT_S, IDS_MAX, Seen
@@ -36,6 +37,7 @@ class Loss(StrEnum):
 
     NOT_TEXT = "its payload is not UTF-8"
     REPEATED = "a message of that id was here before"
+    PROBE = "a probe of reactor doctor"
     NO_ROOM = "too many messages wait"
 
 
@@ -146,6 +148,9 @@ class Inbound:
         """A message that a policy asks for, or a request."""
         if message.topic in self._others:
             self._others[message.topic](message)
+            return
+        if message.payload.startswith(MARK):
+            self.lost[Loss.PROBE] = self.lost.get(Loss.PROBE, 0) + 1
             return
         if self.requests is not None and self.requests.takes(message.topic):
             self.requests.on_message(message)

@@ -15,6 +15,7 @@ from reactor.cli import (
     check,
     demo,
     docs,
+    doctor,
     dumps,
     events,
     guests,
@@ -116,6 +117,7 @@ _MODULES = (
     journal,
     dumps,
     docs,
+    doctor,
     schema,
     init,
 )

@@ -178,9 +178,13 @@ class House:
 
 
 @contextlib.contextmanager
-def hears(broker: Mosquitto) -> Iterator[Subscriber]:
-    """Somebody who listens to everything, and holds it against the reference."""
-    with Subscriber(broker.port, "reactor/#", qos=0) as subscriber:
+def hears(broker: Mosquitto, user: str | None = None) -> Iterator[Subscriber]:
+    """Somebody who listens to everything, and holds it against the reference.
+
+    A user's password is its name.
+    """
+    made = Subscriber(broker.port, "reactor/#", qos=0, username=user, password=user)
+    with made as subscriber:
         yield subscriber
         assert wrong(subscriber.messages, "reactor/h") == []
 

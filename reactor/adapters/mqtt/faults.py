@@ -189,7 +189,7 @@ def thrown_out(options: MqttOptions, times: int) -> BrokerError:
     )
 
 
-def _who(options: MqttOptions) -> str:
+def who(options: MqttOptions) -> str:
     """Us, as the broker knows us."""
     if options.username is None:
         return "clients without a user name"
@@ -200,7 +200,7 @@ def denied(options: MqttOptions, topic: str, code: int, name: str) -> BrokerErro
     """The broker did not take a message; MQTT 5 only, 3.1.1 has no words for it."""
     reason = name.lower()
     if code == NOT_AUTHORIZED:
-        fix = f"allow {_who(options)} to write {options.base}/# in the broker's ACL"
+        fix = f"allow {who(options)} to write {options.base}/# in the broker's ACL"
         return _not_taken(options, topic, reason, fix)
     if code in {IMPLEMENTATION_SPECIFIC, TOO_LARGE}:
         return _not_taken(
@@ -213,7 +213,7 @@ def not_subscribed(options: MqttOptions, topic_filter: str, code: int, name: str
     """The broker does not let us hear a topic."""
     fix = "look into the broker's log"
     if code == NOT_AUTHORIZED:
-        fix = f"allow {_who(options)} to read {topic_filter} in the broker's ACL"
+        fix = f"allow {who(options)} to read {topic_filter} in the broker's ACL"
     return BrokerError(
         _place(options), f"nothing is heard on {topic_filter!r}: {name.lower()}", fix
     )
@@ -225,7 +225,7 @@ def deaf(options: MqttOptions, times: int) -> BrokerError:
         _place(options),
         f"the connection broke {times} times while topics were subscribed; for ten minutes "
         "nothing is subscribed, and no message starts a policy",
-        f"allow {_who(options)} to subscribe to the topics of the `mqtt` triggers, or take "
+        f"allow {who(options)} to subscribe to the topics of the `mqtt` triggers, or take "
         "these out",
     )
 

@@ -58,14 +58,17 @@ class OldBrokerError(BrokerError):
     """The broker does not know MQTT 5."""
 
 
-def _make_wire(
+def _make_wire(  # noqa: PLR0913 - what a connection needs
     options: MqttOptions,
     secrets: Secrets,
     version: aiomqtt.ProtocolVersion,
     limits: Limits,
     most_bytes: int,
+    *,
+    has_will: bool,
 ) -> Wire:
     wishes = None
+    will = aiomqtt.Will(options.availability, b"offline", qos=1, retain=True)
     if version is V5:
         wishes = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call] # paho has none
         wishes.MaximumPacketSize = most_bytes
@@ -76,7 +79,7 @@ def _make_wire(
         password=secrets.password,
         identifier=options.client_id,
         protocol=version,
-        will=aiomqtt.Will(options.availability, b"offline", qos=1, retain=True),
+        will=will if has_will else None,
         # The outbox is our session: the broker shall keep none for us. A fresh
         # MQTT 5 client begins clean anyway, and paho refuses the word there.
         clean_session=None if version is V5 else True,
@@ -109,6 +112,7 @@ class Link:
         *,
         changed: Callable[[], None],
         inbox: Inbox,
+        has_will: bool = True,
     ) -> None:
         self.version = version
         self.asked: dict[int, tuple[list[str], float]] = {}
@@ -127,7 +131,8 @@ class Link:
         self._refused: tuple[int, str] | None = None
         self._over = asyncio.Event()
         self._stack = contextlib.AsyncExitStack()
-        self._wire = _make_wire(options, secrets, version, limits, inbox.limits.packet)
+        most_bytes = inbox.limits.packet
+        self._wire = _make_wire(options, secrets, version, limits, most_bytes, has_will=has_will)
         self._wire.prepare(self)
 
     # ------------------------------------------------------------ life
@@ -216,9 +221,14 @@ class Link:
         # flight, and is taken back when the end of the connection is noticed.
         self.in_flight[info.mid] = (job, self._loop.time())
 
-    def subscribe(self, filters: list[str]) -> None:
-        """Ask for the topics of these filters; a grant for each will come."""
-        packet_id = self._wire.subscribe_to(filters, has_options=self.version is V5)
+    def subscribe(self, filters: list[str], *, echo: bool = False) -> None:
+        """Ask for the topics of these filters; a grant for each will come.
+
+        With ``echo`` what we publish ourselves comes back, and what is retained comes as well:
+        in MQTT 3.1.1 it always does.
+        """
+        has_options = self.version is V5 and not echo
+        packet_id = self._wire.subscribe_to(filters, has_options=has_options)
         if packet_id is not None:
             self.asked[packet_id] = (filters, self._loop.time())
 
@@ -314,14 +324,19 @@ def _tls(options: MqttOptions) -> ssl.SSLContext:
     return context
 
 
-async def connect(
+async def connect(  # noqa: PLR0913 - what a link needs
     options: MqttOptions,
     limits: Limits,
     changed: Callable[[], None],
     inbox: Inbox,
     version: aiomqtt.ProtocolVersion = V5,
+    *,
+    has_will: bool = True,
 ) -> Link:
     """A link that the broker has accepted; 3.1.1 where it refuses MQTT 5.
+
+    Args:
+        has_will: whether the broker says ``offline`` when the link dies.
 
     Raises:
         NoAnswerError: the broker closed the connection without an answer.
@@ -332,10 +347,16 @@ async def connect(
             secrets = await asyncio.to_thread(read_secrets, options)
     except TimeoutError:
         raise faults.slow_files(options) from None
-    link = Link(options, secrets, version, limits, changed=changed, inbox=inbox)
+
+    def link_of(version: aiomqtt.ProtocolVersion) -> Link:
+        return Link(
+            options, secrets, version, limits, changed=changed, inbox=inbox, has_will=has_will
+        )
+
+    link = link_of(version)
     try:
         await link.open()
     except OldBrokerError:
-        link = Link(options, secrets, V311, limits, changed=changed, inbox=inbox)
+        link = link_of(V311)
         await link.open()
     return link
