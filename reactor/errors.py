@@ -53,11 +53,13 @@ class Code(StrEnum):
     HASTY_RESUME = "R043"
     ERROR_AS_SUCCESS = "R050"
     DEADLY = "R051"
+    NEEDS_PERMISSION = "R052"
     OPEN_PATH = "R053"
     UNREACHABLE = "R060"
     NEVER_HOLDS = "R061"
     OPPOSED = "R070"
     LOOP = "R071"
+    USELESS_IGNORE = "R080"
 
 
 class Severity(StrEnum):

@@ -15,6 +15,21 @@ can filter by it. An error keeps a policy from being loaded. A warning is most l
 meant so; with `--strict` it counts as an error. A note may be meant as it is.
 
 `reactor check --explain R005` prints the section of a code.
+
+What is allowed and yet most likely not meant (R012, and from R020 on) can be ignored where it is
+meant: by a comment behind the line, or on a line of its own above it, with the reason.
+
+```yaml
+policy: flaps
+description: The port of the agent opens and closes all the time.
+trigger:
+  event: VSERPORT_CHANGE
+  by: data.id
+  count: 7  # reactor: ignore R040 as many as come are enough
+  within: 10m
+steps:
+  - log: it flaps
+```
 """
 
 

@@ -108,7 +108,8 @@ def check(  # noqa: PLR0913 - one parameter for each option
         return _explain(explain)
     from reactor.app.preflight import not_permitted
     from reactor.app.schemas import targets_of
-    from reactor.policyfile.check import load
+    from reactor.policyfile.check import load, permissions_of
+    from reactor.policyfile.ignores import without_ignored
     from reactor.policyfile.targets import held_against
 
     settings = _settings(config)
@@ -117,9 +118,12 @@ def check(  # noqa: PLR0913 - one parameter for each option
         raise UsageError("reactor check", "nothing is named to be checked", fix)
     targets = targets_of(target, live)
     loaded = load(paths or (settings.rules if settings else ()))
-    problems = [*loaded.problems, *loaded.test_problems, *held_against(loaded.asks, targets)]
+    held = without_ignored(held_against(loaded.asks, targets), loaded.ignores)
+    problems = [*loaded.problems, *loaded.test_problems, *held]
     if settings is not None:
         problems += not_permitted(loaded.policies, settings)
+    else:
+        problems += permissions_of(loaded.policies)
     problems.sort(key=lambda problem: problem.place)
     until_readers_leave(partial(_show, problems, loaded, output))
     bad = {Severity.ERROR, Severity.WARNING} if strict else {Severity.ERROR}

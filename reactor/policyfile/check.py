@@ -15,12 +15,13 @@ from reactor.policyfile.builder_tests import build_test
 from reactor.policyfile.calls import Ask
 from reactor.policyfile.files import Source, read_all
 from reactor.policyfile.findings import fit
+from reactor.policyfile.ignores import Ignore, ignores_of, useless, without_ignored
 from reactor.policyfile.lints.others import others_of
 from reactor.policyfile.lints.whole import lint_policy, lint_set, lint_steps
 from reactor.policyfile.mistakes import brief
 from reactor.policyfile.nodes import Broken, Dictionary, Node, way
 from reactor.policyfile.papers import Paper, doubled, names
-from reactor.policyfile.permissions import forbidden
+from reactor.policyfile.permissions import forbidden, needed
 from reactor.policyfile.policy_tests import PolicyTest
 from reactor.policyfile.reader import read
 from reactor.policyfile.runbooks import Library, built_in, make_library
@@ -38,7 +39,8 @@ class Loaded:
     the order of the files, and ``test_problems`` what is wrong with the others: both
     are for those who test, and never hold a policy back. ``asks`` are the commands that
     policies and runbooks send and the events that they wait for, to be held against
-    schemas of QEMU; those of policies that are not sound are among them.
+    schemas of QEMU; those of policies that are not sound are among them. ``ignores`` are
+    the comments that ask for a finding not to be told.
     """
 
     policies: tuple[Policy, ...]
@@ -47,6 +49,7 @@ class Loaded:
     tests: tuple[PolicyTest, ...] = ()
     test_problems: tuple[Problem, ...] = ()
     asks: tuple[Ask, ...] = ()
+    ignores: tuple[Ignore, ...] = ()
 
     @property
     def is_sound(self) -> bool:
@@ -82,9 +85,13 @@ def _load(sources: Sequence[Source], found: "_Found") -> Loaded:
         found.warnings += [_pointed(problem, root) for problem in lints]
     for policy, problem in lint_set(policies):
         found.warnings.append(_pointed(problem, roots[policy.place]))
-    problems = _ordered(found.problems + found.warnings)
-    tests, about_tests = tuple(found.tests), _ordered(found.test_problems)
-    return Loaded(policies, problems, len(sources), tests, about_tests, tuple(found.asks))
+    every = [*found.problems, *found.warnings, *found.test_problems]
+    told = without_ignored(found.problems + found.warnings, found.ignores)
+    problems = _ordered([*told, *useless(every, found.ignores)])
+    about_tests = _ordered(without_ignored(found.test_problems, found.ignores))
+    tests = tuple(found.tests)
+    asks, ignores = tuple(found.asks), tuple(found.ignores)
+    return Loaded(policies, problems, len(sources), tests, about_tests, asks, ignores)
 
 
 @dataclass(slots=True)
@@ -98,6 +105,7 @@ class _Found:
     warnings: list[Problem] = field(default_factory=list)
     test_problems: list[Problem] = field(default_factory=list)
     asks: list[Ask] = field(default_factory=list)
+    ignores: list[Ignore] = field(default_factory=list)
     library: Library = field(default_factory=built_in)
     doubled: set[str] = field(default_factory=set)
 
@@ -105,6 +113,8 @@ class _Found:
 def _collect(text: str, file: str, first_line: int, found: _Found) -> None:
     reading = read(text, file, first_line)
     found.problems += reading.problems
+    roots = [document.root for document in reading.documents]
+    found.ignores += ignores_of(text, file, first_line, roots)
     for document in reading.documents:
         root = document.root
         if wrong := _kind_problem(root):
@@ -218,6 +228,11 @@ def build_policy(source: str, place: Place) -> Policy:
         gone = Problem(place, Code.YAML, "this is not one policy", "write it again")
         raise PolicyError(_ordered(found.problems) or [gone])
     return found.policies[0]
+
+
+def permissions_of(policies: Iterable[Policy]) -> tuple[Problem, ...]:
+    """A note for each permission that a policy needs, for who does not know the settings."""
+    return _ordered(problem for policy in policies for problem in needed(policy))
 
 
 def check_allowed(policies: Iterable[Policy], config: EngineConfig) -> tuple[Problem, ...]:

@@ -7,10 +7,10 @@ from fnmatch import fnmatchcase
 from reactor.core import catalog
 from reactor.core.config import EngineConfig
 from reactor.core.policy import Policy
-from reactor.core.steps import ExecStep, GuestAction, GuestDump, GuestStep, QmpStep
+from reactor.core.steps import ExecStep, GuestAction, GuestDump, GuestStep, QmpStep, Step
 from reactor.core.template import Tree
 from reactor.core.text import closest
-from reactor.errors import Code, Problem
+from reactor.errors import Code, Problem, Severity
 from reactor.policyfile.expressions import filled
 from reactor.policyfile.walking import Located, every, sections
 
@@ -22,6 +22,40 @@ def forbidden(policy: Policy, config: EngineConfig) -> Iterator[Problem]:
     for section in sections(policy):
         for located in every(section):
             yield from _of_step(policy, located, config)
+
+
+def needed(policy: Policy) -> Iterator[Problem]:
+    """A note for each permission that the policy needs, where no settings are known."""
+    told: set[str] = set()
+    for located in (one for section in sections(policy) for one in every(section)):
+        for what, setting, key in _needs(located.step):
+            if what not in told:
+                told.add(what)
+                problem = f"`{what}` needs a permission: `{setting}` must name it"
+                fix = f"add it to `{setting}` of the settings; `reactor check -c FILE` looks there"
+                path = f"{located.step.options.path}/{key}"
+                code, severity = Code.NEEDS_PERMISSION, Severity.NOTE
+                yield Problem(located.place, code, problem, fix, severity, path=path)
+
+
+def _needs(step: Step) -> Iterator[tuple[str, str, str]]:
+    """The commands and programs of a step, the setting that permits each, and the key."""
+    match step:
+        case QmpStep(_, command, arguments):
+            if catalog.needs_allow(command, _known(arguments)) and catalog.is_known(command):
+                yield command, "qmp.allow", "qmp"
+        case GuestStep(_, action):
+            yield from ((command, "qmp.allow", "guest") for command in _SENT_BY.get(action, ()))
+        case ExecStep(_, program):
+            yield program, "exec.allow", "exec"
+        case _:
+            pass
+
+
+def _known(arguments: Tree) -> dict[str, Tree]:
+    """The arguments as far as they are known before the command goes out."""
+    given = arguments if isinstance(arguments, Mapping) else {}
+    return {name: filled(value, "x") for name, value in given.items()}
 
 
 def _of_step(policy: Policy, located: Located, config: EngineConfig) -> Iterator[Problem]:
@@ -63,8 +97,7 @@ def _command(
     policy: Policy, located: Located, command: str, arguments: Tree, config: EngineConfig
 ) -> Iterator[Problem]:
     given = arguments if isinstance(arguments, Mapping) else {}
-    known = {name: filled(value, "x") for name, value in given.items()}
-    if command not in config.allow and catalog.needs_allow(command, known):
+    if command not in config.allow and catalog.needs_allow(command, _known(arguments)):
         guess = None if catalog.is_known(command) else closest(command, catalog.known_commands())
         fix = f"add `{command}` to `qmp.allow` of the settings, or take the step out"
         yield _problem(

@@ -127,10 +127,21 @@ def test_with_settings_the_allow_list_is_checked(reactor: Call, rules: Path, her
     assert (code, out) == (Exit.OK, "no problems; 2 sound policies in 2 files\n")
 
 
-def test_without_settings_nothing_is_said_about_the_allow_list(reactor: Call, rules: Path) -> None:
-    """Nobody knows them."""
-    (rules / "quits.yaml").write_text(QUITS, encoding="utf-8")
-    assert reactor("check", "rules")[0] == Exit.OK
+def test_without_settings_a_note_names_the_setting(reactor: Call, rules: Path) -> None:
+    """Once for each policy and command, since nobody knows what they permit."""
+    twice = QUITS + "  - {if: guest.migrating, qmp: quit}\n"
+    (rules / "quits.yaml").write_text(twice, encoding="utf-8")
+    assert reactor("check", "rules") == (
+        Exit.OK,
+        (
+            "rules/quits.yaml:5:5: R052 note: `quit` needs a permission: `qmp.allow` must name it\n"
+            "    5 |   - qmp: quit\n"
+            "      |     ^\n"
+            "  fix: add it to `qmp.allow` of the settings; `reactor check -c FILE` looks there\n"
+            "1 note; 2 sound policies in 2 files\n"
+        ),
+        "",
+    )
 
 
 def test_settings_alone_check_the_rules_that_they_name(

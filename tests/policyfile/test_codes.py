@@ -4,7 +4,7 @@ import pytest
 
 from reactor.core.config import EngineConfig
 from reactor.errors import Code, Problem, Severity
-from reactor.policyfile.check import check_allowed, load_text
+from reactor.policyfile.check import check_allowed, load_text, permissions_of
 from reactor.policyfile.codes.entry import Entry
 from reactor.policyfile.codes.table import ENTRIES
 from reactor.policyfile.targets import held_against, shipped_targets
@@ -15,7 +15,11 @@ EVERY = [pytest.param(entry, id=entry.code.value) for entry in ENTRIES.values()]
 def found(entry: Entry, text: str) -> list[Problem]:
     """What is said about a text for all targets; with default settings if that is needed."""
     loaded = load_text(text, "f")
-    needed = check_allowed(loaded.policies, EngineConfig()) if entry.needs_settings else ()
+    needed: tuple[Problem, ...] = ()
+    if entry.needs_settings:
+        needed = check_allowed(loaded.policies, EngineConfig())
+    elif entry.code is Code.NEEDS_PERMISSION:
+        needed = permissions_of(loaded.policies)
     return [*loaded.problems, *needed, *held_against(loaded.asks, shipped_targets())]
 
 

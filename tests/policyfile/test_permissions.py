@@ -3,7 +3,7 @@
 import pytest
 
 from reactor.core.config import EngineConfig
-from reactor.policyfile.check import check_allowed, load_text
+from reactor.policyfile.check import check_allowed, load_text, permissions_of
 
 CONFIG = EngineConfig(
     dumps_folder="/var/crash",
@@ -192,3 +192,33 @@ def test_nothing_hides_inside(steps: str, message: str) -> None:
         dumps_folder="/var/crash", exec_allow=frozenset({"/usr/bin/logger", "/bin/true"})
     )
     assert problems_of(steps, config) == message
+
+
+@pytest.mark.parametrize(
+    ("steps", "needed"),
+    [
+        pytest.param("- qmp: quit", ["steps/0/qmp: qmp.allow: quit"], id="a command"),
+        pytest.param("- guest: destroy", ["steps/0/guest: qmp.allow: quit"], id="a verb"),
+        pytest.param("- exec: [/bin/x, y]", ["steps/0/exec: exec.allow: /bin/x"], id="a program"),
+        pytest.param(
+            "- {qmp: migrate, args: {uri: 'exec:cat'}}",
+            ["steps/0/qmp: qmp.allow: migrate"],
+            id="by its arguments",
+        ),
+        pytest.param("- {qmp: migrate, args: {uri: 'tcp:a:1'}}", [], id="not by these"),
+        pytest.param("- qmp: com.acme.x", [], id="of what nobody knows nothing is known"),
+        pytest.param("- guest: reset\n- qmp: stop\n- log: x", [], id="what needs none"),
+        pytest.param(
+            "- qmp: quit\n- guest: destroy\n- exec: [/bin/x]",
+            ["steps/0/qmp: qmp.allow: quit", "steps/2/exec: exec.allow: /bin/x"],
+            id="each once",
+        ),
+    ],
+)
+def test_permissions_that_are_needed(steps: str, needed: list[str]) -> None:
+    """A note for each that the settings must give."""
+    text = f"policy: p\ndescription: d\ntrigger: {{event: RESET}}\nsteps:\n{steps}\n"
+    notes = permissions_of(load_text(text, "f").policies)
+    told = [f"{one.path}: {': '.join(one.problem.split('`')[3:0:-2])}" for one in notes]
+    assert told == needed
+    assert {str(one.severity) for one in notes} <= {"note"}

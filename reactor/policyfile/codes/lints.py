@@ -221,6 +221,16 @@ COMMANDS = (
         good=f"{_REOPEN}\n        - {{driver: raw, node-name: disk0, read-only: true, file: f0}}\n",
     ),
     Entry(
+        Code.NEEDS_PERMISSION,
+        "A step needs a permission in the settings",
+        Severity.NOTE,
+        "Commands that destroy or that reach the host, and programs, go out only where the"
+        " settings name them. Told where no settings are given; with `-c` what they lack is R010."
+        " Source: the reference of settings, settings.md: `qmp.allow`, `exec.allow`.",
+        bad=f"{_RESET}  - guest: destroy\n",
+        good=f"{_RESET}  - guest: pause\n",
+    ),
+    Entry(
         Code.OPEN_PATH,
         "Somebody else chooses a part of a path",
         Severity.WARNING,
@@ -302,3 +312,17 @@ SETS = (
     ),
 )
 """The codes R070 and R071."""
+
+IGNORES = (
+    Entry(
+        Code.USELESS_IGNORE,
+        "A comment that ignores a finding is of no use",
+        Severity.WARNING,
+        "It ignores nothing, what cannot be ignored, or says no reason. A comment that was left"
+        " behind would hide what comes later. Source: the head of this page.",
+        bad=f"{_RESET}  # reactor: ignore R031 it was a raw reset once\n  - guest: reset\n",
+        good=f"{_RESET}  # reactor: ignore R031 a cont comes from elsewhere\n"
+        "  - qmp: system_reset\n",
+    ),
+)
+"""The code R080."""

@@ -8,13 +8,14 @@ from reactor.errors import Code
 from reactor.policyfile.codes.calls import CALLS
 from reactor.policyfile.codes.entry import Entry
 from reactor.policyfile.codes.files import FILES
-from reactor.policyfile.codes.lints import COMMANDS, FLOW, SETS, STATES, WAITS
+from reactor.policyfile.codes.lints import COMMANDS, FLOW, IGNORES, SETS, STATES, WAITS
 
 ENTRIES: Mapping[Code, Entry] = MappingProxyType(
     {
         one.code: one
         for one in sorted(
-            (*FILES, *CALLS, *WAITS, *STATES, *COMMANDS, *FLOW, *SETS), key=attrgetter("code")
+            (*FILES, *CALLS, *WAITS, *STATES, *COMMANDS, *FLOW, *SETS, *IGNORES),
+            key=attrgetter("code"),
         )
     }
 )
