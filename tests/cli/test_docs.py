@@ -11,14 +11,19 @@ from reactor.app.catalogue.looking import entry_of, meanings
 from reactor.cli.docs_shown import show_entry
 from reactor.cli.exits import Exit
 from reactor.cli.screen import Screen
-from reactor.qapi.facts import Change
+from reactor.qapi.facts import Change, facts
+from reactor.qapi.shipped import versions
 from tests.cli.conftest import Call
 
-PAUSE = """\
+EVERY = ", ".join(facts().versions)
+LATER = f"QEMU {', '.join(versions()[1:])}"
+SHIPPED = " and ".join(versions())
+
+PAUSE = f"""\
 stop: command
 stops the guest's CPUs
 
-since         QEMU 0.14; there in 5.2, 7.2, 10.0, 10.2, 11.1
+since         QEMU 0.14; there in {EVERY}
 effect        disrupt
 allow list    not needed
 reply lost    it is sent again: twice leaves the same as once
@@ -30,17 +35,17 @@ note          guest paused; STOP event comes BEFORE the return (measured)
 example
   policy: do-stop
   description: Send stop when somebody asks for it over MQTT.
-  trigger: {mqtt: request/+/stop, guest: '${topic[3]}'}
+  trigger: {{mqtt: request/+/stop, guest: '${{topic[3]}}'}}
   steps:
     - qmp: stop
-      wait: {event: STOP, timeout: 10s}
+      wait: {{event: STOP, timeout: 10s}}
 """
 
-PRIMARY = """\
+PRIMARY = f"""\
 UNPLUG_PRIMARY: event (migration, info)
 failover primary unplugged by the guest
 
-since         QEMU 4.2; there in 5.2, 7.2, 10.0, 10.2, 11.1
+since         QEMU 4.2; there in {EVERY}
 rate limit    none
 when missed   reactor does not make up for it
 QEMU shows    nothing of it
@@ -51,12 +56,12 @@ data (hyphens are underscores in expressions: data.node_name)
 example
   policy: tell-unplug-primary
   description: Tell people about UNPLUG_PRIMARY.
-  trigger: {event: UNPLUG_PRIMARY}
+  trigger: {{event: UNPLUG_PRIMARY}}
   steps:
     - publish: alert/info
       payload:
-        guest: '${guest.name}'
-        device_id: '${data.device_id}'
+        guest: '${{guest.name}}'
+        device_id: '${{data.device_id}}'
 """
 
 RESUME = """\
@@ -86,7 +91,6 @@ QUORUM_FAILURE     quorum could not reach its vote threshold
 QUORUM_REPORT_BAD  one quorum child disagreed or failed
 """
 
-EVERY = "5.2, 7.2, 10.0, 10.2, 11.1"
 MADE_UP = "reactor makes up for it at the next connect: the guest stands in"
 NEEDS = "migrate-set-capabilities: events=true (measured: without it only STOP is sent)"
 
@@ -154,8 +158,8 @@ def test_all_that_is_known_is_shown(reactor: Call, words: list[str], shown: str)
         pytest.param(
             "GUEST_PANICKED",
             [
-                "  info.type                   enum hyper-v|s390|tdx (QEMU 11.1)|sev (QEMU 11.1)",
-                "  info.<type=tdx>.gpa         int, optional, only in QEMU 11.1",
+                f"  info.type                   enum hyper-v|s390|tdx ({LATER})|sev ({LATER})",
+                f"  info.<type=tdx>.gpa         int, optional, only in {LATER}",
                 "  from 10.0 to 10.2: info.<type=tdx>.gpa: new, int, optional",
             ],
             id="values and members of newer versions",
@@ -191,7 +195,7 @@ def test_all_that_is_known_is_shown(reactor: Call, words: list[str], shown: str)
         ),
         pytest.param(
             "query-cpus",
-            ["members", "  not known: only the schemas of QEMU 7.2 and 11.1 are shipped"],
+            ["members", f"  not known: only the schemas of QEMU {SHIPPED} are shipped"],
             id="older than the schemas",
         ),
         pytest.param(

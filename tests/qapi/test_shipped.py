@@ -19,8 +19,9 @@ OF_OTHERS = {
 
 def test_each_known_version_is_shipped() -> None:
     """The oldest first, as numbers; each says which it is, and is read once."""
-    assert versions() == ("7.2", "11.1")
-    assert [schema_of(version).version for version in versions()] == ["7.2", "11.1"]
+    assert versions()[:2] == ("7.2", "11.1")
+    assert list(versions()) == sorted(versions(), key=in_order)
+    assert [schema_of(version).version for version in versions()] == list(versions())
     assert schema_of("7.2") is schema_of("7.2")
     assert facts() is facts()
 

@@ -20,6 +20,9 @@ from reactor.qapi.shipped import schema_of, versions
 from reactor.qapi.values import fit_call
 
 ALL = meanings()
+LATER = versions()[1:]
+"""The shipped versions behind QEMU 7.2."""
+
 TOO_OLD = {
     name
     for name, one in facts().commands.items()
@@ -106,7 +109,7 @@ def test_an_event_of_qemu() -> None:
     [
         pytest.param(
             "BLOCK_IO_ERROR",
-            Line("qom-path", "string", versions=("11.1",)),
+            Line("qom-path", "string", versions=LATER),
             id="a member that came later",
         ),
         pytest.param(
@@ -115,7 +118,7 @@ def test_an_event_of_qemu() -> None:
                 "info.type",
                 "enum",
                 ("hyper-v", "s390", "tdx", "sev"),
-                newer={"tdx": ("11.1",), "sev": ("11.1",)},
+                newer={"tdx": LATER, "sev": LATER},
             ),
             id="values that came later",
         ),
@@ -161,7 +164,7 @@ def test_a_command_of_qemu() -> None:
     assert kvm.states is None
     assert entry("device_add").more
     assert entry("yank").overtakes
-    assert entry("qom-list-get").versions == ("10.2", "11.1")
+    assert entry("qom-list-get").versions[:2] == ("10.2", "11.1")
 
 
 def test_a_command_of_the_agent() -> None:
