@@ -30,6 +30,7 @@ from reactor.app.dispatcher import Dispatcher
 from reactor.app.dumps import Dumps
 from reactor.app.guests import Guests
 from reactor.app.inbound import earlier_messages
+from reactor.app.lacks.looking import CHANGING_COMMANDS, Looker
 from reactor.app.outbox import OutboxPort
 from reactor.app.ports import Outside
 from reactor.app.preflight import raise_file_limit, warn_of, warn_of_nothing
@@ -126,6 +127,7 @@ class Daemon:
             rng=random.Random(),  # noqa: S311 - jitter
         )
         self.rules = Rules(settings.rules, self._adopt)
+        self.looker = Looker(lambda: self.engine.world, self._ask, self.agents)
         self.control = Control(self._parts(), self.orders)
         self.ready = asyncio.Event()
 
@@ -163,6 +165,13 @@ class Daemon:
         self, guest: str, command: str, arguments: Mapping[str, object], *, timeout: float
     ) -> asyncio.Future[object]:
         """Send a command to a guest's monitor."""
+        if command in CHANGING_COMMANDS:
+            self.looker.changed(guest)
+        return self.guests.monitors.send(guest, command, arguments, timeout=timeout)
+
+    def _ask(
+        self, guest: str, command: str, arguments: Mapping[str, object], *, timeout: float
+    ) -> asyncio.Future[object]:
         return self.guests.monitors.send(guest, command, arguments, timeout=timeout)
 
     def _adopt(self, policies: Sequence[Policy]) -> None:
@@ -170,6 +179,7 @@ class Daemon:
         # First: what was due before the change is for the policies before it.
         self.scheduling.adopt(policies)
         self.dispatcher.adopt(policies)
+        self.looker.adopt(policies)
         if self.broker is not None:
             self.broker.adopt(policies)
 
@@ -197,6 +207,7 @@ class Daemon:
             broker=self.broker,
             scheduling=self.scheduling,
             troubles=self._troubles,
+            judge=self.looker.judge,
         )
 
     def _troubles(self) -> Mapping[str, str]:
@@ -238,6 +249,7 @@ class Daemon:
             self.agents,
             self._settings.control_socket,
             compared=self.engine.compared,
+            looker=self.looker,
         )
         patterns = [each.discover for each in found]
         discovery = Discovery(patterns, self.guests)
@@ -253,6 +265,7 @@ class Daemon:
                 tasks.create_task(self.control.run(), name="control"),
                 tasks.create_task(self.upkeep.run(), name="upkeep"),
                 tasks.create_task(self.dumps.run(), name="dumps"),
+                tasks.create_task(self.looker.run(), name="looks"),
             ]
             if patterns:
                 others.append(tasks.create_task(discovery.run(), name="discovery"))

@@ -11,6 +11,7 @@ from reactor.adapters.agent import Agents
 from reactor.adapters.qmp import Monitors
 from reactor.adapters.qmp.survey import Found
 from reactor.app.depth import cut, is_too_deep
+from reactor.app.lacks.looking import CHANGING_EVENTS, Looker
 from reactor.app.settings import Discovery, NamedGuest
 from reactor.core.event import Event
 from reactor.core.inputs import (
@@ -45,6 +46,7 @@ class Guests:
         control: where reactor itself listens for operators: a pattern may find that too.
         compared: says by name and labels what a guest's connect is to ask for, to compare
             it at the next one.
+        looker: looks at guests whose equipment may be another one; None: nobody does.
 
     ``troubles`` are why monitors cannot be used now, by guest.
     """
@@ -58,12 +60,14 @@ class Guests:
         control: Path | None = None,
         *,
         compared: Callable[[str, Mapping[str, str]], tuple[str, ...]] = _nothing,
+        looker: Looker | None = None,
     ) -> None:
         self._submit = submit
         self._now = now
         self._discoveries = {found.discover: found for found in discoveries}
         self._agents = agents
         self._control = None if control is None else os.path.realpath(control)
+        self._looker = looker
         self._named: dict[str, str] = {}
         self._found: set[str] = set()
         self._forgetting: dict[str, asyncio.TimerHandle] = {}
@@ -142,11 +146,15 @@ class Guests:
         self.troubles.pop(guest, None)
         log.info("monitor connected", guest=guest, status=facts.status, qemu=facts.qemu_version)
         self._submit(Connected(guest, epoch, facts))
+        if self._looker is not None:
+            self._looker.connected(guest, facts.kind, epoch)
 
     def on_disconnected(self, guest: str, reason: str) -> None:
         """A monitor went away."""
         log.warning("monitor lost", guest=guest, reason=reason)
         self._submit(Disconnected(guest, reason))
+        if self._looker is not None:
+            self._looker.disconnected(guest)
 
     def on_event(
         self,
@@ -160,6 +168,8 @@ class Guests:
         if is_too_deep(data):
             log.warning("event cut", guest=guest, event_name=name, reason="its data has no end")
             data = {member: cut(value) for member, value in data.items()}
+        if name in CHANGING_EVENTS and self._looker is not None:
+            self._looker.changed(guest)
         self._submit(Happened(Event(name, guest, data, qemu_time, self._now(), foretold=foretold)))
 
     def on_trouble(self, guest: str, error: ReactorError) -> None:

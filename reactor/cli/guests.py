@@ -13,7 +13,18 @@ from reactor.cli.verbs import add_verb
 if TYPE_CHECKING:
     from reactor.app.control.answers import GuestLine
 
-HEAD = ("GUEST", "STATUS", "QEMU", "POLICIES", "NOT READY", "RUNS", "MARKS", "LABELS", "NOTE")
+HEAD = (
+    "GUEST",
+    "STATUS",
+    "QEMU",
+    "POLICIES",
+    "NOT READY",
+    "LACKING",
+    "RUNS",
+    "MARKS",
+    "LABELS",
+    "NOTE",
+)
 
 
 def add_to(app: typer.Typer) -> None:
@@ -48,6 +59,7 @@ def _row(guest: "GuestLine") -> tuple[str, ...]:
         guest.qemu or "-",
         str(guest.policies),
         str(guest.not_ready),
+        str(guest.lacking),
         str(guest.runs),
         str(guest.marks),
         _labels(guest.labels),

@@ -13,7 +13,7 @@ from reactor.cli.times import shown_age, shown_length, shown_time
 from reactor.cli.verbs import add_verb
 
 if TYPE_CHECKING:
-    from reactor.app.control.answers import DaemonLine, RunLine, Status
+    from reactor.app.control.answers import DaemonLine, LackLine, RunLine, Status
     from reactor.core.marks import Mark
 
 
@@ -33,7 +33,7 @@ def status(
 ) -> int:
     """Show the daemon, its guests, policies, open runs and marks.
 
-    For each policy that may not act on a guest yet it says why.
+    For each policy that may not act on a guest yet, cannot fire or would fail it says why.
     """
     from reactor.app.control.answers import Status
     from reactor.app.control.asks import AskStatus
@@ -120,6 +120,19 @@ def _show_policies(screen: Screen, found: "Status") -> None:
         rows_of = [(n.policy, n.guest, n.state, n.reason) for n in found.not_ready]
         show_table(screen, ("POLICY", "GUEST", "STATE", "REASON"), rows_of)
         _more(screen, found.not_ready_count - len(rows_of))
+    if found.lacks:
+        screen.line()
+        screen.line(f"lacking: {found.lack_count}, see `reactor readiness`")
+        lacks = [(one.policy, one.state, _some(one), one.reason) for one in found.lacks]
+        show_table(screen, ("POLICY", "STATE", "GUESTS", "REASON"), lacks)
+        _more(screen, found.lack_count - len(lacks))
+
+
+def _some(lack: "LackLine") -> str:
+    """The first of the guests, and how many there are besides."""
+    more = lack.guests - 2
+    named = ", ".join(lack.some[:2])
+    return f"{named} and {more} more" if more > 0 else named
 
 
 def _show_runs(screen: Screen, found: "Status", now: float) -> None:

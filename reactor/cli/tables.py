@@ -16,6 +16,11 @@ STYLES = {
     "cancelled": "yellow",
     "running": "cyan",
     "not ready": "red",
+    "cannot fire": "red",
+    "fails": "red",
+    "away": "red",
+    "ready": "green",
+    "nothing to watch": "dim",
     "disconnected": "red",
 }
 """How a word looks on a terminal with colours, wherever it stands in a table."""

@@ -28,6 +28,7 @@ class GuestPlan:
             panic ends QEMU within milliseconds, unless somebody sends ``set-action``.
         agent_port: it has a virtio-serial port with the name of the guest agent, whose
             other end is the socket ``NAME.agent`` beside the monitor.
+        panic_device: it has a device that tells QEMU of a panic.
         options: more options of QEMU.
     """
 
@@ -36,6 +37,7 @@ class GuestPlan:
     machine: str = "pc"
     preserved: bool = False
     agent_port: bool = False
+    panic_device: bool = True
     options: tuple[str, ...] = ()
 
 
@@ -70,7 +72,7 @@ class Guest(Emulator):
             *("-name", self.name, "-uuid", str(self.uuid)),
             # A floppy: the firmware does not boot a hard disk of 512 bytes.
             *("-drive", f"file={boot},format=raw,if=floppy,readonly=on", "-boot", "order=a"),
-            *("-device", "pvpanic"),
+            *(("-device", "pvpanic") if plan.panic_device else ()),
             *("-chardev", f"file,id=console,path={self._console}"),
             *("-device", "isa-debugcon,chardev=console"),
             *(("-action", "panic=pause") if plan.preserved else ()),

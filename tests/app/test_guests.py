@@ -13,6 +13,7 @@ from reactor.adapters.qmp.survey import Found
 from reactor.app import guests as module
 from reactor.app.depth import DEPTH_MAX, is_too_deep
 from reactor.app.guests import Guests
+from reactor.app.lacks.looking import Looker
 from reactor.app.settings import Discovery, NamedGuest
 from reactor.core.event import Event
 from reactor.core.inputs import (
@@ -333,6 +334,47 @@ async def test_a_name_of_the_settings_is_not_given_to_another_socket(
     ]
     assert guests.monitors.connected() == ["db"]
     assert told.of(Disconnected) == []
+
+
+class Watching(Looker):
+    """Notes what it is told, and looks at nobody."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[str, ...]] = []
+
+    def connected(self, guest: str, kind: str, epoch: str) -> None:
+        """A connect."""
+        assert epoch
+        self.told.append(("connected", guest, kind))
+
+    def disconnected(self, guest: str) -> None:
+        """Its end."""
+        self.told.append(("disconnected", guest))
+
+    def changed(self, guest: str) -> None:
+        """Something that may be a change."""
+        self.told.append(("changed", guest))
+
+
+async def test_who_looks_at_guests_is_told_when(told: Told, run: Path, listen: Listen) -> None:
+    """At a connect, at its end, and at events after which it may have other devices."""
+    monitor = await listen("a.sock")
+    watching = Watching()
+    guests = Guests(told, lambda: NOW, (), Agents(), looker=watching)
+    guests.name(NamedGuest("web-1", f"unix:{run}/a.sock", {}))
+    await until("it is connected", lambda: bool(told.of(Connected)))
+    for name in ("STOP", "DEVICE_DELETED", "RESUME", "VSERPORT_CHANGE"):
+        monitor.event(name)
+    monitor.cut()
+    await until("it is cut", lambda: bool(told.of(Disconnected)))
+    assert watching.told == [
+        ("connected", "web-1", "vm"),
+        ("changed", "web-1"),
+        ("changed", "web-1"),
+        ("disconnected", "web-1"),
+    ]
+    guests.close()
+    await guests.monitors.close()
 
 
 async def test_the_agent_of_a_guest_of_the_settings(told: Told, run: Path) -> None:

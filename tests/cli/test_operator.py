@@ -16,12 +16,23 @@ from reactor.app.control.answers import (
     DaemonLine,
     GuestLine,
     JournalLine,
+    LackLine,
+    Matrix,
     NotReady,
     PolicyLine,
+    ReadyLine,
     RunLine,
     Status,
 )
-from reactor.app.control.asks import AskGuests, AskMarks, AskRun, AskRuns, AskStatus, AskWhy
+from reactor.app.control.asks import (
+    AskGuests,
+    AskMarks,
+    AskReadiness,
+    AskRun,
+    AskRuns,
+    AskStatus,
+    AskWhy,
+)
 from reactor.app.timeline import Entry, Timeline
 from reactor.app.why.reasons import Finding, Moment, Why
 from reactor.app.why.reasons import Mark as Sign
@@ -404,6 +415,8 @@ DAEMON = DaemonLine(
 
 AWAY = ("web-2", False, "disconnected")
 
+LACK = LackLine("p", "cannot fire", "no panic device", 5, ["web-1", "web-2", "web-3"])
+
 WELL = Status(
     daemon=DAEMON,
     guests=1,
@@ -412,6 +425,8 @@ WELL = Status(
     policies=[PolicyLine("p", "enforce", 1, 1, 0)],
     not_ready=[],
     not_ready_count=0,
+    lacks=[],
+    lack_count=0,
     runs=[],
     run_count=0,
     marks=[],
@@ -486,6 +501,8 @@ def test_the_status_says_all_that_is_wrong(reactor: Call, daemon: FakeDaemon) ->
             away=[GuestLine(*AWAY, NOW - 60, trouble="refused")],
             not_ready=[NotReady("p", "web-1", "not ready", "set-action: no")],
             not_ready_count=1,
+            lacks=[LACK, msgspec.structs.replace(LACK, guests=2)],
+            lack_count=3,
             runs=[RunLine("r-1", "p", "web-1", "running", admitted=NOW - 5, reason="held")],
             run_count=3,
             marks=[mark],
@@ -504,6 +521,10 @@ def test_the_status_says_all_that_is_wrong(reactor: Call, daemon: FakeDaemon) ->
         "rules:    2 errors: `reactor check -c r.yaml` shows what is wrong",
         "web-2  disconnected  1m   refused",
         "p       web-1  not ready  set-action: no",
+        "lacking: 3, see `reactor readiness`",
+        "p       cannot fire  web-1, web-2 and 3 more  no panic device",
+        "p       cannot fire  web-1, web-2             no panic device",
+        "and 1 more: `-o json` has the counts",
         "r-1  p       web-1  5s   running  held",
         "and 2 more: `-o json` has the counts",
         "web-1  disk disk0  bad  smoke",
@@ -537,6 +558,7 @@ def test_guests_are_a_table(reactor: Call, daemon: FakeDaemon) -> None:
                 runs=1,
                 policies=5,
                 not_ready=1,
+                lacking=3,
             ),
         ]
     )
@@ -544,12 +566,59 @@ def test_guests_are_a_table(reactor: Call, daemon: FakeDaemon) -> None:
     assert (code, err) == (0, "")
     assert daemon.asked == [AskGuests()]
     assert [" ".join(line.split()) for line in out.splitlines()] == [
-        "GUEST STATUS QEMU POLICIES NOT READY RUNS MARKS LABELS NOTE",
-        "web-2 disconnected - 0 0 0 0 - refused",
-        "web-1 running 7.2.22 5 1 1 2 a=b,tier=web",
+        "GUEST STATUS QEMU POLICIES NOT READY LACKING RUNS MARKS LABELS NOTE",
+        "web-2 disconnected - 0 0 0 0 0 - refused",
+        "web-1 running 7.2.22 5 1 3 1 2 a=b,tier=web",
     ]
     words = ("STATUS", "disconnected", "running")
     assert [line.index(word) for line, word in zip(out.splitlines(), words, strict=True)] == [7] * 3
+
+
+ROWS = [
+    ReadyLine("p", "web-1", "cannot fire", "no panic device"),
+    ReadyLine("q", "web-10", "ready"),
+]
+
+
+def test_readiness_is_a_table(reactor: Call, daemon: FakeDaemon) -> None:
+    """What is asked for goes to the daemon; rows that are left out are told."""
+    daemon.says(Matrix(ROWS, cut=True))
+    glob = ("--policy", "p*", "--guest", "web-*")
+    code, out, err = reactor("readiness", "-c", "r.yaml", *glob, "--all")
+    assert (code, err) == (0, "")
+    assert daemon.asked == [AskReadiness("p*", "web-*", whole=True)]
+    assert out == (
+        "POLICY  GUEST   STATE        REASON\n"
+        "p       web-1   cannot fire  no panic device\n"
+        "q       web-10  ready\n"
+        "and more: name policies or guests with --policy, --guest\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "out"),
+    [
+        pytest.param((), "every policy can do all it says, as far as is known\n", id="all well"),
+        pytest.param(("--all",), "", id="no such guest"),
+        pytest.param(("-o", "jsonl"), "", id="for programs"),
+    ],
+)
+def test_readiness_without_rows(
+    words: tuple[str, ...], out: str, reactor: Call, daemon: FakeDaemon
+) -> None:
+    """Nothing lacks, or nothing was asked for."""
+    daemon.says(Matrix([], cut=False))
+    assert reactor("readiness", "-c", "r.yaml", *words) == (0, out, "")
+    assert daemon.asked == [AskReadiness(whole="--all" in words)]
+
+
+def test_readiness_for_programs(reactor: Call, daemon: FakeDaemon) -> None:
+    """One object a line, or all with the word whether there is more."""
+    daemon.says(Matrix(ROWS, cut=False))
+    lines = reactor("readiness", "-c", "r.yaml", "-o", "jsonl")[1].splitlines()
+    assert json.loads(lines[1]) == {"policy": "q", "guest": "web-10", "state": "ready"}
+    whole = reactor("readiness", "-c", "r.yaml", "-o", "json")[1]
+    assert msgspec.json.decode(whole, type=Matrix) == Matrix(ROWS, cut=False)
 
 
 def test_lists_for_programs(reactor: Call, daemon: FakeDaemon) -> None:

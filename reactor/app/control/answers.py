@@ -42,7 +42,8 @@ class RunLine(msgspec.Struct, frozen=True, omit_defaults=True):
 class GuestLine(msgspec.Struct, frozen=True, omit_defaults=True):
     """One guest; ``trouble`` is why its monitor is away or cannot be used.
 
-    ``since`` is when it got this status. ``runs`` are open.
+    ``since`` is when it got this status. ``runs`` are open. ``lacking`` are the policies that
+    cannot fire on it, or would fail.
     """
 
     guest: str
@@ -56,6 +57,7 @@ class GuestLine(msgspec.Struct, frozen=True, omit_defaults=True):
     runs: int = 0
     policies: int = 0
     not_ready: int = 0
+    lacking: int = 0
     hold: str = ""
     trouble: str = ""
 
@@ -67,6 +69,39 @@ class NotReady(msgspec.Struct, frozen=True):
     guest: str
     state: str
     reason: str
+
+
+class LackLine(msgspec.Struct, frozen=True):
+    """What a policy lacks, on how many guests; ``some`` of them by name.
+
+    ``state`` is ``cannot fire`` or ``fails``.
+    """
+
+    policy: str
+    state: str
+    reason: str
+    guests: int
+    some: list[str]
+
+
+class ReadyLine(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A policy on a guest; one that lacks several things has a line for each.
+
+    ``state`` is ``ready``, ``not ready``, ``arming``, ``away``, ``cannot fire``, ``fails``,
+    ``nothing to watch`` or ``not looked at yet``.
+    """
+
+    policy: str
+    guest: str
+    state: str
+    reason: str = ""
+
+
+class Matrix(msgspec.Struct, frozen=True):
+    """Policies on guests; ``cut``: there are more rows than are shown."""
+
+    rows: list[ReadyLine]
+    cut: bool
 
 
 class PolicyLine(msgspec.Struct, frozen=True):
@@ -133,6 +168,8 @@ class Status(msgspec.Struct, frozen=True):
     policies: list[PolicyLine]
     not_ready: list[NotReady]
     not_ready_count: int
+    lacks: list[LackLine]
+    lack_count: int
     runs: list[RunLine]
     run_count: int
     marks: list[Mark]

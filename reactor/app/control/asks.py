@@ -24,6 +24,17 @@ class AskGuests(msgspec.Struct, frozen=True, tag="guests"):
     """All guests."""
 
 
+class AskReadiness(msgspec.Struct, frozen=True, tag="readiness", omit_defaults=True):
+    """What policies lack on guests; ``policy`` and ``guest`` are globs.
+
+    ``whole``: those too that lack nothing, and those that have nothing to watch.
+    """
+
+    policy: str = "*"
+    guest: str = "*"
+    whole: bool = False
+
+
 class AskMarks(msgspec.Struct, frozen=True, tag="marks", omit_defaults=True):
     """The marks of one guest, or (``guest`` empty) of all."""
 
@@ -67,4 +78,14 @@ class GiveOrder(msgspec.Struct, frozen=True, tag="order"):
     order: Order
 
 
-Ask = AskStatus | AskGuests | AskMarks | AskSilences | AskRuns | AskRun | AskWhy | GiveOrder
+Ask = (
+    AskStatus
+    | AskGuests
+    | AskReadiness
+    | AskMarks
+    | AskSilences
+    | AskRuns
+    | AskRun
+    | AskWhy
+    | GiveOrder
+)

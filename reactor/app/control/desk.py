@@ -12,11 +12,12 @@ import msgspec
 
 from reactor.adapters.control import Answer, Code, ControlServer
 from reactor.adapters.journal import Reader
-from reactor.app.control import views
+from reactor.app.control import readiness, views
 from reactor.app.control.asks import (
     Ask,
     AskGuests,
     AskMarks,
+    AskReadiness,
     AskRun,
     AskRuns,
     AskSilences,
@@ -79,9 +80,14 @@ class Desk:
         match ask:
             case AskStatus():
                 line = daemon_line(self._parts, server, self._since)
-                return _done(views.status(self._world, line, self._parts.troubles()))
+                return _done(
+                    views.status(self._world, line, self._parts.troubles(), self._parts.judge)
+                )
             case AskGuests():
-                return _done(views.guests(self._world, self._parts.troubles()))
+                return _done(views.guests(self._world, self._parts.troubles(), self._parts.judge))
+            case AskReadiness(policy, guest, whole):
+                judge = self._parts.judge
+                return _done(readiness.matrix(self._world, judge, policy, guest, whole=whole))
             case AskMarks(guest):
                 return self._marks(guest)
             case AskSilences():
@@ -161,7 +167,8 @@ class Desk:
         guest = world.guests.get(ask.guest)
         near = self._parts.engine.near_misses(ask.policy)
         labels = guest.labels if guest and not guest.forgotten else None
-        why = why_now(world, ask.policy, ask.guest, now)
+        lacks = self._parts.judge.of(policy, guest) if policy and guest else ()
+        why = why_now(world, ask.policy, ask.guest, now, lacks)
         return await self._read(
             lambda reader: recent(
                 reader, why, policy=policy, near=near, now=now, labels=labels, host=host

@@ -12,11 +12,11 @@ from reactor.app.control.answers import (
     RunLine,
     Status,
 )
-from reactor.core.guest import Guest, Readiness
+from reactor.app.control.readiness import lack_lines, lacking, not_ready, waiting_lines
+from reactor.app.lacks.judge import Judge
+from reactor.core.guest import Guest
 from reactor.core.holds import held, hold_sentence
 from reactor.core.marks import Mark
-from reactor.core.policy import Enforcement
-from reactor.core.readiness import NOT_SENT
 from reactor.core.restraints import Silence
 from reactor.core.run import Phase, Role, Run
 from reactor.core.runs import enforcement_of
@@ -28,26 +28,30 @@ SHOWN = 200
 _PEOPLES = frozenset({Role.RUN, Role.ON_LIMIT})
 
 
-def status(world: World, daemon: DaemonLine, troubles: Mapping[str, str]) -> Status:
+def status(world: World, daemon: DaemonLine, troubles: Mapping[str, str], judge: Judge) -> Status:
     """How everything stands at ``world.now``.
 
     Args:
         troubles: why monitors cannot be used, by guest.
+        judge: knows what policies lack.
     """
     known = [guest for guest in world.guests.values() if not guest.forgotten]
     open_runs = _open_runs(world)
     away = (guest for guest in known if not guest.connected)
-    waiting = _waiting(world, known)
+    waiting = waiting_lines(world, known)
+    lacks = lack_lines(world, known, judge)
     marks = sorted(world.marks, key=lambda mark: mark.key)
     restraints = world.restraints
     return Status(
         daemon=daemon,
         guests=len(known),
         connected=sum(guest.connected for guest in known),
-        away=_lines(world, islice(away, SHOWN), troubles),
+        away=_lines(world, islice(away, SHOWN), troubles, judge),
         policies=_policies(world, known, open_runs, waiting)[:SHOWN],
         not_ready=waiting[:SHOWN],
         not_ready_count=len(waiting),
+        lacks=lacks[:SHOWN],
+        lack_count=len(lacks),
         runs=[run_line(world, run) for run in open_runs[:SHOWN]],
         run_count=len(open_runs),
         marks=marks[:SHOWN],
@@ -58,18 +62,22 @@ def status(world: World, daemon: DaemonLine, troubles: Mapping[str, str]) -> Sta
     )
 
 
-def guests(world: World, troubles: Mapping[str, str]) -> list[GuestLine]:
+def guests(world: World, troubles: Mapping[str, str], judge: Judge) -> list[GuestLine]:
     """Every guest that is named or found, by name."""
     known = sorted(world.guests.values(), key=lambda guest: guest.name)
-    return _lines(world, (guest for guest in known if not guest.forgotten), troubles)
+    return _lines(world, (guest for guest in known if not guest.forgotten), troubles, judge)
 
 
-def _lines(world: World, shown: Iterable[Guest], troubles: Mapping[str, str]) -> list[GuestLine]:
+def _lines(
+    world: World, shown: Iterable[Guest], troubles: Mapping[str, str], judge: Judge
+) -> list[GuestLine]:
     runs = Counter(run.guest for run in _open_runs(world))
-    return [_line(world, guest, runs[guest.name], troubles) for guest in shown]
+    return [_line(world, guest, runs[guest.name], troubles, judge) for guest in shown]
 
 
-def _line(world: World, guest: Guest, runs: int, troubles: Mapping[str, str]) -> GuestLine:
+def _line(
+    world: World, guest: Guest, runs: int, troubles: Mapping[str, str], judge: Judge
+) -> GuestLine:
     reason = troubles.get(guest.name) or guest.lost_reason
     return GuestLine(
         guest=guest.name,
@@ -82,7 +90,8 @@ def _line(world: World, guest: Guest, runs: int, troubles: Mapping[str, str]) ->
         marks=len(world.marks.of(guest.name)),
         runs=runs,
         policies=len(world.selections[guest.name].policies),
-        not_ready=len(_not_ready(world, guest)),
+        not_ready=len(not_ready(world, guest)),
+        lacking=lacking(world, guest, judge),
         hold=held(world, guest.name),
         trouble="" if guest.connected else reason,
     )
@@ -130,31 +139,6 @@ def _holdup(world: World, run: Run) -> str:
 def _open_runs(world: World) -> list[Run]:
     found = [run for run in world.runs.values() if run.role in _PEOPLES and run.is_open]
     return sorted(found, key=lambda run: (run.admitted, len(run.id), run.id))
-
-
-def _waiting(world: World, known: Iterable[Guest]) -> list[NotReady]:
-    """Policies that may not act somewhere, those that failed before those under way."""
-    rows = [row for guest in known for row in _not_ready(world, guest)]
-    arming = Readiness.ARMING.value
-    return sorted(rows, key=lambda row: (row.state == arming, row.policy, row.guest))
-
-
-def _not_ready(world: World, guest: Guest) -> list[NotReady]:
-    rows = [
-        NotReady(policy, guest.name, arming.state.value, arming.reason)
-        for policy, arming in guest.arming.items()
-        if arming.state is not Readiness.READY
-    ]
-    if guest.connected:
-        return rows
-    # Of a guest that never was connected nothing was armed.
-    return rows + [
-        NotReady(policy.name, guest.name, Readiness.NOT_READY.value, NOT_SENT)
-        for policy in world.selections[guest.name].policies
-        if policy.arm
-        and policy.name not in guest.arming
-        and enforcement_of(world, policy) is not Enforcement.AUDIT
-    ]
 
 
 def _policies(

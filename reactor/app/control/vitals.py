@@ -12,6 +12,7 @@ from reactor.app.broker import Broker
 from reactor.app.clock import Clock
 from reactor.app.control.answers import DaemonLine
 from reactor.app.dispatcher import Dispatcher
+from reactor.app.lacks.judge import Judge
 from reactor.app.rules import Rules
 from reactor.app.scheduling import Scheduling
 from reactor.app.settings import Settings
@@ -25,7 +26,8 @@ from reactor.errors import Severity
 class Parts:
     """The parts of a daemon that operators ask about.
 
-    ``troubles`` answers why monitors cannot be used now, by guest.
+    ``troubles`` answers why monitors cannot be used now, by guest; ``judge`` what policies
+    lack on guests.
     """
 
     settings: Settings
@@ -38,6 +40,7 @@ class Parts:
     broker: Broker | None
     scheduling: Scheduling
     troubles: Callable[[], Mapping[str, str]]
+    judge: Judge
 
 
 def daemon_line(parts: Parts, server: ControlServer, since: float) -> DaemonLine:

@@ -18,6 +18,7 @@ from reactor.core.policy import MessageTrigger, Policy
 from reactor.core.world import World
 from reactor.errors import Place, PolicyError
 from reactor.policyfile.check import build_policy
+from reactor.policyfile.lacks import Lack
 
 RECENT_S = 86_400.0
 """Seconds back from now in which the latest moments are looked for."""
@@ -63,9 +64,13 @@ def why_at(  # noqa: PLR0913 - what is asked, and what is known of the host
     return msgspec.structs.replace(why, unknown=True, findings=[*why.findings, hint])
 
 
-def why_now(world: World, policy: str, guest: str, now: float) -> Why:
-    """How it stands with the policy on the guest; reads the engine's state in one go."""
-    found = standing.findings(world, policy, guest, now)
+def why_now(world: World, policy: str, guest: str, now: float, lacks: Sequence[Lack] = ()) -> Why:
+    """How it stands with the policy on the guest; reads the engine's state in one go.
+
+    Args:
+        lacks: what the policy lacks on it.
+    """
+    found = standing.findings(world, policy, guest, now, lacks)
     watched = world.guests.get(guest)
     unknown = policy not in world.index.policies or watched is None or watched.forgotten
     return Why(policy, guest, standing.verdict(found), found, online=True, unknown=unknown)

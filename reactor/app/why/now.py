@@ -4,7 +4,7 @@ Only reads the engine's state. What an event decides, such as its ``where``, is 
 beforehand: the moments beside these findings say what became of the latest events.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from reactor.app.why.reasons import Finding, Mark
@@ -22,6 +22,10 @@ from reactor.core.runs import enforcement_of
 from reactor.core.text import closest, render_duration, render_time
 from reactor.core.windows import WindowCounts
 from reactor.core.world import World
+from reactor.policyfile.lacks import Lack
+
+LACKS = "lacks"
+"""The check of what a policy needs and the guest has not."""
 
 KEYS_SHOWN = 20
 """Keys of one guest that are looked at."""
@@ -56,7 +60,9 @@ class Subject:
         return known[:KEYS_SHOWN] if by and known else [name]
 
 
-def findings(world: World, policy: str, guest: str, now: float) -> list[Finding]:
+def findings(
+    world: World, policy: str, guest: str, now: float, lacks: Sequence[Lack] = ()
+) -> list[Finding]:
     """What stands in the way of a match of this policy on this guest, and what does not.
 
     In the order of admission. It ends where nothing more can be said: the policy or the guest
@@ -70,6 +76,7 @@ def findings(world: World, policy: str, guest: str, now: float) -> list[Finding]
     found.append(Finding("selected", Mark.OK if is_selected else Mark.NO, text))
     if is_selected:
         found += triggers(world, subject.policy, subject.guest, now)
+        found += map(_lack, lacks)
         for look in (_ready, _silence, _hold, _inhibition, _inhibit_if, _debounce):
             found += look(subject)
         for key in subject.keys:
@@ -81,6 +88,8 @@ def findings(world: World, policy: str, guest: str, now: float) -> list[Finding]
 def verdict(found: list[Finding]) -> str:
     """The sentence of all findings: the first that stands in the way decides."""
     first = next((one for one in found if one.mark is Mark.NO), None)
+    if first is not None and first.check == LACKS:
+        return f"no match can come: {first.text}"
     if first is not None:
         return f"a match now would start no run: {first.text}"
     return "nothing stands in the way of a match now"
@@ -127,6 +136,11 @@ def _enforcement(subject: Subject) -> Finding:
             return Finding("enforcement", Mark.NOTE, "approve: a run waits for an operator's yes")
         case Enforcement.ENFORCE:
             return Finding("enforcement", Mark.OK, "enforce: a run acts")
+
+
+def _lack(lack: Lack) -> Finding:
+    # What concerns one trigger or step leaves the others as they are.
+    return Finding(LACKS, Mark.NOTE if lack.path else Mark.NO, lack.sentence)
 
 
 def _ready(subject: Subject) -> Iterator[Finding]:

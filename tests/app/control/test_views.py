@@ -4,6 +4,7 @@ import pytest
 
 from reactor.app.control import views
 from reactor.app.control.answers import DaemonLine, GuestLine, Status
+from reactor.app.lacks.judge import Judge
 from reactor.core.config import EngineConfig
 from reactor.core.event import Event
 from reactor.core.inputs import GuestForgotten, Happened
@@ -23,12 +24,12 @@ ARM = "arm: [{qmp: set-action, args: {panic: pause}}]\n"
 
 def status(host: Host) -> Status:
     """How this host stands."""
-    return views.status(host.engine.world, DAEMON, {"web-2": "refused"})
+    return views.status(host.engine.world, DAEMON, {"web-2": "refused"}, Judge({}))
 
 
 def guest(host: Host, name: str = "web-1") -> GuestLine:
     """One guest's line."""
-    lines = views.guests(host.engine.world, {"web-2": "refused"})
+    lines = views.guests(host.engine.world, {"web-2": "refused"}, Judge({}))
     return next(line for line in lines if line.guest == name)
 
 
@@ -43,13 +44,13 @@ def test_guests_are_listed_by_name() -> None:
     host.connect("web-1")
     host.order(SetMark("web-1", "disk", "d", "bad"))
     happen(host)
-    first, second = views.guests(host.engine.world, {"web-2": "refused"})
+    first, second = views.guests(host.engine.world, {"web-2": "refused"}, Judge({}))
     assert (first.guest, first.connected, first.status) == ("web-1", True, "running")
     assert (first.qemu, first.labels, first.kind) == ("7.2.22", {"a": "b"}, "vm")
     assert (first.marks, first.runs, first.policies, first.not_ready) == (1, 1, 1, 0)
     assert (second.guest, second.connected, second.trouble) == ("web-2", False, "refused")
     host.give(GuestForgotten("web-1"))
-    assert [line.guest for line in views.guests(host.engine.world, {})] == ["web-2"]
+    assert [line.guest for line in views.guests(host.engine.world, {}, Judge({}))] == ["web-2"]
 
 
 def test_why_a_monitor_is_away() -> None:

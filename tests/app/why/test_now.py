@@ -13,6 +13,7 @@ from reactor.core.event import Event
 from reactor.core.inputs import Happened
 from reactor.core.orders import AddSilence, HoldGuests
 from reactor.core.policy import Enforcement
+from reactor.policyfile.lacks import Lack, LackKind
 from tests.core.simulation import START, Host, document
 
 SLOW = "[{delay: 1h}]"
@@ -42,6 +43,21 @@ def one(host: Host, check: str) -> tuple[str, str]:
 def host(more: str = "", trigger: str = "{event: GO}", steps: str = SLOW) -> Host:
     """A host with one policy and one connected guest."""
     return Host([document("p", steps, trigger, more)]).connect("web-1")
+
+
+def test_what_the_policy_lacks_on_the_guest() -> None:
+    """What keeps every match from coming decides; the rest leaves other ways open."""
+    subject = host()
+    blind = Lack(LackKind.BLIND, "", "no panic device")
+    fails = Lack(LackKind.FAILS, "steps/1", "QEMU 7.2.22 has no command x")
+    why = why_now(subject.engine.world, "p", "web-1", subject.now, [blind, fails])
+    assert why.verdict == "no match can come: cannot fire: no panic device"
+    assert told(why, "lacks") == [
+        ("no", "cannot fire: no panic device"),
+        ("note", "fails at steps/1: QEMU 7.2.22 has no command x"),
+    ]
+    why = why_now(subject.engine.world, "p", "web-1", subject.now, [fails])
+    assert why.verdict == "nothing stands in the way of a match now"
 
 
 def test_nothing_stands_in_the_way() -> None:

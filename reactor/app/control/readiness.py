@@ -1,0 +1,117 @@
+"""Which policies may not act, cannot fire or would fail, and on which guests."""
+
+from collections.abc import Iterable, Iterator
+from fnmatch import fnmatchcase
+from itertools import islice
+
+from reactor.app.control.answers import LackLine, Matrix, NotReady, ReadyLine
+from reactor.app.lacks.judge import Judge
+from reactor.core.guest import Guest, Readiness
+from reactor.core.policy import Enforcement
+from reactor.core.readiness import NOT_SENT
+from reactor.core.runs import enforcement_of
+from reactor.core.world import World
+from reactor.policyfile.lacks import Lack
+
+ROWS_MAX = 10_000
+"""Rows of one matrix."""
+
+SOME = 5
+"""Guests that are named beside their number."""
+
+
+def waiting_lines(world: World, known: Iterable[Guest]) -> list[NotReady]:
+    """Policies that may not act somewhere, those that failed before those under way."""
+    rows = [row for guest in known for row in not_ready(world, guest)]
+    arming = Readiness.ARMING.value
+    return sorted(rows, key=lambda row: (row.state == arming, row.policy, row.guest))
+
+
+def not_ready(world: World, guest: Guest) -> list[NotReady]:
+    """The policies that may not act on this guest, as their arm has not succeeded."""
+    rows = [
+        NotReady(policy, guest.name, arming.state.value, arming.reason)
+        for policy, arming in guest.arming.items()
+        if arming.state is not Readiness.READY
+    ]
+    if guest.connected:
+        return rows
+    # Of a guest that never was connected nothing was armed.
+    return rows + [
+        NotReady(policy.name, guest.name, Readiness.NOT_READY.value, NOT_SENT)
+        for policy in world.selections[guest.name].policies
+        if policy.arm
+        and policy.name not in guest.arming
+        and enforcement_of(world, policy) is not Enforcement.AUDIT
+    ]
+
+
+def lacking(world: World, guest: Guest, judge: Judge) -> int:
+    """How many policies lack something on this guest that somebody should know of."""
+    found = judge.of_guest(world, guest)
+    return len({policy for policy, lack in found if not lack.is_harmless})
+
+
+def lack_lines(world: World, known: Iterable[Guest], judge: Judge) -> list[LackLine]:
+    """What policies lack, each with its guests; what concerns most guests in front."""
+    found: dict[tuple[str, Lack], list[str]] = {}
+    for guest in known:
+        for policy, lack in judge.of_guest(world, guest):
+            if not lack.is_harmless:
+                found.setdefault((policy, lack), []).append(guest.name)
+    lines = [
+        LackLine(policy, lack.kind.value, lack.reason, len(guests), sorted(guests)[:SOME])
+        for (policy, lack), guests in found.items()
+    ]
+    return sorted(lines, key=lambda line: (-line.guests, line.policy, line.reason))
+
+
+def matrix(world: World, judge: Judge, policy: str, guest: str, *, whole: bool) -> Matrix:
+    """How these policies are on the guests that they select; ``policy``, ``guest``: globs.
+
+    Args:
+        whole: with those that lack nothing, and those that have nothing to watch.
+    """
+    wanted = frozenset(name for name in world.index.policies if fnmatchcase(name, policy))
+    shown = sorted(
+        (one for one in world.guests.values() if not one.forgotten), key=lambda one: one.name
+    )
+    rows = (
+        row
+        for one in shown
+        if fnmatchcase(one.name, guest)
+        for row in (_all_of(world, one, judge) if whole else _unwell(world, one, judge))
+        if row.policy in wanted
+    )
+    found = list(islice(rows, ROWS_MAX + 1))
+    return Matrix(found[:ROWS_MAX], len(found) > ROWS_MAX)
+
+
+def _unwell(world: World, guest: Guest, judge: Judge) -> Iterator[ReadyLine]:
+    for row in not_ready(world, guest):
+        yield ReadyLine(row.policy, guest.name, row.state, row.reason)
+    for policy, lack in judge.of_guest(world, guest):
+        if not lack.is_harmless:
+            yield _row(policy, guest, lack)
+
+
+def _all_of(world: World, guest: Guest, judge: Judge) -> Iterator[ReadyLine]:
+    unarmed = {row.policy: row for row in not_ready(world, guest)}
+    looked_at = judge.standing(guest) is not None
+    for policy in world.selections[guest.name].policies:
+        arm = unarmed.get(policy.name)
+        found = judge.of(policy, guest)
+        if arm is not None:
+            yield ReadyLine(policy.name, guest.name, arm.state, arm.reason)
+        elif not guest.connected:
+            yield ReadyLine(policy.name, guest.name, "away", guest.lost_reason)
+        elif not looked_at:
+            yield ReadyLine(policy.name, guest.name, "not looked at yet")
+        elif not found:
+            yield ReadyLine(policy.name, guest.name, Readiness.READY.value)
+        for lack in found:
+            yield _row(policy.name, guest, lack)
+
+
+def _row(policy: str, guest: Guest, lack: Lack) -> ReadyLine:
+    return ReadyLine(policy, guest.name, lack.kind.value, lack.reason)
