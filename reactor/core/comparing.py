@@ -38,7 +38,9 @@ def _ahead(before: Compared, after: Compared) -> Iterable[tuple[str, str]]:
     for name, snapshot in after.items():
         known = before.get(name)
         if known is not None and subjects.SUBJECTS[name].limited:
-            yield from ((name, key) for key, state in snapshot.items() if state != known.get(key))
+            for key, state in snapshot.items():
+                if state is not None and state != known.get(key):
+                    yield name, key
 
 
 def heard(world: World, guest: Guest, event: Event) -> bool:
@@ -83,15 +85,26 @@ def ask_missing(world: World, guest: Guest) -> None:
     A policy was loaded, or selects the guest by its new labels. What is answered is the
     first sight of these subjects: nothing is made up.
     """
-    if not guest.connected:
-        return
+    if guest.connected:
+        under_way = () if guest.asking is None else guest.asking.subjects
+        known = {*guest.facts.compared, *under_way}
+        _ask_for(world, guest, [n for n in compared(world, guest.name) if n not in known])
+
+
+def changed_by(world: World, guest: Guest, command: str) -> None:
+    """Look again at what a command of ours has changed, and QEMU tells no event of."""
+    changed = [n for n in guest.facts.compared if command in subjects.SUBJECTS[n].changed_by]
+    if guest.connected:
+        _ask_for(world, guest, changed)
+
+
+def _ask_for(world: World, guest: Guest, names: Iterable[str]) -> None:
+    names = tuple(names)
     if guest.asking is not None:
-        guest.asking.again = True
-        return
-    missing = tuple(n for n in compared(world, guest.name) if n not in guest.facts.compared)
-    if missing:
-        guest.asking = Asking(missing)
-        _ask(world, guest, guest.asking, subjects.first_queries(missing))
+        guest.asking.later.update(dict.fromkeys(names))
+    elif names:
+        guest.asking = Asking(names)
+        _ask(world, guest, guest.asking, subjects.first_queries(names))
 
 
 def _ask(world: World, guest: Guest, asking: Asking, queries: Iterable[Query]) -> None:
@@ -135,5 +148,4 @@ def _first_sight(world: World, guest: Guest, asking: Asking) -> None:
             found = {**found, name: subjects.moved(found[name], key, state)}
     guest.asking = None
     _keep(world, guest, {**guest.facts.compared, **found})
-    if asking.again:
-        ask_missing(world, guest)
+    _ask_for(world, guest, asking.later)

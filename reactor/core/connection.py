@@ -101,8 +101,14 @@ def connected(world: World, input_: Connected) -> None:
 
 def _take_over(world: World, guest: Guest, input_: Connected, *, same: bool) -> list[Event]:
     """Make the facts of a connect the guest's; the events that were missed before it."""
-    by_state = list(missed(guest, input_.facts, input_.epoch))
     facts, by_snapshot = taken(guest, input_.facts, same=same)
+    compared = guest.facts.compared.keys() & facts.compared if same else set()
+    by_state = [
+        (name, data)
+        for name, data in missed(guest, input_.facts, input_.epoch)
+        # What is compared with what was told of the migration says it better.
+        if name != "MIGRATION" or "migration" not in compared
+    ]
     if not same:
         guest.own = OwnActions()
         guest.dump_ended = None

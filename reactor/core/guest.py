@@ -74,8 +74,8 @@ class Asking:
     """What is being asked to compare with it later, see ``reactor.core.comparing``.
 
     ``pending`` are the names of the queries by the ids of their answers, ``said`` what
-    events said meanwhile. ``last``: nothing more is asked behind these. ``again``: by now
-    there may be more to ask for.
+    events said meanwhile, ``later`` the subjects that are to be asked for behind these.
+    ``last``: the answers that come now lead to no more queries.
     """
 
     subjects: tuple[str, ...]
@@ -83,7 +83,7 @@ class Asking:
     answers: dict[str, object] = field(default_factory=dict)
     said: dict[tuple[str, str], object] = field(default_factory=dict)
     last: bool = False
-    again: bool = False
+    later: dict[str, None] = field(default_factory=dict)
 
 
 @dataclass(slots=True)

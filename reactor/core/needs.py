@@ -43,7 +43,7 @@ def _needed_by(world: World, selection: Selection) -> Iterator[str]:
 
 def _awaited_by(world: World, run: Run) -> Iterator[str]:
     op = None if run.cursor.armed is None else world.program_of(run).ops[run.cursor.armed]
-    if isinstance(op, AwaitEvent):
-        for subject in SUBJECTS.values():
-            if any(named(name, op.wait.events) for name in subject.events):
-                yield subject.name
+    awaited = op.wait.events if isinstance(op, AwaitEvent) else ()
+    for subject in SUBJECTS.values():
+        if any(named(name, awaited) for name in subject.events):
+            yield subject.name

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from reactor.core import catalog, doubts, scopes
 from reactor.core.catalog import DISCONNECTED
+from reactor.core.comparing import changed_by
 from reactor.core.effect import Execute
 from reactor.core.facts import fresh_facts
 from reactor.core.flow import BLOCK, NEXT, Ended, Failed, Flow, Jump
@@ -269,6 +270,7 @@ def _answered(world: World, run: Run, op: Send, answer: Answered) -> Flow:
         return _in_doubt(world, run, op)
     cursor.result = answer.result
     world.trace(run, world.options_of(run).path, "answered", op.command)
+    changed_by(world, world.guest_of(run), op.command)
     return NEXT
 
 

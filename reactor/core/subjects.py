@@ -1,92 +1,29 @@
-"""The subjects that are compared at a connect, and what their differences prove.
-
-Source: seen on QEMU 7.2; the QAPI schemas of 7.2 and 11.1; hw/char/virtio-console.c.
-"""
+"""The subjects that are compared at a connect: how all of them are asked, read and compared."""
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from reactor.core.subject import (
-    KEYS_MAX,
-    Answers,
-    Compared,
-    Proved,
-    Query,
-    Snapshot,
-    Subject,
-    Told,
-    rows,
-    text,
-)
+from reactor.core import subjects_devices, subjects_disks, subjects_jobs
+from reactor.core.subject import KEYS_MAX, Answers, Compared, Proved, Query, Snapshot, Subject
 
-PERIPHERAL = "/machine/peripheral"
-
-_CHILDREN = Query("qom-list", "qom-list", {"path": PERIPHERAL})
-_CHARDEVS = Query("query-chardev", "query-chardev")
-
-PORTS_MAX = 128
-"""Ports of virtio-serial that are asked for their character device, each with a query."""
-
-_PORT = "child<virtserialport>"
-
-
-def _ports(answers: Answers) -> list[str]:
-    found = [text(row, "name") for row in rows(answers.get("qom-list")) if row.get("type") == _PORT]
-    return found[:PORTS_MAX]
-
-
-def _ask_ports(answers: Answers) -> Iterator[Query]:
-    ports = _ports(answers)
-    for port in ports:
-        arguments = {"path": f"{PERIPHERAL}/{port}", "property": "chardev"}
-        yield Query(f"qom-get {port}", "qom-get", arguments)
-    if ports:
-        # Last of all: what happens until then is in its answer.
-        yield _CHARDEVS
-
-
-def _read_ports(answers: Answers) -> Snapshot:
-    """Which ports are open; of one without a character device nothing can be known."""
-    open_ = {
-        text(row, "label"): row.get("frontend-open") for row in rows(answers.get(_CHARDEVS.name))
-    }
-    behind = {port: answers.get(f"qom-get {port}") for port in _ports(answers)}
-    found = {port: open_.get(label) for port, label in behind.items() if isinstance(label, str)}
-    return {port: state for port, state in found.items() if isinstance(state, bool)}
-
-
-def _port_told(data: Mapping[str, object]) -> Told | None:
-    port, state = text(data, "id"), data.get("open")
-    return (port, state) if port and isinstance(state, bool) else None
-
-
-def _port_proved(port: str, before: object, after: object) -> Iterator[Proved]:
-    # A port begins closed, and QEMU says nothing of one that is unplugged while it is open.
-    if after is not None and bool(before) is not after:
-        yield "VSERPORT_CHANGE", {"id": port, "open": after}
-
-
-def _port_awaited(port: str, state: object) -> Iterator[Proved]:
-    yield "VSERPORT_CHANGE", {"id": port, "open": not state}
-
-
-PORTS = Subject(
-    name="ports",
-    events=("VSERPORT_CHANGE",),
-    queries=(_CHILDREN,),
-    more=_ask_ports,
-    read=_read_ports,
-    told={"VSERPORT_CHANGE": _port_told},
-    proved=_port_proved,
-    awaited=_port_awaited,
-    limited=True,
-)
-"""A port of virtio-serial, by the id of its device.
-
-Its character device is open at the frontend exactly while the guest has it open. A
-``virtconsole`` sends the event too, but its character device is open always.
-"""
-
-SUBJECTS: Mapping[str, Subject] = {subject.name: subject for subject in (PORTS,)}
+SUBJECTS: Mapping[str, Subject] = {
+    subject.name: subject
+    for subject in (
+        subjects_jobs.MIGRATION,
+        subjects_jobs.BLOCK_JOBS,
+        subjects_jobs.JOB_ERRORS,
+        subjects_jobs.JOBS,
+        subjects_devices.PORTS,
+        subjects_devices.DEVICES,
+        subjects_devices.MEMORY,
+        subjects_devices.BALLOON,
+        subjects_devices.SLOTS,
+        subjects_disks.THRESHOLDS,
+        subjects_disks.IMAGES,
+        subjects_disks.TRAYS,
+        subjects_disks.EXPORTS,
+        subjects_disks.MANAGERS,
+    )
+}
 """All subjects by name, in the order in which their differences are told."""
 
 RECOVERED = frozenset(event for subject in SUBJECTS.values() for event in subject.events)

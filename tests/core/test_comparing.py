@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 
 import pytest
 
+from reactor.core.config import EngineConfig
 from reactor.core.event import Event
 from reactor.core.inputs import Connected, GuestKnown, Happened
 from reactor.core.needs import compared
@@ -244,6 +245,10 @@ def test_of_more_keys_than_are_kept_nothing_is_compared(monkeypatch: pytest.Monk
     holds(host).ports["r"] = True
     away(host).connect()
     assert host.engine.world.guests["web-1"].facts.compared == {}
+    host.load([told(), told("GO")])
+    host.give(Happened(Event(PORT, "web-1", port("r", "closed"))))
+    host.run(1)
+    assert host.engine.world.guests["web-1"].facts.compared == {}, "nor when it is asked again"
     assert KEYS_MAX > 2
 
 
@@ -309,6 +314,43 @@ def test_a_flood_does_not_push_out_what_keeps_a_snapshot_current() -> None:
     assert not host_with(told("GO")).engine.matters(Event(PORT, "web-1", port("q", "open")))
 
 
+@pytest.mark.parametrize(
+    ("command", "change"),
+    [
+        pytest.param("{qmp: device_add, args: {id: d}}", "devices", id="a device"),
+        pytest.param("{qmp: block-set-write-threshold}", "thresholds", id="a threshold"),
+    ],
+)
+def test_what_a_command_of_ours_adds_is_looked_at(command: str, change: str) -> None:
+    """QEMU tells of it by no event: without a look the next connect could not miss it."""
+    steps = f"[{command}, {{log: x}}]"
+    wants = told("DEVICE_DELETED"), told("BLOCK_WRITE_THRESHOLD"), document("adds", steps)
+    config = EngineConfig(host="h1", allow=frozenset({"device_add"}))
+    host = Host(list(wants), config=config)
+    held = host.guests["web-1"].holds = Holdings(thresholds={"n": 0})
+    host.connect()
+    host.event("web-1", "GO", {"n": 1})
+    held.devices, held.thresholds = {"d"}, {"n": 7}
+    host.run(1)
+    away(host)
+    held.devices, held.thresholds = set(), {"n": 0}
+    host.connect()
+    deleted = made(host, "DEVICE_DELETED")
+    passed = made(host, "BLOCK_WRITE_THRESHOLD")
+    assert bool(deleted) is (change == "devices")
+    assert bool(passed) is (change == "thresholds")
+
+
+def test_a_migration_that_ended_is_told_once() -> None:
+    """Its own snapshot says it, and the run state says the same."""
+    host = host_with(told("MIGRATION"), migration="active")
+    away(host)
+    host.guests["web-1"].status = "postmigrate"
+    holds(host).migration = "completed"
+    host.connect()
+    assert made(host, "MIGRATION") == [{"status": "completed"}]
+
+
 # --------------------------------------------------------------------- waits
 
 
@@ -345,3 +387,13 @@ def test_a_wait_for_a_port(
     host.event("web-1", PORT, port("p", "open"))
     host.run(1)
     assert host.outcomes() == (outcomes or ["succeeded"])
+
+
+def test_a_wait_for_what_nothing_is_compared_of() -> None:
+    """A port that may still open says nothing of another event."""
+    waits = document("w", "[{wait: {event: NIC_RX_FILTER_CHANGED}, timeout: 1h}]")
+    host = host_with(waits, told(), ports={"p": False})
+    host.event("web-1", "GO", {"n": 1})
+    host.run(1)
+    away(host).connect()
+    assert host.outcomes() == ["unknown"]

@@ -71,10 +71,7 @@ def test_what_subjects_prove_is_said_by_themselves() -> None:
 
 def test_what_has_two_proofs_is_said_with_both(monkeypatch: pytest.MonkeyPatch) -> None:
     """That of a wait alone is left out: the other starts policies."""
-    more = {
-        **SUBJECTS,
-        "x": replace(SUBJECTS["ports"], name="x", events=("STOP", "BLOCK_JOB_READY")),
-    }
+    more = {"x": replace(SUBJECTS["ports"], name="x", events=("STOP", "BLOCK_JOB_READY"))}
     monkeypatch.setattr("reactor.core.made_up.SUBJECTS", more)
     differ = "x before and after differ (qom-list), where a policy or an open run needs the event"
     stop = BY_STATE["STOP"].shown_by
