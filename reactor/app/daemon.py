@@ -98,11 +98,10 @@ class Daemon:
         self._config = config = settings.engine_config()
         options = settings.mqtt_options()
         prefix = options.prefix if options else "reactor"
-        self.journal = Journal.open(
-            settings.journal.path, now=Clock().now, limits=limits_of(settings.journal)
-        )
+        self.clock = clock = Clock()
+        path, limits = settings.journal.path, limits_of(settings.journal)
+        self.journal = Journal.open(path, now=clock.now, limits=limits, settle=clock.take_up)
         self.upkeep = Upkeep(self.journal)
-        self.clock = Clock(_last_time(self.journal))
         self.engine = Engine(config, self.journal.identity)
         discovery = settings.mqtt.home_assistant if settings.mqtt else None
         self.projection = Projection(prefix, config.host, __version__, discovery)
@@ -110,7 +109,7 @@ class Daemon:
         self.agents = Agents()
         self.http = HttpClient(f"qemu-reactor/{__version__}")
         self.orders = Orders(self._submit)
-        self.dumps = Dumps(settings.dumps, self.journal, self._is_open, self.clock.now)
+        self.dumps = Dumps(settings.dumps, self.journal, self._is_open, clock.now, time.time)
         self.dispatcher = Dispatcher(
             engine=self.engine,
             journal=self.journal,
@@ -301,6 +300,7 @@ class Daemon:
         for guest in self.engine.world.guests:
             self.guests.expect(guest)
         log.info("policies loaded", policies=len(policies))
+        self._tell_clock()
         if runs := sum(row.kind == "run" and row.value is not None for row in rows):
             log.info("open runs go on", runs=runs)
         return effects, policies, now
@@ -312,6 +312,18 @@ class Daemon:
         ]
         runs = await asyncio.to_thread(self.journal.reader.runs, LAST_RUNS)
         self.projection.adopt(marks, last_runs(runs))
+
+    def _tell_clock(self) -> None:
+        if set_by := self.clock.set_by:
+            way = "ahead" if set_by > 0 else "back"
+            log.warning(
+                "the time of day was set",
+                place="the clock of this host",
+                problem=f"it was set {way} by {abs(set_by):.3f} s since reactor first started on "
+                "this boot",
+                fix="nothing is late or early: deadlines, and the times that are told, go by the "
+                "time as it was counted before, until the host is booted",
+            )
 
     async def _dispatch(self, effects: list[Effect], policies: Sequence[Policy], at: float) -> None:
         """The start's effects first; a disk that refuses them holds up nobody's end."""
@@ -371,10 +383,3 @@ class Daemon:
         await self.guests.monitors.close()
         if self.broker is not None:
             await self.broker.close()
-
-
-def _last_time(journal: Journal) -> float:
-    """When the journal's newest input came: the clock must not start before it."""
-    reader = journal.reader
-    last = reader.history(reader.last() - 1, 1)
-    return last[0].at if last else 0.0

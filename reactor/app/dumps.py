@@ -40,7 +40,8 @@ class Dumps:
         journal: hears what was removed, and knows which dumps were whole; without one no dump
             counts as partial.
         is_open: whether a run has not ended; nothing of those that have not is removed.
-        now: seconds since the epoch.
+        now: the engine's clock.
+        wall: the time of day, by which files are dated; without one it is the engine's.
     """
 
     def __init__(
@@ -49,12 +50,14 @@ class Dumps:
         journal: Journal | None = None,
         is_open: Callable[[str], bool] = _nobody_knows,
         now: Callable[[], float] | None = None,
+        wall: Callable[[], float] | None = None,
     ) -> None:
         self._settings = settings
         self._folder = settings.folder
         self._journal = journal
         self._is_open = is_open
         self._now = now or Clock().now
+        self._wall = wall or self._now
         self._turn = asyncio.Lock()
         self._wake = asyncio.Event()
 
@@ -171,7 +174,8 @@ class Dumps:
 
     def _put_in_order(self) -> None:
         now = self._now()
-        lost = partial(scan(self._folder), now, self._is_open)
+        # Cards go by the one and files by the other: by the earlier one nothing goes too soon.
+        lost = partial(scan(self._folder), min(now, self._wall()), self._is_open)
         self._remove([each for each in lost if self._is_lost(each.found)])
         self._remove(surplus(scan(self._folder), self._settings, now, self._is_open))
 

@@ -7,6 +7,8 @@ import os
 import shutil
 import signal
 import sqlite3
+import time
+import types
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
@@ -14,6 +16,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from reactor.adapters.journal import Journal
+from reactor.app import clock as clock_module
 from reactor.app import daemon as module
 from reactor.app import dispatcher as loop
 from reactor.app import guests as guests_module
@@ -130,6 +133,42 @@ async def test_no_rules_and_no_folder_for_sockets_are_told_too(house: House) -> 
         f"discover: {where}/*.sock",
         f"there is no folder {where}",
     )
+
+
+class _SetTime(types.ModuleType):
+    """The machine's clocks, of which the time of day has been set ``ahead`` by so much."""
+
+    def __init__(self) -> None:
+        super().__init__("time")
+        vars(self).update(vars(time))
+        self.ahead = 0.0
+        self.time = lambda: time.time() + self.ahead
+
+
+@pytest.mark.parametrize(("by", "way"), [(7200.0, "ahead"), (-7200.0, "back")])
+async def test_a_time_of_day_that_was_set_moves_nothing_over_a_restart(
+    house: House, by: float, way: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An approval that has an hour waits on, and the log says why times are as they are."""
+    clocks = _SetTime()
+    monkeypatch.setattr(clock_module, "time", clocks)
+    ask = HEAD.format(name="ask", event="WATCHDOG") + (
+        "approval: {ask: may I, expires: 1h}\nsteps: [{qmp: stop}]\n"
+    )
+    guest = await house.policy(ask).guest()
+    await house.start("web-1")
+    guest.event("WATCHDOG", {"action": "none"})
+    await house.until("it waits", lambda: bool(house.runs_on_disk()))
+    before = house.daemon.clock.now()
+    await house.stop()
+    clocks.ahead = by
+    with capture_logs() as lines:
+        await house.start("web-1")
+    (line,) = [line for line in lines if line["event"] == "the time of day was set"]
+    assert f"set {way} by " in line["problem"]
+    assert 0 <= house.daemon.clock.now() - before < 600
+    world = house.daemon.engine.world
+    assert [run.phase.word for run in world.runs.values()] == ["waiting-approval"]
 
 
 async def test_a_pattern_that_fits_the_control_socket_too(house: House) -> None:

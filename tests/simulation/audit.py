@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 
 from reactor.adapters.journal import Reader
 from reactor.adapters.journal.rows import RunRow, TraceRow
+from reactor.app.clock import SET_S
 from reactor.core.engine import Engine
 from tests.simulation.policies import DELAY_S, LIMIT, LIMIT_S
 from tests.simulation.qemus import Deed, Monitor
@@ -202,10 +203,11 @@ def _limits(reader: Reader) -> Iterator[str]:
 
 
 def _timers(stage: Stage) -> Iterator[str]:
-    for run, (began, life, shift) in stage.watch.begun.items():
-        late, later_life, later_shift = stage.watch.late.get(run, (math.inf, life, shift))
-        # Only a wall clock that was set ahead while nobody ran may shorten it.
-        allowance = max(0.0, later_shift - shift) if later_life != life else 0.0
+    for run, (began, boot, shift) in stage.watch.begun.items():
+        late, later_boot, later_shift = stage.watch.late.get(run, (math.inf, boot, shift))
+        # Only a wall clock that was set ahead while the host was down may shorten it by more.
+        most = SET_S if later_boot == boot else math.inf
+        allowance = min(most, max(0.0, later_shift - shift))
         if late - began + allowance < DELAY_S - 0.05:
             yield f"the delay of {run} took {late - began:.3f} s instead of {DELAY_S:g} s"
 

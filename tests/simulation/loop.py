@@ -135,6 +135,8 @@ class VirtualLoop(asyncio.BaseEventLoop):
 class VirtualTime(ModuleType):
     """The module ``time`` as the daemon sees it in a history."""
 
+    CLOCK_BOOTTIME = time.CLOCK_BOOTTIME
+
     def __init__(self, loop: VirtualLoop) -> None:
         super().__init__("time")
         self._loop = loop
@@ -145,6 +147,11 @@ class VirtualTime(ModuleType):
 
     def monotonic(self) -> float:
         """The clock that is never set."""
+        return self._loop.time()
+
+    def clock_gettime(self, clock: int) -> float:
+        """The clock that is never set, and counts on while the host sleeps; it never does."""
+        assert clock == self.CLOCK_BOOTTIME
         return self._loop.time()
 
 

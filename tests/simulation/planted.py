@@ -128,6 +128,16 @@ def clock_on_the_wall() -> Any:
     return _method(Clock, "now", lambda _self: vars(clock)["time"].time())
 
 
+def clock_taken_anew() -> Any:
+    """At each start the time of day counts, whoever set it."""
+    real = Clock.take_up
+
+    def take_up(self: Clock, newest: float, _noted: str) -> str:
+        return real(self, newest, "")
+
+    return _method(Clock, "take_up", take_up)
+
+
 PLANTED: Mapping[str, Callable[[], Any]] = {
     "an intent is journaled after its command was sent": intent_after_sending,
     "a full disk is ignored": full_disk_ignored,
@@ -139,4 +149,5 @@ PLANTED: Mapping[str, Callable[[], Any]] = {
     "missed events are not made up for": missed_events_ignored,
     "a deadline cuts a reset in half": reset_cut_in_half,
     "the clock can be set while it runs": clock_on_the_wall,
+    "a start takes the time of day as it is": clock_taken_anew,
 }

@@ -24,6 +24,7 @@ from reactor.adapters.qmp import Monitors, monitor, pool
 from reactor.adapters.qmp.address import UnixAddress
 from reactor.adapters.qmp.shared import Limits
 from reactor.app import broker as app_broker
+from reactor.app import clock
 from reactor.app import daemon as app_daemon
 from reactor.app import guests as guests_module
 from reactor.app.daemon import Daemon
@@ -162,6 +163,7 @@ class Stage:
         self.watch = Watch()
         self.life: Life | None = None
         self.lives = 0
+        self.boots = 1
         self.send_crash: int | None = None
         self.refused = 0
         self._over: list[Life] = []
@@ -190,6 +192,7 @@ class Stage:
         life, self.life = self.life, None
         if life is None:
             return
+        self.boots += where in {Where.TORN, Where.UNSYNCED}
         self.send_crash = self.disk.crash = None
         self._over.append(life)
         self._count_refused(life)
@@ -280,7 +283,7 @@ class Stage:
         if self.life is not None:
             shift = self.life.daemon.clock.now() - self.loop.time() - START
             for batch in batches:
-                self.watch.written(batch, self.loop.time(), self.lives, shift)
+                self.watch.written(batch, self.loop.time(), self.boots, shift)
 
     def peer(self, cable: Cable) -> str:
         """In place of the adapter's ``peer_of``."""
@@ -295,6 +298,7 @@ class Stage:
             stack.enter_context(silence(self.loop))
             for place, name, value in (
                 (schema, "secrets", self.chance),
+                (clock, "boot_id", lambda: str(self.boots)),
                 (guests_module, "Monitors", partial(Monitors, limits=LIMITS)),
                 (store, "Intake", partial(LoopIntake, self.disk)),
                 (store, "Writer", LoopWriter),

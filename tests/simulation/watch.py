@@ -14,7 +14,7 @@ ANNOUNCED = frozenset({"dump-guest-memory", "system_reset", "cont", "stop"})
 class Watch:
     """``begun`` holds, by run of ``slow``, when it began, ``late`` when its delay was over.
 
-    Both as true seconds since the history began, with the daemon's life in which it was
+    Both as true seconds since the history began, with the host's boot in which it was
     and how far its clock was ahead of the true one.
     """
 
@@ -25,7 +25,7 @@ class Watch:
         self.last_message = 0
         self._sent: Counter[tuple[str, str, str]] = Counter()
 
-    def written(self, batch: Batch, at: float, life: int, shift: float) -> None:
+    def written(self, batch: Batch, at: float, boot: int, shift: float) -> None:
         """A batch is on disk."""
         for message in batch.messages:
             _, _, rest = message.topic.partition("reactor/h/")
@@ -33,9 +33,9 @@ class Watch:
             if kind == "begun":
                 # The engine's own word: a full disk may have held the message up.
                 told = datetime.fromisoformat(message.payload.decode()).timestamp()
-                self.begun.setdefault(run, (told - START - shift, life, shift))
+                self.begun.setdefault(run, (told - START - shift, boot, shift))
             elif kind == "late":
-                self.late.setdefault(run, (at, life, shift))
+                self.late.setdefault(run, (at, boot, shift))
 
     def sent(self, guest: str, line: bytes, reader: Reader) -> None:
         """A command leaves for QEMU: its intent must be on disk, one for each time."""

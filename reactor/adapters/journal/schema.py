@@ -1,5 +1,6 @@
 """A connection to a sound journal of this version, or an error that says what to do."""
 
+import contextlib
 import os
 import secrets
 import sqlite3
@@ -97,7 +98,8 @@ class Opened(NamedTuple):
 
     ``checked`` is False when the check of a large file was stopped at its
     deadline; what it saw until then was sound. ``frames`` are those of the write-ahead log
-    that SQLite could read, None where it has none, or no room to find out.
+    that SQLite could read, None where it has none, or no room to find out. ``newest`` is the
+    time of the latest input, 0 where there is none, ``clock`` what ``note_clock`` noted.
     """
 
     connection: sqlite3.Connection
@@ -105,6 +107,8 @@ class Opened(NamedTuple):
     created: float
     checked: bool
     frames: int | None
+    newest: float
+    clock: str
 
 
 def open_for_writing(path: Path, *, now: float, check_s: float) -> Opened:
@@ -131,14 +135,37 @@ def open_for_writing(path: Path, *, now: float, check_s: float) -> Opened:
         checked = _check(connection, path, check_s)
         frames = _frames(connection)  # before anything is written: the log may begin anew then
         prepare(connection, path, now=now)
-        meta = dict(connection.execute("SELECT key, value FROM meta").fetchall())
+        return _opened(connection, checked=checked, frames=frames)
     except sqlite3.Error as error:
         connection.close()
         raise explain(error, path, opening=True) from error
     except JournalError:
         connection.close()
         raise
-    return Opened(connection, str(meta["identity"]), float(meta["created"]), checked, frames)
+
+
+def _opened(connection: sqlite3.Connection, *, checked: bool, frames: int | None) -> Opened:
+    meta = dict(connection.execute("SELECT key, value FROM meta").fetchall())
+    last = connection.execute("SELECT at FROM history ORDER BY seq DESC LIMIT 1").fetchone()
+    return Opened(
+        connection,
+        str(meta["identity"]),
+        float(meta["created"]),
+        checked,
+        frames,
+        newest=float(last[0]) if last else 0.0,
+        clock=str(meta.get("clock", "")),
+    )
+
+
+def note_clock(opened: Opened, note: str) -> None:
+    """Keep what the clock says of this boot of the host, for the next start.
+
+    A disk that has no room for it takes nothing else: the next start goes by the time of day.
+    """
+    if note != opened.clock:
+        with contextlib.suppress(sqlite3.Error):
+            opened.connection.execute("REPLACE INTO meta(key, value) VALUES ('clock', ?)", (note,))
 
 
 def refuse_other_versions(connection: sqlite3.Connection, path: Path) -> int:

@@ -14,7 +14,7 @@ from reactor.adapters.journal.log_tail import last_commit
 from reactor.adapters.journal.outbox import Outbox
 from reactor.adapters.journal.reader import Reader
 from reactor.adapters.journal.rows import Batch, InputRow, Statistics
-from reactor.adapters.journal.schema import Opened, explain, open_for_writing
+from reactor.adapters.journal.schema import Opened, explain, note_clock, open_for_writing
 from reactor.adapters.journal.writer import Writer
 from reactor.errors import JournalError
 
@@ -55,6 +55,7 @@ class Journal:
         *,
         now: Callable[[], float],
         limits: Limits | None = None,
+        settle: Callable[[float, str], str] = lambda _newest, noted: noted,
     ) -> "Journal":
         """The journal at ``path``: made, checked and migrated as needed; blocks meanwhile.
 
@@ -63,10 +64,10 @@ class Journal:
                 missing file with 0600.
             now: seconds since the epoch.
             limits: bounds other than the default ones.
+            settle: sets the clock, by the time of the newest input and its last note; gives a new.
 
         Raises:
-            JournalError: not a journal of ours, a newer one, a damaged one,
-                one that another process uses, a folder that cannot be written.
+            JournalError: not ours, newer, damaged, used by another process, or not writable.
         """
         limits = limits or Limits()
         # Resolved, because a symbolic link must not lead two daemons to two locks.
@@ -79,6 +80,7 @@ class Journal:
             written = last_commit(path)
             opened = open_for_writing(path, now=now(), check_s=limits.check_s)
             undo.callback(opened.connection.close)
+            note_clock(opened, settle(opened.newest, opened.clock))
             try:
                 journal = cls(path, lock, opened, limits, now)
             except sqlite3.Error as error:

@@ -128,6 +128,36 @@ async def test_identity_and_creation_stay_for_life(path: Path) -> None:
     assert other.identity != identity
 
 
+def test_the_clock_is_set_before_anything_is_written_by_it(path: Path) -> None:
+    """It hears when the newest input came and what it noted last, and notes what it likes."""
+    heard: list[tuple[float, str]] = []
+
+    def settle(newest: float, noted: str) -> str:
+        heard.append((newest, noted))
+        return noted or "first"
+
+    for _ in range(3):
+        journal = Journal.open(path, now=now, settle=settle)
+        journal.lazily(batch(1).inputs[:1])
+        journal.close_now()
+    at = batch(1).inputs[0].at
+    assert heard == [(0.0, ""), (at, "first"), (at, "first")]
+
+
+def test_a_note_that_the_disk_refuses_is_done_without(path: Path) -> None:
+    """The journal is opened all the same."""
+    make_journal(path)
+    opened = schema.open_for_writing(path, now=NOW, check_s=1.0)
+    opened.connection.execute("PRAGMA query_only = 1")
+    schema.note_clock(opened, "note")
+    opened.connection.close()
+    Journal.open(path, now=now, settle=lambda _newest, noted: noted + "x").close_now()
+    with connected(path) as connection:
+        assert connection.execute("SELECT value FROM meta WHERE key = 'clock'").fetchall() == [
+            ("x",)
+        ]
+
+
 def stored(path: Path) -> list[int]:
     """The numbers in a journal that no daemon uses."""
     reader = Reader(path)
