@@ -130,6 +130,9 @@ Declared = tuple[tuple[str, Kind], ...]
 """Members of QEMU's values by their names with dots, and what they are."""
 
 _ENVIRONMENTS_MAX = 256
+_SOURCES_MAX = 4096
+"""Expressions that are remembered: policies are read again and again, and many are alike."""
+
 _OF_KIND = {
     Kind.FRACTION: _T.DOUBLE,
     Kind.LIST: _T.List(_T.DYN),
@@ -170,30 +173,32 @@ class Checked:
     kind: str
 
 
+@functools.lru_cache(maxsize=_SOURCES_MAX)
 def compile_untyped(source: str) -> Checked:
     """The tree of the expression, with every variable's members of any type.
 
     Raises:
         Refused: the syntax is wrong, a name or function is unknown, types clash.
     """
-    return _compile(untyped(), source)
+    compiled = _compiled(untyped(), source)
+    return Checked(parse_tree(compiled.serialize()), compiled.return_type().name())
 
 
-def compile_typed(source: str, declared: Declared = ()) -> Checked:
-    """The same, with the types of fixed members known; its tree is not to be used.
+@functools.lru_cache(maxsize=_SOURCES_MAX)
+def type_of(source: str, declared: Declared = ()) -> str:
+    """The name of the type that it computes, with the types of fixed members known.
 
     Raises:
         Refused: the types of fixed members, or of these declared ones, do not fit.
     """
-    return _compile(_typed(declared), source)
+    return _compiled(_typed(declared), source).return_type().name()
 
 
-def _compile(env: cel.Env, source: str) -> Checked:
+def _compiled(env: cel.Env, source: str) -> cel.Expression:
     try:
-        compiled = env.compile(source)
+        return env.compile(source)
     except _ERRORS as error:
         raise Refused(str(error)) from None
-    return Checked(parse_tree(compiled.serialize()), compiled.return_type().name())
 
 
 GETTERS = frozenset(

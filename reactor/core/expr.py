@@ -14,7 +14,7 @@ from reactor.core.cel_evaluate import METER
 from reactor.core.cel_explain import explain
 from reactor.core.cel_guards import unguarded
 from reactor.core.cel_kinds import ANYTHING, declared, given, is_harmless, without_has
-from reactor.core.cel_library import Refused, compile_typed, compile_untyped
+from reactor.core.cel_library import Refused, compile_untyped, type_of
 from reactor.core.cel_names import (
     ARM,
     ASK,
@@ -262,7 +262,7 @@ def _checked(source: str, names: Names) -> tuple[Node, str]:
     # The types of fixed members are not known where has() asks for one.
     masked = without_has(source)
     try:
-        kind = "" if masked is None else compile_typed(masked).kind
+        kind = "" if masked is None else type_of(masked)
         checked = compile_untyped(source)
     except Refused as refused:
         raise explain(source, str(refused), names) from None
@@ -276,7 +276,7 @@ def _check_declared(source: str, names: Names) -> str:
     if masked is None or not members:
         return ""
     try:
-        return compile_typed(masked, members).kind
+        return type_of(masked, members)
     except Refused as refused:
         if is_harmless(str(refused)):
             return ""

@@ -4,13 +4,27 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from reactor.core.cel_shapes import Kind, Member, Shape
+from reactor.core.cel_shapes import Kind, Member, Shape, named
 from reactor.core.steps import ParamKind
 from reactor.core.text import closest
 from reactor.errors import Code, Place
 from reactor.policyfile.mistakes import brief
 from reactor.policyfile.nodes import Broken, Dictionary, Node, Scalar, plain
 from reactor.policyfile.schema_runbook import AnyParam, Param, kind_of, value_problem
+
+_ANY = frozenset({Kind.ANY})
+_KINDS: dict[str, frozenset[Kind]] = {
+    ParamKind.STRING: frozenset({Kind.TEXT}),
+    ParamKind.INTEGER: frozenset({Kind.WHOLE}),
+    ParamKind.NUMBER: frozenset({Kind.WHOLE, Kind.FRACTION}),
+    ParamKind.BOOLEAN: frozenset({Kind.TRUTH}),
+}
+"""What is known of a param of a type; in a list or map there may be anything."""
+
+_TAKEN = _KINDS | {
+    ParamKind.LIST: frozenset({Kind.LIST}),
+    ParamKind.MAP: frozenset({Kind.MAP}),
+}
 
 
 class Finding(NamedTuple):
@@ -30,10 +44,20 @@ class Shelf:
     params: Mapping[str, Mapping[str, AnyParam]] = field(default_factory=dict)
     broken: Collection[str] = ()
 
-    def findings(self, name: Scalar, runbook: str, given: Dictionary) -> Iterator[Finding]:
-        """What is wrong about running this runbook with these values."""
+    def findings(
+        self, name: Scalar, runbook: str, given: Dictionary, kinds: Mapping[str, Member]
+    ) -> Iterator[Finding]:
+        """What is wrong about running this runbook with these values.
+
+        Args:
+            kinds: what each of the values gives, templates included.
+        """
         if runbook in self.params:
-            yield from _misfits(name.place, runbook, self.params[runbook], given)
+            params = self.params[runbook]
+            found = list(_misfits(name.place, runbook, params, given))
+            yield from found
+            told = {finding.way for finding in found}
+            yield from (one for one in _kinds(runbook, params, given, kinds) if one.way not in told)
         elif runbook not in self.broken:
             guess = closest(runbook, self.params)
             fix = "write a document that begins with `runbook:` and this name"
@@ -65,19 +89,28 @@ def _misfits(
             yield Finding(place, Code.MISSING_KEY, problem, f"add `with: {{{key}: ...}}`")
 
 
+def _kinds(
+    runbook: str,
+    params: Mapping[str, AnyParam],
+    given: Dictionary,
+    kinds: Mapping[str, Member],
+) -> Iterator[Finding]:
+    """The values whose templates give another kind than is taken."""
+    for key in (one for one in given.entries if one in params):
+        kind, gives = kind_of(params[key]), kinds[key].kinds
+        taken = _TAKEN.get(kind)
+        if taken is not None and Kind.ANY not in gives and taken.isdisjoint(gives):
+            a = "an" if kind == ParamKind.INTEGER else "a"
+            problem = f"`{key}` of the runbook `{runbook}`: it takes {a} {kind}"
+            place = given.entries[key].value.place
+            fix = f"let the template give {a} {kind}"
+            problem = f"{problem}, and this gives {named(gives)}"
+            yield Finding(place, Code.WRONG_VALUE, problem, fix, (key,))
+
+
 def has_default(param: AnyParam) -> bool:
     """Whether a value need not be given."""
     return isinstance(param, Param) and "default" in param.model_fields_set
-
-
-_ANY = frozenset({Kind.ANY})
-_KINDS: Mapping[str, frozenset[Kind]] = {
-    ParamKind.STRING: frozenset({Kind.TEXT}),
-    ParamKind.INTEGER: frozenset({Kind.WHOLE}),
-    ParamKind.NUMBER: frozenset({Kind.WHOLE, Kind.FRACTION}),
-    ParamKind.BOOLEAN: frozenset({Kind.TRUTH}),
-}
-"""What is known of a param of a type; in a list or map there may be anything."""
 
 
 def params_shape(params: Dictionary) -> Shape:

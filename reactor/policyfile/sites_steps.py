@@ -8,7 +8,7 @@ from reactor.core.expr import Names
 from reactor.core.template import Tree
 from reactor.core.topics import topic_problem
 from reactor.errors import Code, Place
-from reactor.policyfile.calls import To
+from reactor.policyfile.calls import To, member_of
 from reactor.policyfile.event_shapes import data_of
 from reactor.policyfile.expressions import COUNTS_AS_FALSE, Compiler, Use, filled
 from reactor.policyfile.mistakes import brief
@@ -86,6 +86,8 @@ class StepWalk:
         return known + saved
 
     def _wait(self, wait: Dictionary, names: Names, path: str) -> None:
+        if not wait.entries:
+            return
         for key in FRESH_WAITS:
             self.compiler.condition(wait.get(key), names.asking(), f"{path}/{key}")
         self.compiler.hear(wait, path)
@@ -102,14 +104,17 @@ class StepWalk:
 
     def _run(self, step: Dictionary, names: Names, path: str) -> None:
         """The runbook that the step runs, and what it is given."""
-        for key, entry in step.inner("with").entries.items():
-            below = f"{path}/with/{key}"
-            self.compiler.tree(entry.value, names, below, lenient=self.lenient)
+        given = {
+            key: member_of(
+                self.compiler.tree(entry.value, names, f"{path}/with/{key}", lenient=self.lenient)
+            )
+            for key, entry in step.inner("with").entries.items()
+        }
         name = step.get("run")
         if not isinstance(name, Scalar) or not isinstance(name.value, str):
             return
         self.compiler.uses.append(Use(name.value, name.place, f"{path}/run"))
-        for finding in self.shelf.findings(name, name.value, step.inner("with")):
+        for finding in self.shelf.findings(name, name.value, step.inner("with"), given):
             below = "/".join((f"{path}/with", *finding.way)) if finding.way else f"{path}/run"
             self.compiler.note(finding.place, finding.code, finding.problem, finding.fix, below)
 
@@ -117,7 +122,8 @@ class StepWalk:
         for key, otherwise in zip(
             FRESH_CONDITIONS, (COUNTS_AS_FALSE, "the run fails"), strict=True
         ):
-            self.compiler.condition(step.get(key), names.asking(), f"{path}/{key}", otherwise)
+            if node := step.get(key):
+                self.compiler.condition(node, names.asking(), f"{path}/{key}", otherwise)
         for key in STEP_TEMPLATES:
             if node := step.get(key):
                 self._tree(key, node, names, f"{path}/{key}")
@@ -139,6 +145,8 @@ class StepWalk:
     def _ways(self, choose: Node | None, names: Names, path: str, known: Saved) -> Saved:
         """The ways of a ``choose``: of two only one is gone, they may save under one name."""
         behind: Saved = ()
+        if choose is None:
+            return behind
         before, after = dict(self.saved), dict(self.saved)
         when = self._knowing(names, known).asking()
         for way, below in mappings_of(choose, path):

@@ -249,6 +249,79 @@ def test_what_a_runbook_is_told_is_typed_by_its_params() -> None:
     assert (found.place.line, found.path) == (10, "steps/0/args/node-name")
 
 
+TAKES = """\
+runbook: r
+description: d
+params: {text: string, size: integer, ratio: number, sure: boolean, list: list, map: map}
+steps: [{log: x}]
+---
+policy: p
+description: d
+trigger: {event: RESET}
+steps: [{qmp: query-jobs, save: jobs}, {run: r, with: {text: a, size: 1, ratio: 1, sure: true,
+"""
+
+
+@pytest.mark.parametrize(
+    ("given", "problem"),
+    [
+        pytest.param("list: [], map: {}", "", id="written out"),
+        pytest.param("list: '${steps.jobs.result}', map: '${data}'", "", id="of the right kind"),
+        pytest.param(
+            "list: '${data.reason}', map: {}",
+            "list`: it takes a list, and this gives a text",
+            id="list",
+        ),
+        pytest.param(
+            "list: [], map: '${steps.jobs.result}'",
+            "map`: it takes a map, and this gives a list",
+            id="map",
+        ),
+        pytest.param(
+            "list: [], map: 'a${data.reason}'", "map`: it takes a map, not", id="told once"
+        ),
+        pytest.param("list: '${message.json}', map: {}", "", id="anything"),
+    ],
+)
+def test_what_a_runbook_is_given_is_typed(given: str, problem: str) -> None:
+    """At the value, by what its template gives."""
+    text = TAKES.replace("{event: RESET}", "[{event: RESET}, {mqtt: a, guest: b}]")
+    found = load_text(f"{text}   {given}}}}}]\n", "f").problems
+    assert [one.problem.partition("runbook `r")[0] for one in found if problem == ""] == []
+    if problem:
+        (one,) = found
+        key, _, rest = problem.partition("`: ")
+        assert one.problem.startswith(f"`{key}` of the runbook `r`: {rest}")
+        assert one.path == f"steps/1/with/{key}"
+
+
+@pytest.mark.parametrize(
+    ("param", "template", "given"),
+    [
+        pytest.param(
+            "size", "${guest.name}", "it takes an integer, and this gives a text", id="int"
+        ),
+        pytest.param(
+            "ratio", "${data.guest}", "a number, and this gives true or false", id="number"
+        ),
+        pytest.param(
+            "sure", "${guest.memory}", "a boolean, and this gives a whole number", id="bool"
+        ),
+        pytest.param(
+            "text", "${guest.memory}", "a string, and this gives a whole number", id="text"
+        ),
+    ],
+)
+def test_a_template_that_gives_another_kind(param: str, template: str, given: str) -> None:
+    """For each kind of param."""
+    text = TAKES.replace(
+        f"{param}: {'a' if param == 'text' else 'true' if param == 'sure' else '1'},",
+        f"{param}: '{template}',",
+    )
+    (one,) = load_text(f"{text}   list: [], map: {{}}}}}}]\n", "f").problems
+    assert given in one.problem
+
+
 def test_a_param_of_no_type_may_be_anything() -> None:
     """That it has none is told elsewhere."""
     found = load_text(RUNBOOK.replace("SIZE_OR_NODE", "odd"), "f")
