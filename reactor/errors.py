@@ -55,6 +55,7 @@ class Code(StrEnum):
     DEADLY = "R051"
     NEEDS_PERMISSION = "R052"
     OPEN_PATH = "R053"
+    OUTDATED = "R054"
     UNREACHABLE = "R060"
     NEVER_HOLDS = "R061"
     OPPOSED = "R070"

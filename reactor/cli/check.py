@@ -110,6 +110,7 @@ def check(  # noqa: PLR0913 - one parameter for each option
     from reactor.app.schemas import targets_of
     from reactor.policyfile.check import load, permissions_of
     from reactor.policyfile.ignores import without_ignored
+    from reactor.policyfile.lints.outdated import outdated
     from reactor.policyfile.targets import held_against
 
     settings = _settings(config)
@@ -118,7 +119,8 @@ def check(  # noqa: PLR0913 - one parameter for each option
         raise UsageError("reactor check", "nothing is named to be checked", fix)
     targets = targets_of(target, live)
     loaded = load(paths or (settings.rules if settings else ()))
-    held = without_ignored(held_against(loaded.asks, targets), loaded.ignores)
+    held = [*held_against(loaded.asks, targets), *outdated(loaded.asks, targets)]
+    held = without_ignored(held, loaded.ignores)
     problems = [*loaded.problems, *loaded.test_problems, *held]
     if settings is not None:
         problems += not_permitted(loaded.policies, settings)

@@ -24,6 +24,7 @@ _NOT_ALWAYS = frozenset(
     {
         Code.LOOP,
         Code.OPPOSED,
+        Code.OUTDATED,
         Code.SILENT_MIGRATION,
         Code.UNARMED,
         Code.UNAWAITED_UNPLUG,

@@ -7,6 +7,7 @@ from reactor.errors import Code, Problem, Severity
 from reactor.policyfile.check import check_allowed, load_text, permissions_of
 from reactor.policyfile.codes.entry import Entry
 from reactor.policyfile.codes.table import ENTRIES
+from reactor.policyfile.lints.outdated import outdated
 from reactor.policyfile.targets import held_against, shipped_targets
 
 EVERY = [pytest.param(entry, id=entry.code.value) for entry in ENTRIES.values()]
@@ -20,7 +21,9 @@ def found(entry: Entry, text: str) -> list[Problem]:
         needed = check_allowed(loaded.policies, EngineConfig())
     elif entry.code is Code.NEEDS_PERMISSION:
         needed = permissions_of(loaded.policies)
-    return [*loaded.problems, *needed, *held_against(loaded.asks, shipped_targets())]
+    targets = shipped_targets()
+    held = [*held_against(loaded.asks, targets), *outdated(loaded.asks, targets)]
+    return [*loaded.problems, *needed, *held]
 
 
 def test_every_code_has_an_entry() -> None:

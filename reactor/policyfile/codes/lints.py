@@ -243,8 +243,19 @@ COMMANDS = (
         good=f"{_HEAD}trigger: {{mqtt: wish/shot, guest: '${{message.json.guest}}'}}\nsteps:\n"
         "  - qmp: screendump\n    args: {filename: '/var/crash/${slug(message.json.name)}.ppm'}\n",
     ),
+    Entry(
+        Code.OUTDATED,
+        "A command, argument or event is deprecated",
+        Severity.NOTE,
+        "QEMU drops what it calls deprecated two versions later, or not for years. Of the targets"
+        " (`--target`, `--live`; else those whose schemas are shipped) the ones are named that say"
+        " so. What a target does not know any more is R013. Source: query-qmp-schema of QEMU 7.2"
+        " and 11.1, feature `deprecated`; QEMU docs/about/deprecated.rst.",
+        bad=f"{_RESET}  - qmp: block-job-pause\n    args: {{device: copy}}\n",
+        good=f"{_RESET}  - qmp: job-pause\n    args: {{id: copy}}\n",
+    ),
 )
-"""The codes R040 to R053."""
+"""The codes R040 to R054."""
 
 _WAYS = f"{_HEAD}trigger: {{event: WATCHDOG}}\nsteps:\n  - choose:\n"
 _HANGS = "      - when: data.action == 'none'\n        steps: [{log: it hangs on}]\n"
