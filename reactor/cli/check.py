@@ -19,6 +19,7 @@ from reactor.errors import Code, Problem, Severity
 if TYPE_CHECKING:
     from reactor.app.settings import Settings
     from reactor.policyfile.check import Loaded
+    from reactor.policyfile.targets import Target as Known
 
 Paths = Annotated[
     list[Path] | None,
@@ -106,12 +107,8 @@ def check(  # noqa: PLR0913 - one parameter for each option
     """
     if explain is not None:
         return _explain(explain)
-    from reactor.app.preflight import not_permitted
     from reactor.app.schemas import targets_of
-    from reactor.policyfile.check import load, permissions_of
-    from reactor.policyfile.ignores import without_ignored
-    from reactor.policyfile.lints.outdated import outdated
-    from reactor.policyfile.targets import held_against
+    from reactor.policyfile.check import load
 
     settings = _settings(config)
     if not paths and settings is None:
@@ -119,17 +116,29 @@ def check(  # noqa: PLR0913 - one parameter for each option
         raise UsageError("reactor check", "nothing is named to be checked", fix)
     targets = targets_of(target, live)
     loaded = load(paths or (settings.rules if settings else ()))
-    held = [*held_against(loaded.asks, targets), *outdated(loaded.asks, targets)]
-    held = without_ignored(held, loaded.ignores)
-    problems = [*loaded.problems, *loaded.test_problems, *held]
-    if settings is not None:
-        problems += not_permitted(loaded.policies, settings)
-    else:
-        problems += permissions_of(loaded.policies)
-    problems.sort(key=lambda problem: problem.place)
+    problems = _problems(loaded, targets, settings)
     until_readers_leave(partial(_show, problems, loaded, output))
     bad = {Severity.ERROR, Severity.WARNING} if strict else {Severity.ERROR}
     return Exit.FINDINGS if any(one.severity in bad for one in problems) else Exit.OK
+
+
+def _problems(
+    loaded: "Loaded", targets: "Sequence[Known]", settings: "Settings | None"
+) -> list[Problem]:
+    """All that is wrong or doubtful, in the order of the files and lines."""
+    from reactor.app.preflight import not_permitted
+    from reactor.policyfile.check import permissions_of
+    from reactor.policyfile.ignores import without_ignored
+    from reactor.policyfile.lints.outdated import outdated
+    from reactor.policyfile.targets import held_against
+
+    found = [*held_against(loaded.asks, targets), *outdated(loaded.asks, targets)]
+    if settings is None:
+        found += permissions_of(loaded.policies)
+    told = without_ignored(found, loaded.ignores)
+    forbidden = () if settings is None else not_permitted(loaded.policies, settings)
+    problems = [*loaded.problems, *loaded.test_problems, *told, *forbidden]
+    return sorted(problems, key=lambda problem: problem.place)
 
 
 def _explain(word: str) -> int:

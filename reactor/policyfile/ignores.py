@@ -23,6 +23,7 @@ LINTS = frozenset(code for code in Code if code.value >= "R020") | {Code.UNKNOWN
 _NOT_ALWAYS = frozenset(
     {
         Code.LOOP,
+        Code.NEEDS_PERMISSION,
         Code.OPPOSED,
         Code.OUTDATED,
         Code.SILENT_MIGRATION,
