@@ -139,7 +139,9 @@ class Limits:
     ``stable_s`` forgives the failures before it; why one was lost is told again
     when the last loss is ``recent_s`` ago. A row that was alone in
     flight when the connection broke ``strikes`` times is given up, and so is
-    one that met the broker's quota that often.
+    one that met the broker's quota that often. Who is thrown out, most likely by another
+    client with the same id, waits ``fight_s``, twice as long each time up to ``fight_max_s``; a
+    connection that lasted ``calm_s`` ends that.
     """
 
     window: int = 100
@@ -150,5 +152,8 @@ class Limits:
     recent_s: float = 120.0
     first_delay_s: float = 0.25
     max_delay_s: float = 30.0
+    fight_s: float = 15.0
+    fight_max_s: float = 60.0
+    calm_s: float = 600.0
     retry_s: float = 1.0
     strikes: int = 3

@@ -12,6 +12,7 @@ from reactor.adapters.mqtt.faults import Lost, NoAnswerError, Unsendable
 from reactor.adapters.mqtt.gate import Tree
 from reactor.adapters.mqtt.inbox import Inbox
 from reactor.adapters.mqtt.link import V5, V311, Answer, Link, connect
+from reactor.adapters.mqtt.losses import Losses
 from reactor.adapters.mqtt.messages import (
     Counters,
     Limits,
@@ -25,10 +26,6 @@ from reactor.adapters.mqtt.subscriber import Subscriber
 from reactor.errors import BrokerError
 
 log = logging.getLogger(__name__)
-
-# Mosquitto gives no reason to a client whose id another one takes over: that so
-# many connections are closed in so short a time is no accident.
-_THROWN_OUT = 3
 
 
 class _LinkLostError(Exception):
@@ -88,13 +85,11 @@ class Publisher:
         self._flush_until = self._close_until = 0.0
         self._quiet_until = 0.0
         self._connections = 0
-        self._failures = 0
         self._unanswered = 0
-        self._closed_at: deque[float] = deque(maxlen=_THROWN_OUT)
-        self._lost_at = 0.0
+        self._losses = Losses(options, limits)
         self._careful = False
         self._progress = False
-        self._told_connect = self._told_loss = ""
+        self._told_connect = ""
         self._told_refused: set[str] = set()
 
     # ---------------------------------------------------------- public
@@ -179,7 +174,7 @@ class Publisher:
         except TimeoutError:
             return None
         except BrokerError as error:
-            self._failures += 1
+            self._losses.no_connect()
             self._unanswered = self._unanswered + 1 if isinstance(error, NoAnswerError) else 0
             if str(error) != self._told_connect:
                 self._told_connect = str(error)
@@ -192,11 +187,9 @@ class Publisher:
         return link
 
     async def _pause(self) -> None:
-        """Back-off with jitter: a restarted broker is not met by all at once."""
-        longest = self._limits.first_delay_s * 2 ** min(self._failures, 20)
-        delay = min(longest, self._limits.max_delay_s) * self._rng.uniform(0.5, 1.0)
+        """Wait before the next connect."""
         try:
-            async with asyncio.timeout(delay):
+            async with asyncio.timeout(self._losses.pause(self._rng)):
                 await self._closing.wait()
         except TimeoutError:
             return
@@ -382,17 +375,6 @@ class Publisher:
 
     def _judge_loss(self, how: Lost, lasted_s: float) -> None:
         """Say why, once for each change of the reason, and set the back-off."""
-        now = asyncio.get_running_loop().time()
-        self._failures = 0 if lasted_s >= self._limits.stable_s else self._failures + 1
-        if now - self._lost_at > self._limits.recent_s:
-            self._told_loss = ""
-            self._closed_at.clear()
-        self._lost_at = now
-        error = faults.lost(self._options, how)
-        if how == Lost():
-            self._closed_at.append(now)
-            if len(self._closed_at) == _THROWN_OUT:
-                error = faults.thrown_out(self._options, _THROWN_OUT)
-        if str(error) != self._told_loss:
-            self._told_loss = str(error)
+        error = self._losses.judge(how, lasted_s, asyncio.get_running_loop().time())
+        if error is not None:
             self._listener.on_trouble(error)

@@ -24,7 +24,7 @@ from reactor.errors import BrokerError
 HOST = "h1"
 BASE = f"reactor/{HOST}"
 AVAILABILITY = f"{BASE}/availability"
-QUICK = Limits(first_delay_s=0.05, max_delay_s=0.2)
+QUICK = Limits(first_delay_s=0.05, max_delay_s=0.2, fight_s=0.05, fight_max_s=0.2)
 IN_LIMITS = InLimits()
 
 

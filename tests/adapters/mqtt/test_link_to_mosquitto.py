@@ -125,8 +125,8 @@ async def test_a_broker_that_is_away_is_told_once_for_each_change_of_the_reason(
         await until(lambda: publisher.connected)
         broker.kill()
         await until(lambda: setup.listener.troubles == [lost, away])
-        failures = publisher._failures  # noqa: SLF001 - attempts have no other trace
-        await until(lambda: publisher._failures >= failures + 3)  # noqa: SLF001
+        failures = publisher._losses._failures  # noqa: SLF001 - attempts have no other trace
+        await until(lambda: publisher._losses._failures >= failures + 3)  # noqa: SLF001
         assert setup.listener.troubles == [lost, away]
         broker.start()
         await until(lambda: publisher.connected)
