@@ -12,6 +12,7 @@ from reactor.adapters.journal import Batch, Journal
 from reactor.adapters.mqtt import Incoming, MqttOptions, Outbox, OutMessage, Publisher
 from reactor.app.control.asks import Ask
 from reactor.app.inbound import Inbound
+from reactor.app.own_words import OwnWords
 from reactor.app.projection import Projection
 from reactor.app.records import outbox_row
 from reactor.app.requests.kinds import Kind
@@ -66,7 +67,8 @@ class Broker:
         ports = Ports(carry, self._reply, world, now, ahead, time.monotonic)
         allowed = tuple(allowed)
         self.requests = Requests(allowed, options.base, ports) if allowed else None
-        self.inbound = Inbound(offer, options.base, ahead, requests=self.requests)
+        self.own_words = own = self._watch(options.base)
+        self.inbound = Inbound(offer, options.base, ahead, requests=self.requests, own=own)
         if projection.home_assistant is not None:
             self.inbound.hear(projection.home_assistant.status_topic, self._on_status)
         self.publisher = Publisher(
@@ -78,6 +80,9 @@ class Broker:
             now=now,
             rng=self._rng,
         )
+
+    def _watch(self, base: str) -> OwnWords:
+        return OwnWords(base, self._retained, self._reply, self._is_old, time.monotonic)
 
     def adopt(self, policies: Iterable[Policy]) -> None:
         """Hear what these policies ask for, and nothing else."""
@@ -91,6 +96,9 @@ class Broker:
 
     def _reply(self, message: OutMessage) -> bool:
         return self.publisher.reply(message)
+
+    def _is_old(self) -> bool:
+        return self.publisher.protocol == "3.1.1"
 
     def _on_status(self, message: Incoming) -> None:
         """Home Assistant says how it is; a retained word is an old one."""

@@ -11,6 +11,7 @@ from reactor.adapters.journal import HistoryRow, Reader
 from reactor.adapters.mqtt import Drop, Inbox, Incoming, Tree
 from reactor.adapters.mqtt.probe import MARK
 from reactor.app.messages import identity, message_of
+from reactor.app.own_words import OwnWords
 from reactor.app.requests.reception import Requests
 from reactor.app.seen import ID_KEPT_S, IDS_MAX, Seen
 from reactor.core.inputs import Operated, Received
@@ -74,18 +75,22 @@ class Inbound:
         ahead: by how many seconds the engine's clock is ahead of the wall clock.
         clock: seconds that never go back.
         requests: takes orders and questions, where the settings allow any.
+        own: watches over our own words, where anything is heard at all.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - its ports
         self,
         submit: Callable[[Received], bool],
         base: str,
         ahead: Callable[[], float],
         clock: Callable[[], float] = time.monotonic,
+        *,
         requests: Requests | None = None,
+        own: OwnWords | None = None,
     ) -> None:
         self.inbox = Inbox(self, clock)
         self.requests = requests
+        self._own = own
         self.seen = Seen(clock)
         self.lost: dict[Loss, int] = {}
         self._submit = submit
@@ -130,7 +135,9 @@ class Inbound:
             Tree(one, level if one.startswith(by_name) else None) for one in self.filters(policies)
         ]
         found += (Tree(topic) for topic in self._others)
-        return found + (self.requests.trees if self.requests else [])
+        found += self.requests.trees if self.requests else []
+        # A broker that allows us to publish only need not allow more for this.
+        return found + self._own.trees if found and self._own else found
 
     def filters(self, policies: Iterable[Policy]) -> list[str]:
         """What is to be subscribed for these policies; too many are told."""
@@ -146,14 +153,7 @@ class Inbound:
 
     def on_message(self, message: Incoming) -> None:
         """A message that a policy asks for, or a request."""
-        if message.topic in self._others:
-            self._others[message.topic](message)
-            return
-        if message.payload.startswith(MARK):
-            self.lost[Loss.PROBE] = self.lost.get(Loss.PROBE, 0) + 1
-            return
-        if self.requests is not None and self.requests.takes(message.topic):
-            self.requests.on_message(message)
+        if self._is_for_others(message):
             return
         # Senders tell the time by the wall clock. It may have been set since the daemon was
         # started, or the host has slept: the engine's clock knows of neither.
@@ -169,6 +169,20 @@ class Inbound:
             self._lose(Loss.NO_ROOM, message.topic)
         elif name is not None:
             self.seen.remember(name)
+
+    def _is_for_others(self, message: Incoming) -> bool:
+        """Whether it is not for the engine; then it is dealt with."""
+        if message.topic in self._others:
+            self._others[message.topic](message)
+        elif self._own is not None and self._own.takes(message.topic):
+            self._own.on_message(message)
+        elif message.payload.startswith(MARK):
+            self.lost[Loss.PROBE] = self.lost.get(Loss.PROBE, 0) + 1
+        elif self.requests is not None and self.requests.takes(message.topic):
+            self.requests.on_message(message)
+        else:
+            return False
+        return True
 
     def on_dropped(self, reason: Drop, topic: str) -> None:
         """A message was not let in."""

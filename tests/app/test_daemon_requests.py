@@ -234,7 +234,11 @@ async def test_nothing_is_heard_that_the_settings_do_not_allow(
     await subscribed(house)
     made = house.daemon.broker
     assert made is not None
-    assert made.inbound.inbox.filters == ("reactor/h/set/hold/#",)
+    assert made.inbound.inbox.filters == (
+        "reactor/h/availability",
+        "reactor/h/guest/+/availability",
+        "reactor/h/set/hold/#",
+    )
     assert MqttSettings(shared.url).allow == ()
 
 

@@ -63,7 +63,9 @@ class Losses:
     def pause(self, rng: random.Random) -> float:
         """Seconds to wait; with jitter, so that a restarted broker is not met by all at once."""
         limits = self._limits
-        longest = min(limits.first_delay_s * 2 ** min(self._failures, 20), limits.max_delay_s)
+        longest: float = min(
+            limits.first_delay_s * 2 ** min(self._failures, 20), limits.max_delay_s
+        )
         if self._fights:
             fight = limits.fight_s * 2 ** min(self._fights - 1, 20)
             longest = max(longest, min(fight, limits.fight_max_s))

@@ -102,6 +102,7 @@ def _dropped(parts: Parts, server: ControlServer) -> Mapping[str, int]:
     if parts.broker is not None:
         lost = parts.broker.inbound.dropped
         counted |= {f"messages: {why}": count for why, count in lost.items()}
+        counted["own words: overwritten by others"] = parts.broker.own_words.overwritten
         counted["replies: nobody gets them"] = parts.broker.publisher.replies.dropped
         if parts.broker.requests is not None:
             counted |= parts.broker.requests.dropped
