@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from reactor.core import scopes
 from reactor.core.effect import Log, Publish
-from reactor.core.facts import fresh_facts
+from reactor.core.facts import known_facts
 from reactor.core.flow import BLOCK, NEXT, Ended, Failed, Flow
 from reactor.core.holds import inhibit
 from reactor.core.marks import SELF, Mark, MarkKind
@@ -53,7 +53,7 @@ def _act(  # noqa: C901 - one case for each kind
             problem = inhibit(world, run, policies, seconds)
             return Failed(f"inhibit: {problem}") if problem else NEXT
         case CheckStep(_, condition):
-            if not fresh_facts(world, run, scopes.facts_of(condition)):
+            if not known_facts(world, run, scopes.facts_of(condition)):
                 return BLOCK
             answer = scopes.holds(world, run, condition)
             if answer.failed:

@@ -6,7 +6,7 @@ from reactor.core.catalog import DISCONNECTED
 from reactor.core.effect import AskFree, Execute
 from reactor.core.guest import Guest
 from reactor.core.inputs import Answered
-from reactor.core.run import Run
+from reactor.core.run import Phase, Run
 from reactor.core.world import World
 
 POLL = 0.25
@@ -59,6 +59,43 @@ def fresh_facts(world: World, run: Run, needed: frozenset[str]) -> bool:
         return False
     cursor.fresh = ()
     return True
+
+
+UNHEARD = "QEMU does not answer, and its monitor is there"
+"""Why a condition cannot be decided."""
+
+
+def is_unheard(guest: Guest, needed: frozenset[str]) -> bool:
+    """Whether the guest was asked for one of these and gave no answer, although it is connected."""
+    asked = not needed.isdisjoint(QUERIES)
+    return asked and guest.connected and guest.status == DISCONNECTED
+
+
+def known_facts(world: World, run: Run, needed: frozenset[str]) -> bool:
+    """As ``fresh_facts``, for a condition that acts upon them: a QEMU that hangs is waited for.
+
+    Its guest is not away, and whatever a condition said of a guest in ``disconnected`` would
+    be a guess. The bound is that of the step and the run. Handlers do not wait: people must be
+    told, even when a detail is missing.
+    """
+    cursor, guest = run.cursor, world.guest_of(run)
+    if run.phase is Phase.HANDLING:
+        return fresh_facts(world, run, needed)
+    if cursor.unheard is not None and cursor.pause is not None and world.now < cursor.pause:
+        cursor.wake = cursor.pause
+        return False
+    if not fresh_facts(world, run, needed):
+        return False
+    if not is_unheard(guest, needed):
+        cursor.unheard = None
+        return True
+    if cursor.unheard is None:
+        cursor.unheard = world.now
+        path = "if" if run.phase is Phase.CHECKING else world.options_of(run).path
+        world.trace(run, path, "waiting", UNHEARD)
+    cursor.pause = cursor.wake = world.now + POLL
+    world.touch(run)
+    return False
 
 
 def _ask(world: World, run: Run, of_guest: Iterable[str], of_host: Iterable[str]) -> None:

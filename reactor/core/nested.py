@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import msgspec
 
 from reactor.core import scopes
-from reactor.core.facts import fresh_facts
+from reactor.core.facts import known_facts
 from reactor.core.flow import BLOCK, NEXT, Ended, Failed, Flow, Jump
 from reactor.core.ops import Choose, Fork, Open, RoundEnd
 from reactor.core.run import BranchEnd, Cursor, Frame, Outcome, Role, Run
@@ -17,7 +17,7 @@ from reactor.core.world import World
 def choose(world: World, run: Run, op: Choose) -> Flow:
     """Take the first branch that holds; every condition sees the same fresh facts."""
     needed = frozenset[str]().union(*(scopes.facts_of(when) for when, _, _ in op.ways if when))
-    if not fresh_facts(world, run, needed):
+    if not known_facts(world, run, needed):
         return BLOCK
     for when, pc, path in op.ways:
         answer = None if when is None else scopes.holds(world, run, when)
@@ -92,7 +92,7 @@ def round_end(world: World, run: Run, op: RoundEnd) -> Flow:
     frame, step = run.frames[-1], op.step
     reason = frame.failure
     if step.until is not None:
-        if not fresh_facts(world, run, scopes.facts_of(step.until)):
+        if not known_facts(world, run, scopes.facts_of(step.until)):
             return BLOCK
         answer = scopes.holds(world, run, step.until)
         if answer.truth:

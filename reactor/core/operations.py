@@ -8,7 +8,7 @@ from reactor.core import acts, calls, cut_waits, nested, scopes, sending, target
 from reactor.core.catalog import CONNECTED, DISCONNECTED
 from reactor.core.effect import Discard, Dumped
 from reactor.core.event import Event
-from reactor.core.facts import POLL, fresh_facts
+from reactor.core.facts import POLL, UNHEARD, fresh_facts, is_unheard, known_facts
 from reactor.core.flow import BLOCK, NEXT, Failed, Flow, Jump, Skip
 from reactor.core.guards import AFTER_RESET, Answer, Rule, facts_needed, rule_on
 from reactor.core.guest import Guest
@@ -108,7 +108,7 @@ def _enter(world: World, run: Run, op: Enter) -> Flow:
         return BLOCK
     cursor.pause = None
     if options.condition is not None and cursor.attempt == 1:
-        if not fresh_facts(world, run, scopes.facts_of(options.condition)):
+        if not known_facts(world, run, scopes.facts_of(options.condition)):
             return BLOCK
         answer = scopes.holds(world, run, options.condition)
         if not answer.truth:
@@ -225,13 +225,14 @@ def _await_condition(world: World, run: Run, op: AwaitCondition) -> Flow:
     elif not fresh_facts(world, run, needed):
         return BLOCK
     else:
-        answered = scopes.holds(world, run, op.until).truth
+        answered = not is_unheard(guest, needed) and scopes.holds(world, run, op.until).truth
     if answered:
         guest.watchers.pop(run.id, None)
         return NEXT
     if cursor.limit is not None and world.now >= cursor.limit:
         limit = render_duration(op.limit or 0)
-        return Failed(f"`{op.until.source}` did not hold within {limit}")
+        why = f": {UNHEARD}" if is_unheard(guest, needed) else ""
+        return Failed(f"`{op.until.source}` did not hold within {limit}{why}")
     return _watch(world, run)
 
 
@@ -239,12 +240,12 @@ def _await_stays(world: World, run: Run, op: AwaitStays) -> Flow:
     cursor = run.cursor
     if cursor.limit is None and op.limit is not None:
         cursor.limit = world.now + op.limit
-    needed = scopes.facts_of(op.stays)
-    if needed and not world.guest_of(run).connected:
+    needed, guest = scopes.facts_of(op.stays), world.guest_of(run)
+    if needed and not guest.connected:
         cursor.since = None  # nobody knows what it does meanwhile
     elif not fresh_facts(world, run, needed):
         return BLOCK
-    elif not scopes.holds(world, run, op.stays).truth:
+    elif is_unheard(guest, needed) or not scopes.holds(world, run, op.stays).truth:
         cursor.since = None
     else:
         cursor.since = world.now if cursor.since is None else cursor.since

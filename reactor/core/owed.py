@@ -4,6 +4,7 @@ A guest that a step has reset stands in ``prelaunch`` until its ``cont``. Who le
 step there leaves a guest stopped for good, and no event ever tells of it.
 """
 
+from reactor.core.facts import UNHEARD
 from reactor.core.ops import Send
 from reactor.core.run import Cursor, Run
 from reactor.core.world import World
@@ -57,5 +58,7 @@ def spare_after_restart(world: World, run: Run) -> None:
 
 
 def half_done(world: World, run: Run) -> str:
-    """What to say of a step that is given up between a reset and its ``cont``."""
+    """What to say of a step that is given up between a reset and its ``cont``, or unheard."""
+    if run.cursor.unheard is not None:
+        return f"; {UNHEARD}"
     return "; the guest was reset, and could not be let go" if owes(world, run) else ""

@@ -118,6 +118,7 @@ class Cursor(msgspec.Struct, omit_defaults=True):
     it since, ``probed`` whether it was found not to have been done. ``cut``: what is awaited may
     have come while the monitor was away, and is asked for.
     ``spared``: until when no deadline cuts the step short, for what it has sent decides first.
+    ``unheard`` is since when QEMU, whose monitor is there, has not answered what a condition asks.
     ``since`` is when a condition that must stay began to hold. ``branches`` are the runs of a
     ``parallel`` step in the order written, with how each ended.
     """
@@ -147,6 +148,7 @@ class Cursor(msgspec.Struct, omit_defaults=True):
     target: str = ""
     result: object = None
     spared: float | None = None
+    unheard: float | None = None
     since: float | None = None
     branches: dict[str, BranchEnd | None] = {}
 

@@ -3,7 +3,7 @@
 from reactor.core import scopes
 from reactor.core.admission import Decision, LedgerRow, Verdict, slot_refusal
 from reactor.core.expr import Scope
-from reactor.core.facts import fresh_facts
+from reactor.core.facts import UNHEARD, known_facts
 from reactor.core.holds import restraint
 from reactor.core.machine import advance, end_run, fail_before_steps
 from reactor.core.ops import Enter, Section
@@ -95,7 +95,8 @@ def _check_conditions(world: World, run: Run) -> None:
     needed = frozenset[str]().union(*map(scopes.facts_of, asked))
     world.touch(run)
     run.cursor.wake = None
-    if not fresh_facts(world, run, needed):
+    if not known_facts(world, run, needed):
+        _give_up(world, run, policy)
         return
     refused = restraint(world, run.policy, run.guest)
     if refused is None:
@@ -113,6 +114,15 @@ def _check_conditions(world: World, run: Run) -> None:
             return
         world.trace(run, path, "holds", condition.source)
     _start(world, run)
+
+
+def _give_up(world: World, run: Run, policy: Policy) -> None:
+    """End a run whose conditions nobody could decide in all the time that it would have had."""
+    since = run.cursor.unheard
+    if since is not None and world.now >= since + policy.timeout:
+        reason = f"{UNHEARD}: for {render_duration(policy.timeout)} its conditions are undecided"
+        world.trace(run, "if", "failed", reason)
+        leave_unstarted(world, run, Outcome.FAILED, reason)
 
 
 def _skip(world: World, run: Run, decision: Decision) -> None:
