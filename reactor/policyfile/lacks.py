@@ -13,6 +13,7 @@ from reactor.core.catalog import RENAMED, STORAGE_DAEMON
 from reactor.core.equipment import Absence, Equipment, absence
 from reactor.policyfile.needs import Awaited, Deed, Needs, Spark
 from reactor.qapi.types import Schema
+from reactor.qapi.values import fit_call
 
 OWN_PREFIXES = ("REACTOR_", "__")
 """Of the engine's own events, and of those of vendors: no schema need know them."""
@@ -136,12 +137,21 @@ def _unknown(pattern: str, guest: Standing) -> Absence:
     return Absence(f"QEMU {guest.qemu} has no event {pattern}", unseen=True)
 
 
+def _refused(deed: Deed, command: str, schema: Schema, qemu: str) -> Iterator[Lack]:
+    """What this QEMU would refuse of the arguments, as far as they are known."""
+    for misfit in fit_call(schema, command, deed.given).misfits:
+        path = "/".join((deed.path, "args", *map(str, misfit.way)))
+        yield Lack(LackKind.FAILS, path, f"QEMU {qemu}: {misfit.problem}")
+
+
 def _of_deed(deed: Deed, guest: Standing) -> Iterator[Lack]:
     if guest.schema is not None:
         for command in dict.fromkeys(deed.commands):
             if command not in guest.schema.commands:
                 who = "a storage daemon" if guest.kind == STORAGE_DAEMON else f"QEMU {guest.qemu}"
                 yield Lack(LackKind.FAILS, deed.path, f"{who} has no command {command}")
+            elif deed.given is not None:
+                yield from _refused(deed, command, guest.schema, guest.qemu)
         if deed.wait and not any(name for one in deed.wait for name in _sent(one, guest.schema)):
             names = " or ".join(deed.wait)
             yield Lack(LackKind.FAILS, deed.path, f"QEMU {guest.qemu} has no event {names}")

@@ -19,7 +19,9 @@ from reactor.core.steps import (
     StepOptions,
     WaitEventStep,
 )
+from reactor.policyfile.calls import value_of
 from reactor.policyfile.walking import every
+from reactor.qapi.values import Value
 
 _PORT_ID = "data.id"
 
@@ -42,12 +44,16 @@ class Spark:
 
 @dataclass(frozen=True, slots=True)
 class Deed:
-    """A step with the commands that it may send, and the events of its wait."""
+    """A step with the commands that it may send, and the events of its wait.
+
+    ``given`` are the arguments of its one command, where they are the author's.
+    """
 
     path: str
     commands: tuple[str, ...] = ()
     agent: bool = False
     wait: tuple[str, ...] = ()
+    given: Value = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,8 +105,9 @@ def _deed(step: Step) -> Deed | None:
     if options.on_error is OnError.CONTINUE:
         return None
     match step:
-        case QmpStep(_, command, _, wait):
-            return Deed(options.path, (command,), wait=wait.events if wait else ())
+        case QmpStep(_, command, arguments, wait):
+            events = wait.events if wait else ()
+            return Deed(options.path, (command,), wait=events, given=value_of(arguments))
         case WaitEventStep(_, EventWait(events)):
             return Deed(options.path, wait=events)
         case AgentStep():

@@ -4,10 +4,12 @@ from dataclasses import replace
 
 import pytest
 
+from reactor.app.shipped import shipped_rules
 from reactor.core.equipment import NO_PANIC_DEVICE, NO_WATCHDOG, Aspect, Equipment
+from reactor.policyfile.check import load
 from reactor.policyfile.lacks import NO_AGENT, Standing, lacks
 from reactor.policyfile.needs import needs_of
-from reactor.qapi.shipped import schema_of
+from reactor.qapi.shipped import schema_of, versions
 from tests.core.simulation import policy
 
 OLD, NEW = schema_of("7.2"), schema_of("11.1")
@@ -140,6 +142,7 @@ def test_a_trigger_that_cannot_fire(trigger: str, guest: Standing, sentences: li
     assert said(text_of(trigger), guest) == sentences
 
 
+NO_TEXT = "QEMU 7.2.22: `value` is a whole number, and this gives a text"
 NO_SKEYS = "QEMU 7.2.22 has no command dump-skeys"
 
 STEPS = [
@@ -158,6 +161,30 @@ STEPS = [
         GUEST,
         [],
         id="its failure is reckoned with",
+    ),
+    pytest.param(
+        "[{qmp: dump-guest-memory, args: {paging: false, format: kdump-raw-zlib}}]",
+        GUEST,
+        [
+            "fails at steps/0/args/format: QEMU 7.2.22: `format` cannot be `kdump-raw-zlib`",
+            "fails at steps/0/args: QEMU 7.2.22: `dump-guest-memory` needs `protocol`",
+        ],
+        id="arguments that it refuses",
+    ),
+    pytest.param(
+        "[{qmp: balloon}]",
+        GUEST,
+        ["fails at steps/0/args: QEMU 7.2.22: `balloon` needs `value`"],
+        id="no arguments",
+    ),
+    pytest.param(
+        "[{qmp: balloon, args: {value: '${guest.memory}'}}]", GUEST, [], id="a value that may fit"
+    ),
+    pytest.param(
+        "[{qmp: balloon, args: {value: '${guest.name}'}}]",
+        GUEST,
+        [f"fails at steps/0/args/value: {NO_TEXT}"],
+        id="a value that cannot fit",
     ),
     pytest.param(
         "[{choose: [{when: 'true', steps: [{qmp: dump-skeys, args: {filename: /x}}]}]}]",
@@ -263,3 +290,13 @@ def test_the_reason_beside_its_state() -> None:
     (lack,) = lacks(needs_of(policy(text_of("{event: WATCHDOG}"))), replace(GUEST, equipment=BARE))
     assert lack.reason == "no watchdog device (such as -device i6300esb)"
     assert not lack.is_harmless
+
+
+@pytest.mark.parametrize("version", versions())
+def test_the_shipped_policies_fit_the_shipped_schemas(version: str) -> None:
+    """Whatever they wait for and send, one written for both; devices are another matter."""
+    guest = Standing(qemu=version, digest=version, schema=schema_of(version))
+    loaded = load([shipped_rules()])
+    assert loaded.policies
+    found = {one.name: lacks(needs_of(one), guest) for one in loaded.policies}
+    assert {name: told for name, told in found.items() if told} == {}

@@ -37,6 +37,9 @@ LOOKS_MAX = 8
 AGENT_S = 5.0
 """Seconds that a guest agent has for its answer."""
 
+POLICIES_AT_ONCE = 5
+"""Policies that are judged before others have their turn."""
+
 TOLD_MAX = 10_000
 """Different lacks that are told in the log; beyond it only those that ask hear of them."""
 
@@ -169,7 +172,7 @@ class Looker:
         if len(self._shared) >= SHARED_MAX:
             self._shared.clear()
         self.standings[name] = self._shared.setdefault(standing, standing)
-        self._tell(world, guest)
+        await self._tell(world, guest)
         silent = standing.agent not in ("", NO_AGENT)
         self._plan(name, RETRY_S if silent else EVERY_S)
 
@@ -220,8 +223,16 @@ class Looker:
     def _builds_in_use(self) -> Collection[Build]:
         return self._builds.values()
 
-    def _tell(self, world: World, guest: Guest) -> None:
+    async def _tell(self, world: World, guest: Guest) -> None:
         """Say once what a policy lacks; how many guests it is, `reactor status` says."""
+        selection = world.selections.get(guest.name)
+        for number, one in enumerate(() if selection is None else selection.policies):
+            self.judge.of(one, guest)
+            if number % POLICIES_AT_ONCE == 0:
+                # 1,000 policies take 0.5 s for the first guest of a kind.
+                await asyncio.sleep(0)
+        if guest.name not in world.selections:
+            return
         for policy, lack in self.judge.of_guest(world, guest):
             key = (policy, lack.sentence)
             if lack.is_harmless or key in self._told or len(self._told) >= TOLD_MAX:

@@ -12,10 +12,11 @@ from reactor.adapters.qmp.equipment import Build
 from reactor.app.lacks import judge, looking, schemas
 from reactor.app.lacks.looking import Looker
 from reactor.app.lacks.schemas import NOTHING, Schemas
-from reactor.core.guest import Arming, Readiness
-from reactor.core.inputs import Disconnected
+from reactor.core.guest import Arming, Guest, Readiness
+from reactor.core.inputs import Disconnected, GuestForgotten
+from reactor.core.policy import Policy
 from reactor.errors import GuestError, LostReply, MonitorError
-from reactor.policyfile.lacks import NO_AGENT
+from reactor.policyfile.lacks import NO_AGENT, Lack
 from tests.core.simulation import Host, document
 from tests.simulation.loop import VirtualLoop
 
@@ -400,6 +401,31 @@ def test_looks_at_once_are_few(monkeypatch: pytest.MonkeyPatch) -> None:
         assert stage.looker.standings.keys() == set(names)
 
     play(story, stage)
+
+
+def test_many_policies_are_judged_bit_by_bit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Others have their turn in between; a guest that is forgotten meanwhile is left alone."""
+    monkeypatch.setattr(looking, "POLICIES_AT_ONCE", 1)
+    stage = Stage(WATCHDOG, PING, BALLOON)
+    turns: list[int] = []
+    judged = stage.looker.judge.of
+
+    def judge_one(one: Policy, guest: Guest) -> tuple[Lack, ...]:
+        turns.append(len(turns))
+        if len(turns) == 1:
+            asyncio.get_running_loop().call_soon(stage.host.give, GuestForgotten("web-1"))
+        return judged(one, guest)
+
+    async def story() -> None:
+        monkeypatch.setattr(stage.looker.judge, "of", judge_one)
+        stage.connects()
+        await stage.passes(2.0)
+        assert len(turns) == 3
+        assert "web-1" not in stage.host.engine.world.selections
+
+    with structlog.testing.capture_logs() as logs:
+        play(story, stage)
+    assert [line["event"] for line in logs] == ["schema told"]
 
 
 def test_judgements_that_are_remembered_have_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
