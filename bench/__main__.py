@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from bench import cpu, growth, latency, load, match, report, soak
+from bench import check, cpu, growth, latency, load, match, report, soak
 from bench.figures import Figure, Row, Wrong
 from bench.scale import FULL, SMOKE, Scale
 
@@ -17,6 +17,7 @@ ROWS = (
     Row("growth", "what an event costs with more policies", growth.measure),
     Row("latency", "time from an event on the wire to its command", latency.measure),
     Row("cpu", "processor time of an event that no policy takes", cpu.measure),
+    Row("check", "reactor check of many policies, as a program", check.measure),
     Row("load", "a crowd of monitors, and how they fare beside the worst of them", load.measure),
     Row("soak", "whether anything grows in a steady stream of events", soak.measure),
 )

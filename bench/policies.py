@@ -62,6 +62,77 @@ steps:
 """The policies of the row `load`; to be formatted with ``limit`` and ``padding``."""
 
 
+LIFELIKE = (
+    """\
+policy: panic-PLACE
+description: Kernel panic on the guests of group PLACE. Keep the evidence, bring it back.
+guests: {name: 'group-PLACE-*', labels: {tier: [prod, stage]}}
+arm:
+  - guest: preserve-on-panic
+trigger:
+  event: GUEST_PANICKED
+  where: data.action == "pause"
+if: guest.status == "guest-panicked" && guest.labels.?rack.orValue("") != "rack-PLACE"
+mode: queued
+max: 1
+limits:
+  - 3 per 1h per guest
+  - 1 at once per host
+steps:
+  - guest: dump
+    to: "${guest.name}-${run.id}.kdump"
+    timeout: 30m
+  - guest: reset
+  - publish: panic/PLACE
+    payload: {guest: "${guest.name}", nth: "${run.nth}", group: PLACE}
+on_failure:
+  - publish: alert/critical
+    payload: {guest: "${guest.name}", step: "${run.failed_step}", error: "${run.error}"}
+""",
+    """\
+policy: full-disk-PLACE
+description: The disk of group PLACE had no room. Wait, try again, then call people.
+guests: {name: 'group-PLACE-*'}
+trigger:
+  event: BLOCK_IO_ERROR
+  where: data.action == "stop" && data.device != "scratch-PLACE"
+  by: data.device
+cooldown: 10m
+if: guest.status == "io-error"
+steps:
+  - log: "${guest.name}: ${data.device} had no room"
+  - delay: 1m
+  - choose:
+      - when: guest.status == "io-error" && run.nth < 4
+        steps:
+          - guest: resume
+          - wait: {stays: guest.status == "running", for: 30s, timeout: 5m}
+      - default:
+          - publish: alert/disk
+            payload: {guest: "${guest.name}", disk: "${data.device}", group: PLACE}
+""",
+    """\
+policy: quorum-PLACE
+description: A copy of a disk in group PLACE reads badly again and again. Mark it.
+guests: {labels: {group: 'PLACE'}}
+trigger:
+  event: QUORUM_REPORT_BAD
+  where: data.type == "read"
+  by: data.node_name
+  count: 5
+  within: 10m
+limits: [10 per 1h per host]
+vars: {disk: "${trigger.data.node_name}"}
+steps:
+  - mark: {disk: "${vars.disk}", as: degraded, reason: "group PLACE: ${trigger.count} bad reads"}
+  - publish: disk/degraded
+    payload: {guest: "${guest.name}", disk: "${vars.disk}", group: PLACE}
+    retain: true
+""",
+)
+"""To be made different by what stands for PLACE."""
+
+
 @dataclass(frozen=True, slots=True)
 class Keyed:
     """A policy that an event of ``kind`` with the key of ``place`` fits; ``extra`` must hold."""
@@ -112,6 +183,11 @@ def residues() -> list[str]:
     return [
         document(f"never-{number}", kind.event, kind.never) for number, kind in enumerate(KINDS)
     ]
+
+
+def lifelike(count: int) -> list[str]:
+    """So many policies as people write them: conditions, limits, several steps, handlers."""
+    return [LIFELIKE[place % len(LIFELIKE)].replace("PLACE", str(place)) for place in range(count)]
 
 
 def document(name: str, event: str, where: str = "", guests: str = "") -> str:

@@ -1,0 +1,66 @@
+"""The row `check`: the program `reactor check` from its start to its end."""
+
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+
+from bench.figures import Figure, Line, Pair, Wrong
+from bench.policies import lifelike, mixed
+from bench.scale import Scale
+
+PARSE = """\
+import sys, pathlib, yaml
+files = [path for name in sys.argv[1:] for path in pathlib.Path(name).iterdir()]
+print(sum(1 for path in files for _ in yaml.parse(path.read_text(), Loader=yaml.CSafeLoader)))
+"""
+"""The floor: as a program of its own, too, with nothing but PyYAML's events in C."""
+
+FLOOR_IS = "PyYAML's parser in C over the same files"
+ONE = Line("check", "{policies} policies in one file, whole process", "s", FLOOR_IS)
+MANY = Line("check", "{policies} longer ones in a file each, whole process", "s", FLOOR_IS)
+
+
+def measure(scale: Scale) -> list[Figure]:
+    """Seconds of processor time, by which a machine that is busy does not count."""
+    with tempfile.TemporaryDirectory() as temporary:
+        short, long = Path(temporary, "short"), Path(temporary, "long")
+        _write(short, ["---\n".join(mixed(scale.policies).documents)])
+        _write(long, lifelike(scale.policies))
+        return [_figure(ONE, short, scale, 1), _figure(MANY, long, scale, scale.policies)]
+
+
+def _write(folder: Path, texts: Sequence[str]) -> None:
+    folder.mkdir()
+    for number, text in enumerate(texts):
+        (folder / f"{number:05}.yaml").write_text(text, encoding="utf-8")
+
+
+def _figure(line: Line, folder: Path, scale: Scale, files: int) -> Figure:
+    sound = f"{scale.policies} sound policies in {files} file"
+    pairs = []
+    for _ in range(scale.rounds):
+        took, said = _run("-m", "reactor", "check", str(folder))
+        if sound not in said:
+            raise Wrong(f"not {sound}: {said[-200:]!r}")
+        floor, events = _run("-c", PARSE, str(folder))
+        if int(events) < 10 * scale.policies:
+            raise Wrong(f"the floor saw {events.strip()} events of {scale.policies} policies")
+        pairs.append(Pair(took, floor))
+    what = line.what.format(policies=f"{scale.policies:,}")
+    return msgspec.structs.replace(line.of(pairs), what=what)
+
+
+def _run(*words: str) -> tuple[float, str]:
+    """The processor time of a Python program, and what it printed."""
+    process = subprocess.Popen([sys.executable, *words], stdout=subprocess.PIPE, text=True)
+    said = process.stdout.read() if process.stdout else ""
+    _, status, used = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise Wrong(f"`{words[1][:20]}` ended with {process.returncode}")
+    return used.ru_utime + used.ru_stime, said
