@@ -126,7 +126,6 @@ def _problems(
     loaded: "Loaded", targets: "Sequence[Known]", settings: "Settings | None"
 ) -> list[Problem]:
     """All that is wrong or doubtful, in the order of the files and lines."""
-    from reactor.app.preflight import not_permitted
     from reactor.policyfile.check import permissions_of
     from reactor.policyfile.ignores import without_ignored
     from reactor.policyfile.lints.outdated import outdated
@@ -136,8 +135,12 @@ def _problems(
     if settings is None:
         found += permissions_of(loaded.policies)
     told = without_ignored(found, loaded.ignores)
-    forbidden = () if settings is None else not_permitted(loaded.policies, settings)
-    problems = [*loaded.problems, *loaded.test_problems, *told, *forbidden]
+    problems = [*loaded.problems, *loaded.test_problems, *told]
+    if settings is not None:
+        # It needs much that nobody else does, and takes as long to import.
+        from reactor.app.preflight import not_permitted
+
+        problems += not_permitted(loaded.policies, settings)
     return sorted(problems, key=lambda problem: problem.place)
 
 

@@ -130,7 +130,7 @@ Declared = tuple[tuple[str, Kind], ...]
 """Members of QEMU's values by their names with dots, and what they are."""
 
 _ENVIRONMENTS_MAX = 256
-_SOURCES_MAX = 4096
+KEPT = 4096
 """Expressions that are remembered: policies are read again and again, and many are alike."""
 
 _OF_KIND = {
@@ -173,7 +173,7 @@ class Checked:
     kind: str
 
 
-@functools.lru_cache(maxsize=_SOURCES_MAX)
+@functools.lru_cache(maxsize=KEPT)
 def compile_untyped(source: str) -> Checked:
     """The tree of the expression, with every variable's members of any type.
 
@@ -184,7 +184,7 @@ def compile_untyped(source: str) -> Checked:
     return Checked(parse_tree(compiled.serialize()), compiled.return_type().name())
 
 
-@functools.lru_cache(maxsize=_SOURCES_MAX)
+@functools.lru_cache(maxsize=KEPT)
 def type_of(source: str, declared: Declared = ()) -> str:
     """The name of the type that it computes, with the types of fixed members known.
 

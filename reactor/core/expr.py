@@ -5,8 +5,10 @@ asks no clock and does no I/O; the same scope gives the same answer; it ends
 after a bounded amount of work, whatever the guest put into the data.
 """
 
+import functools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 from reactor.core.cel_access import Env, Evaluate, path_reader, show
 from reactor.core.cel_closures import FREE_BYTES, MARKED, NOW, Translator
@@ -14,7 +16,7 @@ from reactor.core.cel_evaluate import METER
 from reactor.core.cel_explain import explain
 from reactor.core.cel_guards import unguarded
 from reactor.core.cel_kinds import ANYTHING, declared, given, is_harmless, without_has
-from reactor.core.cel_library import Refused, compile_untyped, type_of
+from reactor.core.cel_library import KEPT, Refused, compile_untyped, type_of
 from reactor.core.cel_names import (
     ARM,
     ASK,
@@ -251,9 +253,9 @@ def _compile(source: str, condition: bool, names: Names) -> Expression:
     parts = [(part, equality(part)) for part in conjuncts(tree)]
     rest = joined([part for part, found in parts if found is None])
     equalities = tuple(found for _, found in parts if found is not None)
-    residue = None if rest is None or not equalities else _expression(source, rest)
+    residue = None if rest is None or not equalities else _expression(source, _made(rest))
     risky = tuple(dict.fromkeys(unguarded(tree, names.shapes)))
-    whole = _expression(source, tree, equalities, residue, risky)
+    whole = _expression(source, _whole(source), equalities, residue, risky)
     return replace(whole, gives=given(tree, names.shapes, kind))
 
 
@@ -296,27 +298,47 @@ def _check_source(source: str) -> None:
         raise Misuse(error.start, problem, "write the character itself") from None
 
 
-def _expression(
-    source: str,
-    tree: Node,
-    equalities: tuple[tuple[str, Literal], ...] = (),
-    residue: Expression | None = None,
-    risky: tuple[str, ...] = (),
-) -> Expression:
+class _Made(NamedTuple):
+    """What a tree comes to, whoever wrote it where."""
+
+    tree: Node
+    paths: tuple[Path, ...]
+    frees: tuple[str, ...]
+    evaluate: Evaluate
+    metered: bool
+
+
+@functools.lru_cache(maxsize=KEPT)
+def _whole(source: str) -> _Made:
+    """What a whole expression comes to; many policies ask for the same."""
+    return _made(compile_untyped(source).tree)
+
+
+def _made(tree: Node) -> _Made:
     translator = Translator()
     evaluate = translator.translate(tree)
     paths = tuple(dict.fromkeys(path for path, _ in reads(tree)))
     free = tuple(dict.fromkeys(path for path, _ in frees(tree)))
+    return _Made(tree, paths, free, evaluate, translator.metered)
+
+
+def _expression(
+    source: str,
+    made: _Made,
+    equalities: tuple[tuple[str, Literal], ...] = (),
+    residue: Expression | None = None,
+    risky: tuple[str, ...] = (),
+) -> Expression:
     return Expression(
         source=source,
-        tree=tree,
-        reads=frozenset((*map(show, paths), *map(_free, free))),
-        frees=free,
+        tree=made.tree,
+        reads=frozenset((*map(show, made.paths), *map(_free, made.frees))),
+        frees=made.frees,
         unguarded=risky,
         equalities=equalities,
-        _paths=paths,
-        _evaluate=evaluate,
-        _metered=translator.metered,
+        _paths=made.paths,
+        _evaluate=made.evaluate,
+        _metered=made.metered,
         _residue=residue,
     )
 
