@@ -5,10 +5,12 @@ from typing import Any, Literal
 
 from pydantic.json_schema import models_json_schema
 
+from reactor.policyfile.json_schema_names import with_names
 from reactor.policyfile.schema import Policy
 from reactor.policyfile.schema_base import Model
 from reactor.policyfile.schema_runbook import Runbook
 from reactor.policyfile.schema_tests import Test
+from reactor.policyfile.values import OFFERED
 
 _DOCUMENTS: Mapping[str, type[Model]] = {
     "runbook": Runbook,
@@ -28,23 +30,31 @@ def json_schema() -> dict[str, Any]:
     choice: dict[str, Any] = branches[-1][1]
     for kind, branch in reversed(branches[:-1]):
         choice = {"if": {"required": [kind]}, "then": branch, "else": choice}
+    offered: dict[str, dict[str, Any]] = {}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "reactor policy file",
         "type": "object",
         **choice,
-        "$defs": _tidy(whole["$defs"]),
+        "$defs": with_names(_tidy(whole["$defs"], offered), offered),
     }
 
 
-def _tidy(schema: Any) -> Any:  # noqa: ANN401 - any JSON
-    """The schema without the names of our classes and without `default: null`."""
+def _tidy(schema: Any, offered: dict[str, dict[str, Any]]) -> Any:  # noqa: ANN401 - any JSON
+    """The schema without the names of our classes and without `default: null`.
+
+    What is ``offered`` stands there once, and is named where it is used.
+    """
     if isinstance(schema, list):
-        return [_tidy(part) for part in schema]
+        return [_tidy(part, offered) for part in schema]
     if not isinstance(schema, dict):
         return schema
+    if kind := schema.get(OFFERED):
+        offered[kind] = {key: schema[key] for key in ("type", "pattern")}
+        said = {key: schema[key] for key in ("description", "examples") if key in schema}
+        return {"$ref": f"#/$defs/{kind}", **said}
     return {
-        key: _tidy(part)
+        key: _tidy(part, offered)
         for key, part in schema.items()
         if not (key == "title" and isinstance(part, str))
         and not (key == "default" and part is None)

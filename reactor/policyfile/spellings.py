@@ -9,7 +9,7 @@ from pydantic.json_schema import WithJsonSchema
 from reactor.core.cron import CronError, parse_cron
 from reactor.core.topic_filters import filter_problem
 from reactor.policyfile.mistakes import brief
-from reactor.policyfile.values import OneOrMany, Spelling, meant, wrong
+from reactor.policyfile.values import Offered, OneOrMany, Spelling, meant, wrong
 
 _NAME = r"[a-z0-9][a-z0-9-]{0,99}"
 _NAME_FIX = "use small letters, digits and hyphens only, at most 100 of them"
@@ -41,6 +41,7 @@ EventName = Annotated[
         "event name",
         "write QMP's own name in capitals, or a glob of it",
     ),
+    Offered("events"),
 ]
 
 CommandName = Annotated[
@@ -50,6 +51,7 @@ CommandName = Annotated[
         "QMP command",
         "write the command's own name; it is never a template",
     ),
+    Offered("commands"),
 ]
 
 EventNames = Annotated[tuple[EventName, ...], OneOrMany(1)]
@@ -61,6 +63,7 @@ AgentCommand = Annotated[
         "command of the guest agent",
         "write the command's own name, such as guest-ping; it is never a template",
     ),
+    Offered("agent"),
 ]
 
 HeaderName = Annotated[

@@ -191,6 +191,23 @@ class Spelling:
         return {**handler(schema), "pattern": f"^({self.pattern})$"}
 
 
+OFFERED = "x-offered"
+"""Marks, in what pydantic makes of a model, where editors can offer names."""
+
+
+@dataclass(frozen=True, slots=True)
+class Offered:
+    """In ``Annotated[str, Spelling(...), Offered("events")]``: editors offer those there are."""
+
+    kind: str
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        """The schema with a mark on it."""
+        return {**handler(schema), OFFERED: self.kind}
+
+
 def _duration(value: object) -> float:
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         raise wrong("a duration is expected here", _DURATION_FIX)

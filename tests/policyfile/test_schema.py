@@ -9,13 +9,16 @@ from typing import Any
 import pytest
 
 from reactor.policyfile.check import load_text
+from reactor.policyfile.event_names import KNOWN_EVENTS
 from reactor.policyfile.json_schema import json_schema
 from reactor.policyfile.nodes import Dictionary, plain
 from reactor.policyfile.reader import read
+from reactor.qapi.facts import facts
 
 # It has no types; the check-jsonschema tool brings it.
 jsonschema: Any = importlib.import_module("jsonschema")
 SCHEMA = json_schema()
+NAMES = {name for name in SCHEMA["$defs"] if name[0].islower()}
 VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
 RULES = Path(__file__).resolve().parents[2] / "rules"
 HEAD = "policy: p\ndescription: d\n"
@@ -46,7 +49,7 @@ def test_the_schema_is_one() -> None:
 
 def test_every_key_is_described() -> None:
     """An editor that points at a key has something to show."""
-    models = SCHEMA["$defs"]
+    models = {name: one for name, one in SCHEMA["$defs"].items() if name not in NAMES}
     bare = [
         f"{name}.{key}"
         for name, model in models.items()
@@ -61,8 +64,8 @@ def test_nothing_of_python_is_in_the_schema() -> None:
     """No defaults that are null, no names of classes for people."""
     text = json.dumps(SCHEMA)
     assert '"default": null' not in text
-    assert text.count('"title"') == 1
-    assert '"null"' not in text
+    assert '"type": "null"' not in text
+    assert [name for name, one in SCHEMA["$defs"].items() if "title" in one] == []
 
 
 def test_defaults_are_written_as_in_a_policy() -> None:
@@ -299,6 +302,75 @@ def test_what_only_the_reader_knows(text: str) -> None:
     """JSON Schema cannot say it; `reactor check` does."""
     assert not accepted_by_reader(text)
     assert accepted_by_schema(text)
+
+
+def offered(kind: str) -> dict[str, str]:
+    """The names that an editor offers, with what it tells about them."""
+    names, _ = SCHEMA["$defs"][kind]["anyOf"]
+    return dict(zip(names["enum"], names["enumDescriptions"], strict=True))
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "told"),
+    [
+        pytest.param("events", "GUEST_PANICKED", "guest kernel panicked; QEMU 1.5", id="event"),
+        pytest.param("events", "REACTOR_MARK_SET", "an event of reactor itself", id="our own"),
+        pytest.param("commands", "blockdev-mirror", "a job that copies a disk", id="command"),
+        pytest.param("agent", "guest-ping", "nothing: it shows", id="command of the agent"),
+    ],
+)
+def test_names_are_offered_with_what_is_known(kind: str, name: str, told: str) -> None:
+    """In the order of the alphabet; where a policy may write others, too."""
+    assert offered(kind)[name].startswith(told)
+    assert list(offered(kind)) == sorted(offered(kind))
+
+
+def test_all_names_of_the_catalogue_are_offered() -> None:
+    """Those that are gone say so."""
+    assert offered("events").keys() == KNOWN_EVENTS
+    assert offered("commands").keys() == facts().commands.keys()
+    assert offered("agent").keys() == facts().agent.keys()
+    gone = {name: one for name, one in facts().commands.items() if one.removed}
+    assert gone
+    assert all(
+        f"removed in {one.removed}" in offered("commands")[name] for name, one in gone.items()
+    )
+
+
+def arguments(command: str) -> Any:  # noqa: ANN401 - any JSON
+    """What an editor knows of the arguments of a command; None where it knows nothing."""
+    for condition in SCHEMA["$defs"]["QmpStep"]["allOf"]:
+        if condition["if"]["properties"]["qmp"]["const"] == command:
+            return resolved(condition["then"]["properties"]["args"])
+    return None
+
+
+def resolved(schema: Any) -> Any:  # noqa: ANN401 - any JSON
+    """The definition that is meant, with what is said beside its name."""
+    name = schema.get("$ref", "").rpartition("/")[2]
+    return {**SCHEMA["$defs"][name], **schema} if name else schema
+
+
+def test_arguments_are_offered_with_their_types() -> None:
+    """Those of a union's branches, too, and what is inside of them."""
+    mirror = arguments("blockdev-mirror")["properties"]
+    assert mirror["device"] == {"description": "string"}
+    assert mirror["speed"] == {"description": "int, may be left out"}
+    assert {"enum": ["background", "write-blocking"]} in resolved(mirror["copy-mode"])["anyOf"]
+    added = arguments("blockdev-add")["properties"]
+    assert {"driver", "node-name", "filename", "server"} <= added.keys()
+    actions = resolved(arguments("transaction")["properties"]["actions"])
+    assert {"type", "data"} <= resolved(actions["items"])["properties"].keys()
+    assert arguments("query-status") is None
+
+
+def test_no_argument_is_ever_marked() -> None:
+    """A template may stand for anything, and another QEMU may take another thing."""
+    steps = []
+    for command in facts().commands:
+        args = dict.fromkeys((arguments(command) or {}).get("properties", {}), "${guest.name}")
+        steps.append({"qmp": command, "args": {**args, "x-of-a-newer-qemu": [1]}})
+    assert accepted_by_schema(HEAD + TRIGGER + f"steps: {json.dumps(steps)}\n")
 
 
 def test_patterns_of_the_schema_are_anchored() -> None:
