@@ -7,7 +7,7 @@ template may stand for any value. What is wrong is for `reactor check` to say.
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from reactor.policyfile.event_names import KNOWN_EVENTS
+from reactor.policyfile.event_shapes import known_events
 from reactor.qapi.facts import CommandFacts, EventFacts, facts
 from reactor.qapi.shipped import schema_of, versions
 from reactor.qapi.types import AnyOf, Choice, ListOf, Member, Plain, Record, Schema, Type
@@ -29,7 +29,7 @@ def with_names(definitions: Mapping[str, Json], offered: Mapping[str, Json]) -> 
     arguments = _Arguments(schema_of(versions()[-1]))
     step = definitions["QmpStep"]
     names = {
-        "events": {name: _of_event(known.events.get(name)) for name in KNOWN_EVENTS},
+        "events": {name: _of_event(known.events.get(name)) for name in known_events()},
         "commands": {name: _lasting(one) for name, one in known.commands.items()},
         "agent": {name: one.meaning for name, one in known.agent.items()},
     }

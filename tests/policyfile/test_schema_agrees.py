@@ -29,6 +29,7 @@ ONLY_THE_READER = {
     "expressions and templates have a grammar and types of their own": "R008 ",
     "names are compared with each other": "R009 |.* stands twice",
     "another document, or another part of this one, decides": "there is no (policy|guest|runbook)"
+    "|the test has several guests|the runbook .* runs itself"
     "|.* is none of this test's|the runbook .* (has|needs)|no way behind|the test expects nothing",
     "numbers with units are compared": ".* is (longer|shorter) than|this duration cannot be zero",
     "cron has a grammar of its own": "a schedule|.* is no (minute|hour|day|month|schedule)"
@@ -38,8 +39,8 @@ ONLY_THE_READER = {
     "|the topic |a topic filter |in the topic filter |a step's name",
     "the kind of a thing says what its name may be": "a mark on the",
     "what a simulated QEMU can do": ".* (is nothing that could be answered|cannot be one answer)"
-    "|.* is reactor's own",
-    "a mapping whose entries say nothing": "an empty `except`",
+    "|.* says nothing of|.* is reactor's own",
+    "a mapping whose entries say nothing": "an empty `except`|nothing is changed",
 }
 """Why the reader refuses what the schema takes, and how its sentences then begin."""
 
@@ -70,21 +71,21 @@ def agree(document: Json) -> None:
 
 
 @given(st.randoms(use_true_random=False))
-@settings(max_examples=80)
+@settings(max_examples=50)
 def test_documents_that_fit_the_schema(random: Random) -> None:
     """The reader takes them, or says why not for a reason that no schema can know."""
     agree(Maker(SCHEMA, random).document())
 
 
 @given(st.randoms(use_true_random=False))
-@settings(max_examples=80)
+@settings(max_examples=50)
 def test_documents_that_nearly_fit(random: Random) -> None:
     """Damage that one of them sees the other sees, too."""
     agree(damaged(Maker(SCHEMA, random).document(), random))
 
 
 @given(st.sampled_from(SHIPPED), st.randoms(use_true_random=False))
-@settings(max_examples=80)
+@settings(max_examples=50)
 def test_what_people_wrote_with_a_few_things_wrong(document: Json, random: Random) -> None:
     """An editor never marks what would be loaded."""
     agree(damaged(document, random))
