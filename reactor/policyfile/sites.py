@@ -64,10 +64,18 @@ class _Walk:
     root: Dictionary
     below: StepWalk
     written: list[Dictionary] = field(init=False)
+    brings: dict[str, Shape | None] = field(init=False)
     variables: dict[str, Member] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.written = [node for node, _ in mappings_of(self.root.get("trigger"), "")]
+        first = either(map(data_of_trigger, self.written))
+        self.brings = {"guest": guest_shape(), "data": first, "trigger.data": first}
+        if seconds := self._seconds():
+            self.brings["trigger.next.data"] = either(map(data_of, seconds))
+
+    def _seconds(self) -> list[Dictionary]:
+        return [node.inner("followed_by") for node in self.written if "followed_by" in node.entries]
 
     @property
     def compiler(self) -> Compiler:
@@ -76,17 +84,10 @@ class _Walk:
 
     def _behind(self, names: Names) -> Names:
         """The names behind the triggers of this policy: what they bring along is known."""
-        first = either(map(data_of_trigger, self.written))
-        names = _guest(names).seeing({"data": first, "trigger.data": first})
+        names = names.seeing(self.brings)
         if any("mqtt" in node.entries for node in self.written):
             names = names.with_message()
-        seconds = [
-            node.inner("followed_by") for node in self.written if "followed_by" in node.entries
-        ]
-        if seconds:
-            second = either(map(data_of, seconds))
-            names = names.with_second().seeing({"trigger.next.data": second})
-        return names
+        return names.with_second() if "trigger.next.data" in self.brings else names
 
     def triggers(self) -> None:
         """The expressions of each trigger."""
@@ -95,11 +96,12 @@ class _Walk:
                 self._message(trigger, path)
                 continue
             self.compiler.hear(trigger, path)
-            names = _guest(TRIGGER).seeing({"data": data_of(trigger)})
+            names = TRIGGER.seeing({"guest": guest_shape(), "data": data_of(trigger)})
             self.compiler.condition(trigger.get("where"), names, f"{path}/where")
             self.compiler.value(trigger.get("by"), names.at("a trigger's `by`"), f"{path}/by")
-            self.compiler.condition(trigger.get("state"), _guest(STATE), f"{path}/state")
-            names = _guest(SEQUEL).seeing({"trigger.data": data_of(trigger)})
+            if state := trigger.get("state"):
+                self.compiler.condition(state, _guest(STATE), f"{path}/state")
+            names = SEQUEL.seeing({"guest": guest_shape(), "trigger.data": data_of(trigger)})
             for key in ("followed_by", "not_followed_by"):
                 self.compiler.hear(trigger.inner(key), f"{path}/{key}")
                 self._sequel(trigger.inner(key), names, key, f"{path}/{key}")
@@ -107,6 +109,8 @@ class _Walk:
                 self._sequel(cancel, names, "cancel_on", below)
 
     def _sequel(self, node: Dictionary, names: Names, key: str, path: str) -> None:
+        if not node.entries:
+            return
         names = names.seeing({"data": data_of(node)})
         where, by = names.at(f"the `where` of `{key}`"), names.at(f"the `by` of `{key}`")
         self.compiler.condition(node.get("where"), where, f"{path}/where")

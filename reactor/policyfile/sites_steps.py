@@ -100,7 +100,8 @@ class StepWalk:
         shapes = {
             f"steps.{name}.result": shape for name in known if (shape := self.replies.get(name))
         }
-        return names.knowing(steps=known).seeing(shapes)
+        names = names.knowing(steps=known)
+        return names.seeing(shapes) if shapes else names
 
     def _run(self, step: Dictionary, names: Names, path: str) -> None:
         """The runbook that the step runs, and what it is given."""
