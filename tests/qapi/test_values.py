@@ -456,6 +456,7 @@ MORE: list[tuple[str, str, Value, Fit]] = [
     ("a branch of a branch", "nested", {"kind": "a", "way": "a", "size": 1}, Fit()),
     ("the other branch of a branch", "nested", {"kind": "a", "way": "b"}, Fit()),
     ("no branch", "nested", {"kind": "b"}, Fit()),
+    ("a branch that may need more, and may not", "nested", {"kind": Hole()}, Fit()),
     (
         "missing in the branch of a branch",
         "nested",
