@@ -1,11 +1,13 @@
 """Which policies may not act, cannot fire or would fail, and on which guests."""
 
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Container, Iterable, Iterator
 from fnmatch import fnmatchcase
+from heapq import nsmallest
 from itertools import islice
 
 from reactor.app.control.answers import LackLine, Matrix, NotReady, ReadyLine
-from reactor.app.lacks.judge import Judge
+from reactor.app.lacks.judge import Judge, Lackings
 from reactor.core.guest import Guest, Readiness
 from reactor.core.policy import Enforcement
 from reactor.core.readiness import NOT_SENT
@@ -46,22 +48,24 @@ def not_ready(world: World, guest: Guest) -> list[NotReady]:
     ]
 
 
-def lacking(world: World, guest: Guest, judge: Judge) -> int:
-    """How many policies lack something on this guest that somebody should know of."""
-    found = judge.of_guest(world, guest)
-    return len({policy for policy, lack in found if not lack.is_harmless})
-
-
 def lack_lines(world: World, known: Iterable[Guest], judge: Judge) -> list[LackLine]:
     """What policies lack, each with its guests; what concerns most guests in front."""
-    found: dict[tuple[str, Lack], list[str]] = {}
+    groups: dict[int, tuple[Lackings, list[str]]] = {}
     for guest in known:
-        for policy, lack in judge.of_guest(world, guest):
-            if not lack.is_harmless:
-                found.setdefault((policy, lack), []).append(guest.name)
+        found = judge.of_guest(world, guest)
+        groups.setdefault(id(found), (found, []))[1].append(guest.name)
+    # Never guests times policies: of 5,000 guests most are of a few kinds.
+    numbers: Counter[tuple[str, Lack]] = Counter()
+    some: dict[tuple[str, Lack], list[str]] = {}
+    for found, names in groups.values():
+        first = nsmallest(SOME, names)
+        for one in found.all:
+            if not one.lack.is_harmless:
+                numbers[one] += len(names)
+                some[one] = nsmallest(SOME, [*some.get(one, ()), *first])
     lines = [
-        LackLine(policy, lack.kind.value, lack.reason, len(guests), sorted(guests)[:SOME])
-        for (policy, lack), guests in found.items()
+        LackLine(policy, lack.kind.value, lack.reason, number, some[policy, lack])
+        for (policy, lack), number in numbers.items()
     ]
     return sorted(lines, key=lambda line: (-line.guests, line.policy, line.reason))
 
@@ -76,29 +80,36 @@ def matrix(world: World, judge: Judge, policy: str, guest: str, *, whole: bool) 
     shown = sorted(
         (one for one in world.guests.values() if not one.forgotten), key=lambda one: one.name
     )
+    look = _all_of if whole else _unwell
     rows = (
         row
         for one in shown
         if fnmatchcase(one.name, guest)
-        for row in (_all_of(world, one, judge) if whole else _unwell(world, one, judge))
-        if row.policy in wanted
+        for row in look(world, one, judge, wanted)
     )
     found = list(islice(rows, ROWS_MAX + 1))
     return Matrix(found[:ROWS_MAX], len(found) > ROWS_MAX)
 
 
-def _unwell(world: World, guest: Guest, judge: Judge) -> Iterator[ReadyLine]:
+def _unwell(
+    world: World, guest: Guest, judge: Judge, wanted: Container[str]
+) -> Iterator[ReadyLine]:
     for row in not_ready(world, guest):
-        yield ReadyLine(row.policy, guest.name, row.state, row.reason)
-    for policy, lack in judge.of_guest(world, guest):
-        if not lack.is_harmless:
+        if row.policy in wanted:
+            yield ReadyLine(row.policy, guest.name, row.state, row.reason)
+    for policy, lack in judge.of_guest(world, guest).all:
+        if policy in wanted and not lack.is_harmless:
             yield _row(policy, guest, lack)
 
 
-def _all_of(world: World, guest: Guest, judge: Judge) -> Iterator[ReadyLine]:
+def _all_of(
+    world: World, guest: Guest, judge: Judge, wanted: Container[str]
+) -> Iterator[ReadyLine]:
     unarmed = {row.policy: row for row in not_ready(world, guest)}
     looked_at = judge.standing(guest) is not None
     for policy in world.selections[guest.name].policies:
+        if policy.name not in wanted:
+            continue
         arm = unarmed.get(policy.name)
         found = judge.of(policy, guest)
         if arm is not None:

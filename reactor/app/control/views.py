@@ -12,7 +12,7 @@ from reactor.app.control.answers import (
     RunLine,
     Status,
 )
-from reactor.app.control.readiness import lack_lines, lacking, not_ready, waiting_lines
+from reactor.app.control.readiness import lack_lines, not_ready, waiting_lines
 from reactor.app.lacks.judge import Judge
 from reactor.core.guest import Guest
 from reactor.core.holds import held, hold_sentence
@@ -91,7 +91,7 @@ def _line(
         runs=runs,
         policies=len(world.selections[guest.name].policies),
         not_ready=len(not_ready(world, guest)),
-        lacking=lacking(world, guest, judge),
+        lacking=judge.of_guest(world, guest).policies,
         hold=held(world, guest.name),
         trouble="" if guest.connected else reason,
     )

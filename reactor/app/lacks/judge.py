@@ -25,6 +25,19 @@ class Lacking(NamedTuple):
     lack: Lack
 
 
+class Lackings(NamedTuple):
+    """What policies lack on all guests of one kind: one object for all of them.
+
+    ``policies`` is how many of them lack something that somebody should know of.
+    """
+
+    all: tuple[Lacking, ...] = ()
+    policies: int = 0
+
+
+NONE = Lackings()
+
+
 class Judge:
     """Judges by what was found out of the guests.
 
@@ -36,7 +49,7 @@ class Judge:
         self._standings = standings
         self._needs: dict[str, Needs] = {}
         self._judged: dict[tuple[str, Standing], tuple[Lack, ...]] = {}
-        self._groups: dict[tuple[int, Standing], tuple[Selection, tuple[Lacking, ...]]] = {}
+        self._groups: dict[tuple[int, Standing], tuple[Selection, Lackings]] = {}
 
     def adopt(self, policies: Iterable[Policy]) -> None:
         """Forget what was judged of policies that are no more."""
@@ -61,17 +74,19 @@ class Judge:
         standing = self.standing(guest)
         return () if standing is None else self._judge(policy, standing)
 
-    def of_guest(self, world: World, guest: Guest) -> tuple[Lacking, ...]:
+    def of_guest(self, world: World, guest: Guest) -> Lackings:
         """What the policies that select this guest lack on it."""
         standing = self.standing(guest)
         if standing is None:
-            return ()
+            return NONE
         selection = world.selections[guest.name]
         key = (id(selection), standing)
         known = self._groups.get(key)
         if known is not None:
             return known[1]
-        found = tuple(self._all(selection, standing))
+        everything = tuple(self._all(selection, standing))
+        number = len({one.policy for one in everything if not one.lack.is_harmless})
+        found = Lackings(everything, number)
         if len(self._groups) >= JUDGED_MAX:
             self._groups.clear()
         # The selection is kept with it, so that no other one gets its number.

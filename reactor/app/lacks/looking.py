@@ -233,7 +233,7 @@ class Looker:
                 await asyncio.sleep(0)
         if guest.name not in world.selections:
             return
-        for policy, lack in self.judge.of_guest(world, guest):
+        for policy, lack in self.judge.of_guest(world, guest).all:
             key = (policy, lack.sentence)
             if lack.is_harmless or key in self._told or len(self._told) >= TOLD_MAX:
                 continue

@@ -4,7 +4,7 @@ import pytest
 
 from reactor.app.control import readiness
 from reactor.app.control.answers import Matrix, ReadyLine
-from reactor.app.control.readiness import lack_lines, lacking, matrix
+from reactor.app.control.readiness import lack_lines, matrix
 from reactor.app.lacks.judge import Judge
 from reactor.core.equipment import Equipment
 from reactor.core.inputs import GuestForgotten
@@ -139,5 +139,6 @@ def test_what_is_lacking_by_policy() -> None:
     ]
     (line, *_) = lack_lines(world, world.guests.values(), judge)
     assert line.some == ["web-0", "web-1", "web-2", "web-3", "web-4"]
-    assert [lacking(world, world.guests[name], judge) for name in ("web-0", "web-3")] == [2, 1]
-    assert lacking(world, world.guests["web-0"], Judge({})) == 0
+    found = [judge.of_guest(world, world.guests[name]).policies for name in ("web-0", "web-3")]
+    assert found == [2, 1]
+    assert Judge({}).of_guest(world, world.guests["web-0"]).policies == 0

@@ -89,7 +89,7 @@ class Stage:
     def lacks(self, guest: str = "web-1") -> list[str]:
         """What is said of a guest."""
         world = self.host.engine.world
-        found = self.looker.judge.of_guest(world, world.guests[guest])
+        found = self.looker.judge.of_guest(world, world.guests[guest]).all
         return [f"{policy}: {lack.sentence}" for policy, lack in found]
 
 
