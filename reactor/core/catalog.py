@@ -94,7 +94,8 @@ _ALLOWED_ONLY = frozenset(
 _IDEMPOTENT = frozenset(
     "set-action migrate-set-capabilities migrate-set-parameters stop balloon "
     "block-job-set-speed block_set_io_throttle set_link watchdog-set-action "
-    "block-set-write-threshold".split()
+    "block-set-write-threshold block_resize set_password change-vnc-password announce-self "
+    "block-dirty-bitmap-enable block-dirty-bitmap-disable rtc-reset-reinjection".split()
 )
 
 _LIMITED_AS = {"system_reset": "reset", "dump-guest-memory": "dump", "quit": "destroy"}

@@ -5,6 +5,7 @@
 
 from collections.abc import Iterable
 
+from reactor.core import disk_probes
 from reactor.core.catalog import DISCONNECTED
 from reactor.core.cut_waits import is_asked_for
 from reactor.core.effect import AskPath, Execute
@@ -17,7 +18,7 @@ from reactor.core.intent import Doubt, Intent, heard_with
 from reactor.core.matching import meant
 from reactor.core.ops import AwaitEvent, AwaitRule, Send
 from reactor.core.owed import owes
-from reactor.core.probes import PROBES, Ask, Finding, Probe, Seen, Verdict
+from reactor.core.probes import Ask, Finding, Probe, Seen, Verdict
 from reactor.core.run import Run
 from reactor.core.waits import DUMP_OVER, may_still_come
 from reactor.core.world import World
@@ -74,7 +75,7 @@ def note(world: World, guest: Guest, event: Event) -> None:
 def find(world: World, run: Run, op: Send) -> Finding | None:
     """What became of the command; None while it must be asked or waited for."""
     cursor, guest, intent = run.cursor, world.guest_of(run), run.cursor.intent
-    probe = PROBES.get(intent.command) if intent is not None else None
+    probe = disk_probes.ALL.get(intent.command) if intent is not None else None
     if intent is None or probe is None or cursor.doubt is None:
         return Finding(Verdict.UNKNOWN, "")
     _look(cursor.doubt, world.now)

@@ -61,7 +61,20 @@ _SUBJECTS: Mapping[str, tuple[str, ...]] = {
     "block-export-del": ("id",),
     "blockdev-add": ("node-name",),
     "blockdev-del": ("node-name",),
+    "blockdev-snapshot-sync": ("snapshot-node-name",),
+    "eject": ("id", "device"),
+    "blockdev-open-tray": ("id", "device"),
+    "blockdev-close-tray": ("id", "device"),
+    "blockdev-insert-medium": ("id",),
+    "blockdev-remove-medium": ("id",),
+    "nbd-server-add": ("name", "device"),
+    "nbd-server-remove": ("name",),
+    "blockdev-create": ("job-id",),
+    "snapshot-save": ("job-id",),
+    "snapshot-load": ("job-id",),
+    "snapshot-delete": ("job-id",),
 }
+_OF_BITMAPS = frozenset({"block-dirty-bitmap-add", "block-dirty-bitmap-remove"})
 _OF_JOBS = ("job-id", "device", "id")
 
 
@@ -75,17 +88,23 @@ def intent_of(  # noqa: PLR0913 - each is another fact
     now: float,
 ) -> Intent:
     """What must be known of this command, should it come in doubt."""
-    names = (arguments.get(name) for name in _SUBJECTS.get(command, _OF_JOBS))
     return Intent(
         effect,
         command,
         now,
-        next((name for name in names if isinstance(name, str)), ""),
+        _subject(command, arguments),
         _manner(arguments),
         status,
         facts.dump,
         facts.migration,
     )
+
+
+def _subject(command: str, arguments: Mapping[str, object]) -> str:
+    if command in _OF_BITMAPS:
+        return f"{arguments.get('node', '')}/{arguments.get('name', '')}"
+    names = (arguments.get(name) for name in _SUBJECTS.get(command, _OF_JOBS))
+    return next((name for name in names if isinstance(name, str)), "")
 
 
 def _manner(arguments: Mapping[str, object]) -> Manner:

@@ -195,7 +195,7 @@ def _postcopy(seen: Seen) -> Finding:
     return _not_done(f"query-migrate says {word}")
 
 
-def _present(ask: Ask, member: str, *, wanted: bool, told: str = "") -> Decide:
+def present(ask: Ask, member: str, *, wanted: bool, told: str = "") -> Decide:
     """Done when the subject is (not) in the list; ``told``: an event that says it at once."""
 
     def decide(seen: Seen) -> Finding | Ask:
@@ -270,9 +270,9 @@ def _job_steered(done: frozenset[str], open_: frozenset[str] = frozenset()) -> D
 _STATUS = frozenset({"status"})
 _DUMP = frozenset({"status", "dump"})
 _MIGRATING = frozenset({"status", "migrating"})
-_NOTHING: frozenset[str] = frozenset()
+NOTHING: frozenset[str] = frozenset()
 
-_NODES = Ask("query-named-block-nodes", {"flat": True})
+NODES = Ask("query-named-block-nodes", {"flat": True})
 _DEVICES = Ask("qom-list", {"path": "/machine/peripheral"})
 _OBJECTS = Ask("qom-list", {"path": "/objects"})
 _CHARDEVS = Ask("query-chardev", {})
@@ -281,19 +281,25 @@ _EXPORTS = Ask("query-block-exports", {})
 _GONE = frozenset({"gone", "concluded", "null"})
 _ENDING = _GONE | {"aborting"}
 
-_STARTS_JOB = Probe(_NOTHING, _job_started(ends_by_itself=True))
+_STARTS_JOB = Probe(NOTHING, _job_started(ends_by_itself=True))
 # A mirror goes on until it is told to end: without a job there was none, or it failed.
-_STARTS_MIRROR = Probe(_NOTHING, _job_started(ends_by_itself=False))
+_STARTS_MIRROR = Probe(NOTHING, _job_started(ends_by_itself=False))
 # A second `complete` of a mirror that is at its end may abort QEMU (it sets an error
 # that is set already): a job that is `ready` is not told again.
 _COMPLETES = Probe(
-    _NOTHING, _job_steered(_ENDING | {"waiting", "pending"}, open_=frozenset({"ready"}))
+    NOTHING, _job_steered(_ENDING | {"waiting", "pending"}, open_=frozenset({"ready"}))
 )
-_CANCELS = Probe(_NOTHING, _job_steered(_ENDING))
-_DISMISSES = Probe(_NOTHING, _job_steered(frozenset({"gone", "null"})))
-_FINALIZES = Probe(_NOTHING, _job_steered(_GONE))
-_PAUSES = Probe(_NOTHING, _job_steered(_PAUSED))
-_RESUMES = Probe(_NOTHING, _job_steered((_WORKING - _PAUSED) | _ENDING))
+_CANCELS = Probe(NOTHING, _job_steered(_ENDING))
+_DISMISSES = Probe(NOTHING, _job_steered(frozenset({"gone", "null"})))
+_FINALIZES = Probe(NOTHING, _job_steered(_GONE))
+_PAUSES = Probe(NOTHING, _job_steered(_PAUSED))
+_RESUMES = Probe(NOTHING, _job_steered((_WORKING - _PAUSED) | _ENDING))
+
+
+def starts_kept_job() -> Probe:
+    """Of a command whose job stays until it is dismissed: without a job there was none."""
+    return Probe(NOTHING, _job_started(ends_by_itself=False))
+
 
 PROBES: Mapping[str, Probe] = {
     "system_reset": Probe(_STATUS, _reset),
@@ -305,16 +311,16 @@ PROBES: Mapping[str, Probe] = {
     "migrate": Probe(_MIGRATING, _migrate),
     "migrate_cancel": Probe(_MIGRATING, _migrate_cancel),
     "migrate-start-postcopy": Probe(_MIGRATING, _postcopy),
-    "device_add": Probe(_NOTHING, _present(_DEVICES, "name", wanted=True)),
-    "device_del": Probe(_NOTHING, _present(_DEVICES, "name", wanted=False, told="DEVICE_DELETED")),
-    "object-add": Probe(_NOTHING, _present(_OBJECTS, "name", wanted=True)),
-    "object-del": Probe(_NOTHING, _present(_OBJECTS, "name", wanted=False)),
-    "blockdev-add": Probe(_NOTHING, _present(_NODES, "node-name", wanted=True)),
-    "blockdev-del": Probe(_NOTHING, _present(_NODES, "node-name", wanted=False)),
-    "chardev-add": Probe(_NOTHING, _present(_CHARDEVS, "label", wanted=True)),
-    "chardev-remove": Probe(_NOTHING, _present(_CHARDEVS, "label", wanted=False)),
-    "block-export-add": Probe(_NOTHING, _present(_EXPORTS, "id", wanted=True)),
-    "block-export-del": Probe(_NOTHING, _present(_EXPORTS, "id", wanted=False)),
+    "device_add": Probe(NOTHING, present(_DEVICES, "name", wanted=True)),
+    "device_del": Probe(NOTHING, present(_DEVICES, "name", wanted=False, told="DEVICE_DELETED")),
+    "object-add": Probe(NOTHING, present(_OBJECTS, "name", wanted=True)),
+    "object-del": Probe(NOTHING, present(_OBJECTS, "name", wanted=False)),
+    "blockdev-add": Probe(NOTHING, present(NODES, "node-name", wanted=True)),
+    "blockdev-del": Probe(NOTHING, present(NODES, "node-name", wanted=False)),
+    "chardev-add": Probe(NOTHING, present(_CHARDEVS, "label", wanted=True)),
+    "chardev-remove": Probe(NOTHING, present(_CHARDEVS, "label", wanted=False)),
+    "block-export-add": Probe(NOTHING, present(_EXPORTS, "id", wanted=True)),
+    "block-export-del": Probe(NOTHING, present(_EXPORTS, "id", wanted=False)),
     "blockdev-mirror": _STARTS_MIRROR,
     "drive-mirror": _STARTS_MIRROR,
     "blockdev-backup": _STARTS_JOB,
@@ -334,7 +340,7 @@ PROBES: Mapping[str, Probe] = {
     "block-job-resume": _RESUMES,
     "job-resume": _RESUMES,
 }
-"""The commands of which it can be found out whether they were done.
+"""The commands of which it can be found out whether they were done, but for those of drives.
 
 Source: the states of qapi/run-state.json, dump.json, migration.json and job.json, and
 what QEMU 7.2 was seen to answer.

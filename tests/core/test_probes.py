@@ -2,6 +2,7 @@
 
 import pytest
 
+from reactor.core.disk_probes import ALL
 from reactor.core.event import Event
 from reactor.core.inputs import Answered, Facts, Refusal
 from reactor.core.intent import Intent, Manner, heard_with, intent_of
@@ -342,3 +343,77 @@ def test_what_is_written_down(
     assert intent == Intent(
         "r.1", command, 3.0, subject, Manner(manner), "paused", "completed", "failed"
     )
+
+
+CD = {"device": "", "qdev": "cd0", "tray_open": False}
+BITMAPS = [{"node-name": "d0", "dirty-bitmaps": [{"name": "b0"}]}, {"node-name": "d1"}]
+
+
+@pytest.mark.parametrize(
+    ("command", "subject", "proof", "verdict"),
+    [
+        pytest.param("eject", "cd0", [CD | {"tray_open": True}], DONE, id="eject: open"),
+        pytest.param("eject", "cd0", [CD], NOT_DONE, id="eject: closed"),
+        pytest.param(
+            "eject", "cd0", [CD | {"qdev": "/machine/peripheral/cd0"}], NOT_DONE, id="by its path"
+        ),
+        pytest.param("eject", "ide1", [CD | {"device": "ide1"}], NOT_DONE, id="by its old name"),
+        pytest.param("eject", "cd1", [CD], UNKNOWN, id="eject: no such drive"),
+        pytest.param("eject", "cd0", [{"qdev": "cd0"}], UNKNOWN, id="eject: no tray"),
+        pytest.param("eject", "cd0", REFUSED, UNKNOWN, id="eject: refused"),
+        pytest.param("eject", "cd0", {}, UNKNOWN, id="eject: an answer that is no list"),
+        pytest.param("eject", "", None, UNKNOWN, id="eject: of nothing"),
+        pytest.param("blockdev-close-tray", "cd0", [CD], DONE, id="close: closed"),
+        pytest.param("blockdev-open-tray", "cd0", [CD], NOT_DONE, id="open: closed"),
+        pytest.param("blockdev-insert-medium", "cd0", [CD], NOT_DONE, id="insert: empty"),
+        pytest.param(
+            "blockdev-insert-medium", "cd0", [CD | {"inserted": {}}], DONE, id="insert: there"
+        ),
+        pytest.param("blockdev-remove-medium", "cd0", [CD], DONE, id="remove: empty"),
+        pytest.param("blockdev-remove-medium", "x", [CD], UNKNOWN, id="remove: no such drive"),
+        pytest.param("blockdev-remove-medium", "x", REFUSED, UNKNOWN, id="remove: refused"),
+        pytest.param("block-dirty-bitmap-add", "d0/b0", BITMAPS, DONE, id="bitmap there"),
+        pytest.param("block-dirty-bitmap-add", "d1/b0", BITMAPS, NOT_DONE, id="no bitmap"),
+        pytest.param("block-dirty-bitmap-add", "d2/b0", BITMAPS, UNKNOWN, id="no node"),
+        pytest.param("block-dirty-bitmap-add", "d0/b0", REFUSED, UNKNOWN, id="bitmap: refused"),
+        pytest.param(
+            "block-dirty-bitmap-add", "d0/b0",
+            [{"node-name": "d0", "dirty-bitmaps": None}], NOT_DONE, id="bitmaps that are no list",
+        ),
+        pytest.param("block-dirty-bitmap-remove", "d0/b0", BITMAPS, NOT_DONE, id="still there"),
+        pytest.param("block-dirty-bitmap-remove", "d0/b1", BITMAPS, DONE, id="bitmap gone"),
+        pytest.param("nbd-server-add", "e0", [{"id": "e0"}], DONE, id="nbd: exported"),
+        pytest.param("nbd-server-remove", "e0", [{"id": "e0"}], NOT_DONE, id="nbd: still"),
+        pytest.param("snapshot-save", "j", [], NOT_DONE, id="snapshot: no job"),
+        pytest.param("snapshot-save", "j", [{"id": "j", "status": "null"}], DONE, id="job"),
+    ],
+)  # fmt: skip
+def test_drives_media_bitmaps_and_exports(
+    command: str, subject: str, proof: object, verdict: Verdict
+) -> None:
+    """The list of their kind tells; what is not in it at all proves nothing."""
+    decide = ALL[command].decide
+    asked = decide(_seen(command, subject=subject))
+    assert isinstance(asked, Ask) or not subject
+    finding = decide(_seen(command, subject=subject, proof=proof))
+    assert isinstance(finding, Finding)
+    assert (finding.verdict, bool(finding.reason)) == (verdict, True)
+
+
+@pytest.mark.parametrize(
+    ("command", "arguments", "subject"),
+    [
+        ("eject", {"device": "ide1"}, "ide1"),
+        ("eject", {"id": "cd0", "device": "ide1"}, "cd0"),
+        ("block-dirty-bitmap-add", {"node": "d0", "name": "a/b"}, "d0/a/b"),
+        ("nbd-server-add", {"device": "d0"}, "d0"),
+        ("nbd-server-add", {"device": "d0", "name": "e0"}, "e0"),
+        ("blockdev-snapshot-sync", {"node-name": "d0", "snapshot-node-name": "s0"}, "s0"),
+        ("blockdev-snapshot-sync", {"node-name": "d0"}, ""),
+        ("snapshot-save", {"job-id": "j", "tag": "t"}, "j"),
+    ],
+)
+def test_what_a_command_names(command: str, arguments: dict[str, object], subject: str) -> None:
+    """The drive, the bitmap of a node, the export, the node that it makes, or the job."""
+    intent = intent_of("r.1", command, arguments, status="", facts=Facts(), now=1.0)
+    assert intent.subject == subject

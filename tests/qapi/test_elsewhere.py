@@ -7,9 +7,9 @@ import pytest
 
 from reactor.app.scenario.queries import _gives_a_list
 from reactor.core import catalog
+from reactor.core.disk_probes import ALL
 from reactor.core.facts import _MIGRATING, QUERIES
 from reactor.core.guards import _CONT_STATES, _NO_RESET, _SAVING, AFTER_RESET, FAULT_STATES
-from reactor.core.probes import PROBES
 from reactor.policyfile.lints.counts import _THINGS
 from reactor.policyfile.lints.waits import _ANSWERS, _ASKED_LATER, _PROOFS
 from reactor.policyfile.schema_verbs import DUMP_FORMATS
@@ -51,7 +51,7 @@ def members_of(event: str) -> set[str]:
             parts_of(NEWEST, NEWEST.commands["dump-guest-memory"].arguments)["format"].values,
             id="formats of a dump",
         ),
-        pytest.param(PROBES, catalog.known_commands(), id="commands that can be found out about"),
+        pytest.param(ALL, catalog.known_commands(), id="commands that can be found out about"),
         pytest.param(QUERIES.values(), NEWEST.commands, id="queries of the guards"),
         pytest.param(_ANSWERS, catalog.known_commands(), id="commands that events follow"),
         pytest.param(
