@@ -5,7 +5,7 @@ An answer means the same wherever it comes from: a result; an error, which is ce
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
 
 import structlog
@@ -20,6 +20,7 @@ from reactor.core.effect import (
     CallHttp,
     Discard,
     Dumped,
+    Effect,
     Execute,
     StartProgram,
 )
@@ -31,9 +32,19 @@ Deed = Execute | CallAgent | CallHttp | StartProgram
 
 _STOPPING = "the daemon is stopping"
 _HELD_UP = "the journal could not be written when it was decided"
+_GONE = "the monitor was another one by then"
 _FAILED = "reactor itself failed: see its log"
 
 log = structlog.get_logger("reactor")
+
+
+def sent_to(guest: str, effects: Iterable[Effect]) -> set[str]:
+    """The ids of the commands to a guest that these effects hold.
+
+    They were decided before its monitor came or went: behind the line that is there by now
+    may be another QEMU. A question may go out to that one all the same.
+    """
+    return {one.id for one in effects if isinstance(one, Execute) and one.guest == guest}
 
 
 class Calls:
@@ -77,20 +88,22 @@ class Calls:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    def do(self, deed: Deed, *, held_up: bool = False) -> None:
+    def do(self, deed: Deed, *, held_up: bool = False, gone: bool = False) -> None:
         """Begin a deed; a command of QMP is on its way when this returns.
 
         Args:
             held_up: it was decided before the disk was full. By now it may be another QEMU,
                 or a guest that somebody brought back: the guard of a command is asked again.
+            gone: its monitor came or went since it was decided.
         """
-        if held_up and isinstance(deed, Execute) and deed.changes:
-            self._submit(Answered(deed.id, unsent=_HELD_UP))
+        changes = isinstance(deed, Execute) and deed.changes
+        if changes and (gone or held_up):
+            self._submit(Answered(deed.id, unsent=_GONE if gone else _HELD_UP))
             return
         if self._stopping:
             # A question without an answer is asked again at the next start; a
             # command is certain not to have been sent.
-            if not isinstance(deed, Execute) or deed.changes:
+            if changes or not isinstance(deed, Execute):
                 self._submit(Answered(deed.id, unsent=_STOPPING))
             return
         timeout = max(0.05, deed.deadline - self._clock.now())

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 import structlog
 
 from reactor.adapters.journal import Batch, Loaded
-from reactor.app.calls import Calls, Deed
+from reactor.app.calls import Calls, Deed, sent_to
 from reactor.app.clock import Clock
 from reactor.app.line import Adoption, Bounds, Line
 from reactor.app.ports import JournalPort, Outside
@@ -114,6 +114,7 @@ class Dispatcher:
         self._nudge = nudge
         self._inputs = Line(engine.matters, BOUNDS)
         self._asked: dict[str, tuple[str, str]] = {}
+        self._gone: set[str] = set()
         self._wake = asyncio.Event()
         self._calls = Calls(outside, self.submit, self._wake.set, clock)
         self._alarm: asyncio.TimerHandle | None = None
@@ -232,7 +233,8 @@ class Dispatcher:
         # Commands first: they must not wait for the lines that tell of them.
         for effect in effects:
             if isinstance(effect, Deed):
-                self._calls.do(effect, held_up=held_up)
+                self._calls.do(effect, held_up=held_up, gone=effect.id in self._gone)
+        self._gone.clear()
         for effect in effects:
             self._act(effect)
 
@@ -291,6 +293,8 @@ class Dispatcher:
         else:
             follow = self._engine.handle(input_, at)
             input_ = as_seen(input_, follow)
+            if isinstance(input_, Connected | Disconnected):
+                self._gone |= sent_to(input_.guest, effects)
             if isinstance(input_, Answered):
                 asked = self._asked.pop(input_.id, ("", ""))
                 batch.inputs.append(answer_row(at, input_, *asked))

@@ -27,6 +27,7 @@ from reactor.core.event import Event
 from reactor.core.inputs import (
     Answered,
     Connected,
+    Disconnected,
     Facts,
     Fired,
     GuestKnown,
@@ -378,6 +379,17 @@ async def test_a_command_that_a_full_disk_held_up_is_decided_anew(
     (intent,), (outcome,) = host.paper.intents, host.paper.outcomes
     assert (intent.command, outcome.outcome) == ("cont", "not sent")
     assert outcome.detail == b"the journal could not be written when it was decided"
+
+
+async def test_a_command_never_goes_to_a_qemu_that_came_after_its_decision(desk: Open) -> None:
+    """The event that asks for it and the new QEMU stand in the line together."""
+    host = await desk(STOP).start()
+    host.event()
+    host.give(Disconnected("web-1", "QEMU closed the monitor"))
+    host.give(Connected("web-1", "2-2", Facts(status="running", qemu_version="7.2.22")))
+    await host.rest()
+    assert host.guests.sent == []
+    assert [one.detail for one in host.paper.outcomes] == [b"the monitor was another one by then"]
 
 
 async def test_another_reason_is_said_too(desk: Open) -> None:
