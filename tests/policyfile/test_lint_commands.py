@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.policyfile.linting import EVENT, codes, sentences
+from tests.policyfile.linting import EVENT, HEAD, codes, found, sentences
 
 
 @pytest.mark.parametrize(
@@ -166,4 +166,30 @@ def test_the_sentences() -> None:
         "  fix: name each node that is to be opened anew, with all its options\n"
         "warning: f:7:18: R053 message.json.name may hold `/` and `..`: it leads to any file\n"
         "  fix: write slug(message.json.name) instead\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("given", "is_told"),
+    [
+        pytest.param("${message.json.name}", True, id="a client's"),
+        pytest.param("${slug(message.json.name)}", False, id="made safe"),
+        pytest.param("${guest.name}", False, id="our own name"),
+        pytest.param("picture", False, id="no template"),
+    ],
+)
+def test_a_path_in_a_runbook_is_told_where_it_is_run(given: str, *, is_told: bool) -> None:
+    """There it is known who chooses the param, also through a runbook that passes it on."""
+    text = (
+        f"{HEAD}{WISH}steps:\n- run: outer\n  with: {{name: '{given}'}}\n"
+        "---\nrunbook: outer\ndescription: d\nparams: {name: {type: string}}\n"
+        "steps:\n- run: inner\n  with: {what: '${params.name}', size: 5}\n"
+        "---\nrunbook: inner\ndescription: d\n"
+        "params: {what: {type: string}, size: {type: integer}}\n"
+        "steps:\n- {qmp: screendump, args: {filename: '/d/${params.what}-${params.size}'}}\n"
+    )
+    said = "".join(map(str, found(text)))
+    assert said == is_told * (
+        "f:5:3: R053 params.what may hold `/` and `..`: it leads to any file\n"
+        "  fix: write slug(params.what) instead"
     )

@@ -8,12 +8,12 @@ from reactor.core.cel_shapes import Kind
 from reactor.core.cel_tree import Call, Node, Path, children, static_path
 from reactor.core.expr import Expression
 from reactor.core.policy import EventTrigger, Policy
-from reactor.core.steps import ExecStep, QmpStep
+from reactor.core.steps import ExecStep, QmpStep, RunbookStep, Step
 from reactor.core.template import Template, Tree, templates
-from reactor.errors import Code, Problem
+from reactor.errors import Code, Place, Problem
 from reactor.policyfile.event_shapes import either, shape_of
 from reactor.policyfile.lints.finding import at_step
-from reactor.policyfile.walking import every, sections
+from reactor.policyfile.walking import Located, Steps, lists_of, sections
 
 _FILES = {
     "block": {"filename", "target"},
@@ -40,22 +40,37 @@ _IDS = frozenset("device device_id id netdev_id node_name reference".split())
 
 def open_paths(policy: Policy) -> Iterator[Problem]:
     """Parts of paths that are not what they seem where somebody writes `/` or `..` into them."""
-    risks = _Risks(policy)
     for section in sections(policy):
-        for located in every(section):
-            match located.step:
-                case QmpStep(_, command, arguments):
-                    keys = _FILES.get(re.split(r"[-_]", command)[0], set())
-                    found = _named(arguments, keys, "args")
-                case ExecStep(_, _, arguments):
-                    found = _behind_slashes(arguments)
-                case _:
-                    continue
-            for part, key in found:
-                if read := risks.in_expression(part):
-                    problem = f"{read} may hold `/` and `..`: it leads to any file"
-                    fix = f"write slug({read}) instead"
-                    yield at_step(located, Code.OPEN_PATH, problem, fix, key=key)
+        yield from _in_steps(policy, section, _Risks(policy, {}))
+
+
+def _in_steps(
+    policy: Policy, steps: Steps, risks: "_Risks", place: Place | None = None
+) -> Iterator[Problem]:
+    for step in steps:
+        here = place or step.options.place
+        for part, key in _parts_of_paths(step):
+            if read := risks.in_expression(part):
+                problem = f"{read} may hold `/` and `..`: it leads to any file"
+                fix = f"write slug({read}) instead"
+                yield at_step(Located(step, here), Code.OPEN_PATH, problem, fix, key=key)
+        inner, below = risks, place
+        if isinstance(step, RunbookStep):
+            inner, below = _Risks(policy, risks.given(step.arguments)), here
+        for inside in lists_of(step):
+            yield from _in_steps(policy, inside, inner, below)
+
+
+def _parts_of_paths(step: Step) -> Iterator[tuple[Expression, str]]:
+    """The expressions that are parts of paths of the host, and the keys where they stand."""
+    match step:
+        case QmpStep(_, command, arguments):
+            keys = _FILES.get(re.split(r"[-_]", command)[0], set())
+            yield from _named(arguments, keys, "args")
+        case ExecStep(_, _, arguments):
+            yield from _behind_slashes(arguments)
+        case _:
+            pass
 
 
 def _named(tree: Tree, keys: set[str], path: str) -> Iterator[tuple[Expression, str]]:
@@ -94,17 +109,32 @@ def _behind_slashes(arguments: Tree) -> Iterator[tuple[Expression, str]]:
 
 
 class _Risks:
-    """What others may choose among the names that a policy's expressions know."""
+    """What others may choose among the names that a policy's expressions know.
 
-    def __init__(self, policy: Policy) -> None:
+    Args:
+        params: of each param of the runbook around, what others may choose in it.
+    """
+
+    def __init__(self, policy: Policy, params: Mapping[str, str]) -> None:
         named = [one.events for one in policy.triggers if isinstance(one, EventTrigger)]
         self._shape = either(map(shape_of, named))
         self._is_own = any(event.startswith("REACTOR") for events in named for event in events)
         self._vars = dict(policy.vars)
+        self._params = params
+
+    def given(self, arguments: Tree) -> dict[str, str]:
+        """What others may choose in each of the arguments of a runbook, empty for nothing."""
+        known = arguments if isinstance(arguments, Mapping) else {}
+        return {name: self._in_tree(tree) for name, tree in known.items()}
 
     def in_expression(self, part: Expression) -> str:
         """The first path that it reads and that others may choose; empty when there is none."""
         return self._in(part.tree)
+
+    def _in_tree(self, tree: Tree) -> str:
+        parts = (part for template in templates(tree) for part in template.parts)
+        reads = (self.in_expression(one) for one in parts if isinstance(one, Expression))
+        return next(filter(None, reads), "")
 
     def _in(self, node: Node) -> str:
         if isinstance(node, Call) and node.function == "slug":
@@ -121,13 +151,9 @@ class _Risks:
             case ("trigger", "data", *names) | ("data", *names):
                 return bool(names) and self._is_text(".".join(map(str, names)))
             case ("vars", str(name)):
-                known = self._vars.get(name)
-                return any(
-                    self.in_expression(part)
-                    for template in templates(known)
-                    for part in template.parts
-                    if isinstance(part, Expression)
-                )
+                return bool(self._in_tree(self._vars.get(name)))
+            case ("params", str(name)):
+                return bool(self._params.get(name))
             case _:
                 return False
 
