@@ -40,7 +40,7 @@ def add_to(app: typer.Typer) -> None:
 def guests(
     *, config: Config = None, journal: JournalPath = None, output: ListOutput = "table"
 ) -> int:
-    """List the guests, with their status, labels, marks and open runs."""
+    """List the guests, with their status, marks and open runs."""
     from reactor.app.control.answers import GuestLine
     from reactor.app.control.asks import AskGuests
 

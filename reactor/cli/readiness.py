@@ -46,9 +46,10 @@ def readiness(  # noqa: PLR0913 - one parameter for each option
     journal: JournalPath = None,
     output: ListOutput = "table",
 ) -> int:
-    """Show which policies are not ready, cannot fire or would fail on which guests.
+    """Show what policies lack on guests, before an event comes.
 
-    Each with what the guest lacks: a panic device, a command that its QEMU does not know.
+    A policy is not ready, cannot fire or would fail: no panic device, a command that the
+    QEMU of the guest does not know.
     """
     from reactor.app.control.answers import Matrix
     from reactor.app.control.asks import AskReadiness
