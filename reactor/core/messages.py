@@ -36,6 +36,9 @@ _slug = lru_cache(maxsize=16_384)(slug)
 BY_NAME = "trigger"
 """First level of ``trigger/<policy>/<guest>``, below ``<prefix>/<host>/``."""
 
+COMMON = "common"
+"""Last level of the topic where those are answered who could not name one (MQTT 3.1.1)."""
+
 REPLIES = "reply/"
 """Where replies may go, below ``<prefix>/<host>/``: nowhere else may a sender point to."""
 
@@ -191,14 +194,26 @@ def _event(world: World, message: Message, guest: str) -> Event:
     return Event(MESSAGE_EVENT, guest, {}, sent, world.now)
 
 
+def _id_of(message: Message) -> str:
+    """What the sender calls the message, for its answer; empty where it says nothing."""
+    told = message.json.get("id") if isinstance(message.json, dict) else None
+    name = message.properties.get("id") if told is None else told
+    return str(name) if isinstance(name, str | int) and not isinstance(name, bool) else ""
+
+
 def _reply(world: World, message: Message, problem: str) -> None:
     """Tell the sender why nothing happens, if it may be told there where it listens."""
     base = message.topic.removesuffix(message.below)
-    topic = message.response_topic.removeprefix(base)
-    here = message.below and message.response_topic.startswith(f"{base}{REPLIES}")
+    name = _id_of(message)
+    wanted = message.response_topic
+    if not wanted and name and named(message)[0]:
+        wanted = f"{base}{REPLIES}{COMMON}"
+    topic = wanted.removeprefix(base)
+    here = message.below and wanted.startswith(f"{base}{REPLIES}")
     if not here or topic_problem(topic) or not world.config.has_broker:
         return
     payload = {"ok": False, "error": problem, "topic": message.topic}
+    payload |= {"id": brief(name)} if name else {}
     properties = {}
     if message.correlation:
         payload["correlation"] = properties[CORRELATION] = message.correlation

@@ -4,8 +4,10 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
+from reactor.app.control.answers import Status
 from reactor.app.control.asks import AskGuests, AskStatus
 from tests.cli.conftest import Call
 from tests.fakes.broker import Mosquitto, free_port
@@ -97,8 +99,10 @@ DAEMON = {
     "journal_problem": "", "broker": "connected", "broker_url": "", "policies": 0,
     "policy_problems": 0, "audit": False, "waiting": {}, "dropped": {},
 }  # fmt: skip
-LISTS = ("away", "policies", "not_ready", "runs", "marks", "holds", "silences", "inhibitions")
-COUNTS = ("guests", "connected", "not_ready_count", "run_count", "mark_count")
-STATUS = json.dumps(
-    {"daemon": DAEMON} | {key: [] for key in LISTS} | dict.fromkeys(COUNTS, 0)
-).encode()
+# All other members are lists and counts: none of them matters here.
+EMPTY: dict[str, object] = {
+    field.name: 0 if field.type is int else []
+    for field in msgspec.structs.fields(Status)
+    if field.name != "daemon"
+}
+STATUS = json.dumps({"daemon": DAEMON} | EMPTY).encode()

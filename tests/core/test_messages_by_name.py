@@ -1,5 +1,7 @@
 """A message on ``trigger/<policy>/<guest>`` starts the policy that it names."""
 
+from typing import Any
+
 import pytest
 
 from reactor.core.config import EngineConfig
@@ -35,10 +37,10 @@ def host() -> Host:
     return Host(policies, guests, EngineConfig(host="h1", has_broker=True)).connect()
 
 
-def hear(host: Host, below: str, payload: str = "x", **more: object) -> list[object]:
+def hear(host: Host, below: str, payload: str = "x", **more: Any) -> list[Any]:  # noqa: ANN401
     """What is published after a message on a topic below the host's."""
     before = len(host.published())
-    message = Message(BASE + below, payload, below, **more)  # type: ignore[arg-type]
+    message = Message(BASE + below, payload, below, **more)
     host.give(Received(message))
     host.run(1.0)
     return [payload for _, payload in host.published()[before:]]
@@ -129,6 +131,34 @@ def test_the_sender_hears_why_nothing_happens(below: str, error: str) -> None:
     assert bare.properties == {}
     for elsewhere in ("", "reply/me", f"{BASE}alert/critical", "reactor/h2/reply/me"):
         assert hear(desk, below, response_topic=elsewhere) == []
+
+
+@pytest.mark.parametrize(
+    ("json", "properties", "name"),
+    [
+        pytest.param({"id": "7"}, {}, "7", id="in the payload"),
+        pytest.param({"id": 7}, {"id": "8"}, "7", id="the payload before the property"),
+        pytest.param({}, {"id": "8"}, "8", id="as a property"),
+        pytest.param([1], {"id": "8"}, "8", id="a payload that is no object"),
+        pytest.param({"id": "x" * 300}, {}, "x" * 255 + "…", id="cut where it is long"),
+        pytest.param({"id": True}, {}, "", id="no id"),
+        pytest.param({"id": ["x"]}, {}, "", id="nor this"),
+    ],
+)
+def test_a_sender_that_cannot_name_a_topic_is_answered_by_its_id(
+    json: object, properties: dict[str, str], name: str
+) -> None:
+    """On one topic for all, where it spoke to a policy by its name; else it is told nothing."""
+    desk = host()
+    below = "trigger/nobody/web-1"
+    more: dict[str, Any] = {"json": json, "is_json": True, "properties": properties}
+    heard = hear(desk, below, **more)
+    assert [reply.get("id") for reply in heard] == ([name] if name else [])
+    (there,) = hear(desk, below, response_topic=f"{BASE}reply/me", **more)
+    assert there.get("id", "") == name
+    assert hear(desk, "request/none", **more) == []
+    topics = [sent.topic for sent in desk.seen(Publish) if isinstance(sent, Publish)]
+    assert topics == (["reply/common"] if name else []) + ["reply/me"]
 
 
 def test_a_policy_that_is_not_there_is_told_and_counted() -> None:

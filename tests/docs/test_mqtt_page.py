@@ -13,6 +13,7 @@ from reactor.app import depth, dispatcher, seen
 from reactor.app.outgoing import Outgoing
 from reactor.app.projection import Projection, payload_of
 from reactor.app.requests import reception, replying
+from reactor.core import messages
 from reactor.core.config import EngineConfig
 from reactor.core.effect import Effect, GuestChanged, MarkCleared, MarkSet, Publish, RunChanged
 from reactor.core.event import Event
@@ -226,7 +227,7 @@ def test_a_bound_is_the_codes(sentence: str) -> None:
         f"within {seen.ID_KEPT_S / 60:g} minutes",
         f"At most {reception.UNDER_WAY_MAX} requests",
         f"expires after {replying.EXPIRY_S:g} s",
-        f"reply/{replying.EVERYBODY}`",
+        f"reply/{messages.COMMON}`",
     ],
 )
 def test_a_bound_of_orders_is_the_codes(sentence: str) -> None:

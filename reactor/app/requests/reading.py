@@ -10,6 +10,7 @@ from reactor.app.control.asks import (
     Ask,
     AskGuests,
     AskMarks,
+    AskReadiness,
     AskRun,
     AskRuns,
     AskSilences,
@@ -34,6 +35,7 @@ WORD_MAX = 32
 QUESTIONS: Mapping[str, tuple[type[msgspec.Struct], tuple[str, ...]]] = {
     "status": (AskStatus, ()),
     "guests": (AskGuests, ()),
+    "readiness": (AskReadiness, ()),
     "marks": (AskMarks, ("guest",)),
     "silences": (AskSilences, ()),
     "runs": (AskRuns, ()),

@@ -6,11 +6,8 @@ from reactor.adapters.control import Answer, Code
 from reactor.adapters.mqtt import OutMessage
 from reactor.core.inputs import Message
 from reactor.core.message_telling import brief
-from reactor.core.messages import REPLIES
+from reactor.core.messages import COMMON, REPLIES
 from reactor.core.topics import CORRELATION, topic_problem
-
-EVERYBODY = "common"
-"""Last level of the topic where those are answered who could not name one (MQTT 3.1.1)."""
 
 EXPIRY_S = 60.0
 """Seconds after which nobody waits for a reply any more."""
@@ -28,7 +25,7 @@ def reply_topic(message: Message, base: str, name: str) -> str | None:
     """
     wanted = message.response_topic
     if not wanted:
-        return f"{base}/{REPLIES}{EVERYBODY}" if name else ""
+        return f"{base}/{REPLIES}{COMMON}" if name else ""
     # Anywhere else our right to write would become the sender's.
     here = wanted.startswith(f"{base}/{REPLIES}") and not topic_problem(wanted)
     return wanted if here else None

@@ -8,6 +8,7 @@ from reactor.app.control.asks import (
     Ask,
     AskGuests,
     AskMarks,
+    AskReadiness,
     AskRun,
     AskRuns,
     AskSilences,
@@ -267,6 +268,9 @@ def test_every_kind_but_questions_has_a_route() -> None:
         pytest.param("ask/marks", "", AskMarks(), id="all marks"),
         pytest.param("ask/marks/a-b", "", AskMarks("a b"), id="marks of a guest"),
         pytest.param("ask/silences", "{}", AskSilences(), id="silences"),
+        pytest.param(
+            "ask/readiness", '{"policy": "p*"}', AskReadiness(policy="p*"), id="readiness"
+        ),
         pytest.param(
             "ask/runs",
             '{"only_open": true, "limit": 5}',
