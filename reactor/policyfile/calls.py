@@ -53,11 +53,6 @@ class Heard(NamedTuple):
         found = tuple(names)
         return cls(found if all(map(_is_plain, found)) else ())
 
-    @classmethod
-    def of(cls, events: Iterable[str], place: Place, path: str) -> "Heard":
-        """The same of a list that is built already, all at one place."""
-        return cls.made(Named(event, place, f"{path}/{at}") for at, event in enumerate(events))
-
 
 Ask = Call | Heard
 """What a policy needs of a QEMU."""

@@ -6,16 +6,13 @@ command that nobody knows is a warning too, since it may be newer than we are.
 
 import functools
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from reactor.core.catalog import RENAMED
-from reactor.core.policy import EventTrigger, Policy
-from reactor.core.steps import AgentStep, EventWait, QmpStep, Step, WaitEventStep
 from reactor.core.text import closest
 from reactor.errors import Code, Place, Problem, Severity
-from reactor.policyfile.calls import Ask, Call, Heard, To, value_of
+from reactor.policyfile.calls import Ask, Call, Heard, To
 from reactor.policyfile.nodes import find, key_place
-from reactor.policyfile.walking import every, sections
 from reactor.qapi.agent import agent_schema
 from reactor.qapi.facts import facts
 from reactor.qapi.shipped import schema_of, versions
@@ -90,65 +87,6 @@ def held_against(asks: Iterable[Ask], targets: Sequence[Target]) -> Iterator[Pro
                 yield from _of_call(ask, targets)
             case Heard():
                 yield from _of_events(ask, targets)
-
-
-def misfits_of(policy: Policy, schema: Schema, named: str) -> tuple[Problem, ...]:
-    """What the QEMU with this schema would refuse of a policy, events first.
-
-    Commands that it does not have, arguments that do not fit, events that it never sends;
-    the steps of runbooks and of every section are looked at. Each is a warning: the
-    policy is sound, and other guests may run it. Empty: all of it fits.
-
-    Pure and the same for the same arguments: what it costs is some 20 us a command, so
-    the answer may be kept by the revision of the policy and the schema.
-
-    Args:
-        policy: a policy that was loaded.
-        schema: what the guest answered to ``query-qmp-schema`` (or a shipped one).
-        named: what the sentences call it: the guest's name, or ``QEMU 7.2``.
-    """
-    targets = (Target(named, schema),)
-    calls = [
-        call
-        for section in sections(policy)
-        for located in every(section)
-        for call in _calls_of(located.step, located.place)
-    ]
-    found = held_against([*_heard_by(policy), *calls], targets)
-    return tuple(replace(one, problem=_of(named, one), severity=Severity.WARNING) for one in found)
-
-
-def _of(named: str, one: Problem) -> str:
-    says_so = one.problem.startswith(f"{named} ")
-    return one.problem if says_so else f"{named}: {one.problem}"
-
-
-def _calls_of(step: Step, place: Place) -> Iterator[Call]:
-    match step:
-        case QmpStep(options, command, arguments):
-            yield Call(To.QEMU, command, place, None, value_of(arguments), options.path)
-        case AgentStep(options, command, arguments):
-            yield Call(To.AGENT, command, place, None, value_of(arguments), options.path)
-        case _:
-            pass
-
-
-def _heard_by(policy: Policy) -> Iterator[Heard]:
-    place = policy.place
-    for trigger in policy.triggers:
-        if isinstance(trigger, EventTrigger):
-            yield Heard.of(trigger.events, place, f"{trigger.path}/event")
-            if trigger.sequel is not None:
-                key = "not_followed_by" if trigger.sequel.absent else "followed_by"
-                path = f"{trigger.path}/{key}/event"
-                yield Heard.of(trigger.sequel.match.events, place, path)
-    for section in sections(policy):
-        for step, at in every(section):
-            match step:
-                case WaitEventStep(options, wait) | QmpStep(options, _, _, EventWait() as wait):
-                    yield Heard.of(wait.events, at, f"{options.path}/wait/event")
-                case _:
-                    pass
 
 
 def _of_call(call: Call, targets: Sequence[Target]) -> Iterator[Problem]:

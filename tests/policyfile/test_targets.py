@@ -9,7 +9,6 @@ from reactor.policyfile.check import load_text
 from reactor.policyfile.targets import (
     Target,
     held_against,
-    misfits_of,
     shipped_target,
     shipped_targets,
 )
@@ -449,44 +448,6 @@ def test_an_event_that_a_target_never_sends(
 ) -> None:
     """Unless another of the list is sent."""
     assert steps("  - log: x\n", *targets, trigger=trigger) == message
-
-
-POLICY = """\
-trigger:
-  - {event: VFIO_MIGRATION}
-  - {event: RESET, followed_by: {event: VFIO_MIGRATION, within: 1m}}
-  - {event: RESET, not_followed_by: {event: STOP, within: 1m}}
-  - {schedule: '0 3 * * *'}
-arm:
-  - {qmp: set-action, args: {panic: pasue}}
-steps:
-  - {qmp: stop, wait: {event: VFIO_MIGRATION, timeout: 1s}}
-  - wait: {event: STOP, timeout: 1s}
-  - {run: grow, with: {node: a}}
-on_failure:
-  - {qmp: query-status, args: {a: 1}}
-  - {agent: guest-ping, args: {a: 1}}
-"""
-GROW = RUNBOOK.partition("  mode:")[0] + "steps: [{qmp: block-job-change, args: {id: a}}]\n"
-
-
-def test_a_policy_against_the_schema_of_one_guest() -> None:
-    """Each is a warning that names the guest; a step of a runbook stands at what runs it."""
-    (policy,) = load_text(f"{GROW}---\n{HEAD}{POLICY}", "f").policies
-    found = misfits_of(policy, schema_of("7.2"), "web-1")
-    assert {one.severity for one in found} == {Severity.WARNING}
-    assert [(one.problem, one.path) for one in found] == [
-        ("web-1 never sends `VFIO_MIGRATION`", "trigger/0/event/0"),
-        ("web-1 never sends `VFIO_MIGRATION`", "trigger/1/followed_by/event/0"),
-        ("web-1 never sends `VFIO_MIGRATION`", "steps/0/wait/event/0"),
-        ("web-1: `panic` cannot be `pasue`", "arm/0/args/panic"),
-        ("web-1: there is no command `block-job-change`", "steps/2/run/steps/0/qmp"),
-        ("web-1: `query-status` takes no arguments", "on_failure/0/args/a"),
-        ("web-1: `guest-ping` takes no arguments", "on_failure/1/args/a"),
-    ]
-    (step,) = [one for one in found if one.path.startswith("steps/2")]
-    assert step.place.line == 20
-    assert len(misfits_of(policy, schema_of("11.1"), "web-1")) == 4
 
 
 def test_a_version_that_is_not_shipped() -> None:
