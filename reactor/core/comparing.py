@@ -141,7 +141,7 @@ def answered(world: World, guest: Guest, answer: Answered) -> bool:
 
 
 def _first_sight(world: World, guest: Guest, asking: Asking) -> None:
-    found = subjects.read(asking.subjects, asking.answers)
+    found = subjects.merged({}, subjects.read(asking.subjects, asking.answers))
     for (name, key), state in asking.said.items():
         # Before the answer it is in it, and behind it, it is newer.
         if name in found:

@@ -63,6 +63,7 @@ class Subject:
         awaited: the events that a key in this state may still send; a wait for one of them
             goes on, and one for another of the subject's is over undecided.
         changed_by: the commands that add to what is compared, and make QEMU send no event.
+        idle: a state that is not worth keeping: a key that had it before is as good as new.
         limited: QEMU may hold an event back for up to a second: it can come behind the
             answer that has told of it already.
     """
@@ -76,6 +77,7 @@ class Subject:
     more: Callable[[Answers], Iterable[Query]] = no_more
     awaited: Callable[[str, object], Iterable[Proved]] = nothing_more
     changed_by: tuple[str, ...] = ()
+    idle: object = None
     limited: bool = False
 
     def differences(self, before: Snapshot, after: Snapshot) -> Iterator[Proved]:

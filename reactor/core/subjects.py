@@ -75,14 +75,15 @@ def read(
 
 def merged(before: Compared, after: Compared) -> Compared:
     """The snapshots of a connect, with the states of before where an event is on its way."""
-    return {name: _merged(before.get(name, {}), snapshot) for name, snapshot in after.items()}
+    return {
+        name: _merged(before.get(name, {}), snapshot, SUBJECTS[name].idle)
+        for name, snapshot in after.items()
+    }
 
 
-def _merged(before: Snapshot, after: Snapshot) -> Snapshot:
-    if None not in after.values():
-        return after
+def _merged(before: Snapshot, after: Snapshot, idle: object) -> Snapshot:
     known = ((key, before.get(key) if state is None else state) for key, state in after.items())
-    return {key: state for key, state in known if state is not None}
+    return {key: state for key, state in known if state is not None and state != idle}
 
 
 def differences(before: Compared, after: Compared) -> Iterator[Proved]:

@@ -173,7 +173,9 @@ def _slot(info: Mapping[str, object]) -> str:
 
 
 def _read_slots(answers: Answers) -> Snapshot:
-    return {_slot(row): row for row in rows(answers.get("query-acpi-ospm-status"))}
+    """What was said of each slot; one of which nothing was said yet is none."""
+    found = rows(answers.get("query-acpi-ospm-status"))
+    return {_slot(row): row for row in found if row.get("source") or row.get("status")}
 
 
 def _slot_told(data: Mapping[str, object]) -> Told | None:
@@ -181,8 +183,8 @@ def _slot_told(data: Mapping[str, object]) -> Told | None:
     return (_slot(info), info) if isinstance(info, dict) else None
 
 
-def _slot_proved(_key: str, before: object, after: object) -> Iterator[Proved]:
-    if before is not None and after is not None:
+def _slot_proved(_key: str, _before: object, after: object) -> Iterator[Proved]:
+    if after is not None:
         yield "ACPI_DEVICE_OST", {"info": after}
 
 

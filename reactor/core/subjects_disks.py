@@ -18,7 +18,7 @@ def _read_thresholds(answers: Answers) -> Snapshot:
 
 def _threshold_told(data: Mapping[str, object]) -> Told | None:
     node = text(data, "node-name")
-    return (node, 0) if node else None
+    return (node, None) if node else None
 
 
 def _threshold_proved(node: str, before: object, after: object) -> Iterator[Proved]:
@@ -34,6 +34,7 @@ THRESHOLDS = Subject(
     told={"BLOCK_WRITE_THRESHOLD": _threshold_told},
     proved=_threshold_proved,
     changed_by=("block-set-write-threshold",),
+    idle=0,
 )
 """The threshold of each node; QEMU takes one away when it is passed, and whoever set it can."""
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 from reactor.adapters.qmp import troubles
@@ -144,9 +145,9 @@ class Session:
         if message.greeting is None:
             self._break(troubles.not_qmp(self._place, line))
             return
-        self._version = message.greeting.version
+        self._version = version = message.greeting.version
         self._compared = self._shared.compared(self._guest)
-        self._wait(self._shared.limits.facts_s, self._not_told)
+        self._wait(self._shared.limits.facts_s, partial(self._not_told, version))
         self._ask(questions(self._compared, cpus=not self._peer))
 
     def _ask(self, asked: Questions) -> None:
@@ -198,9 +199,15 @@ class Session:
     def _not_greeted(self) -> None:
         self._fail(troubles.held(self._place, self._shared.limits.greeting_s))
 
-    def _not_told(self) -> None:
-        missing = next(command for command in self._asked if command not in self._answers)
-        self._fail(troubles.slow_facts(self._place, missing, self._shared.limits.facts_s))
+    def _not_told(self, version: Version) -> None:
+        needed = questions(cpus=not self._peer).ids
+        missing = next((name for name in needed if name not in self._answers), None)
+        if missing is not None:
+            self._fail(troubles.slow_facts(self._place, missing, self._shared.limits.facts_s))
+            return
+        # A disk that hangs must not cost the guest its policies: it is used all the same.
+        self._compared = ()
+        self._told_all(version)
 
     def _break(self, error: MonitorError) -> None:
         self._shared.counters.garbage += 1

@@ -286,3 +286,22 @@ async def test_a_question_that_is_refused_tells_of_nothing(scene: Scene, unknown
     scene.monitors.add("web-1", str(scene.path("web-1")))
     await eventually(lambda: scene.recorder.entries)
     assert scene.recorder.connected().facts.compared == {"ports": {}}
+
+
+@pytest.mark.parametrize("slow", ["qom-list", "query-chardev"])
+async def test_what_is_only_to_be_compared_is_not_waited_for_too_long(
+    scene: Scene, slow: str
+) -> None:
+    """The guest is used without it; a late answer is counted, and harms nobody."""
+    scene.with_limits(Limits(facts_s=0.1, first_delay_s=0.01))
+    scene.comparing("ports")
+    fake = await scene.fake(answers={**VM, **PERIPHERAL, slow: SILENT})
+    scene.monitors.add("web-1", str(scene.path("web-1")))
+    await eventually(scene.monitors.connected)
+    facts = scene.recorder.connected().facts
+    assert (facts.status, facts.compared) == ("running", {})
+    fake.raw(f'{{"return": [], "id": "{slow}"}}\r\n'.encode())
+    fake.event("STOP")
+    await eventually(lambda: scene.recorder.names == ["STOP"])
+    assert (scene.monitors.counters.late, scene.monitors.counters.garbage) == (1, 0)
+    assert scene.recorder.story == ["connected", "STOP"]
