@@ -123,7 +123,7 @@ def check(  # noqa: PLR0913 - one parameter for each option
 
 
 def _problems(
-    loaded: "Loaded", targets: "Sequence[Known]", settings: "Settings | None"
+    loaded: "Loaded", targets: Sequence["Known"], settings: "Settings | None"
 ) -> list[Problem]:
     """All that is wrong or doubtful, in the order of the files and lines."""
     from reactor.policyfile.check import permissions_of
