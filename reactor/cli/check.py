@@ -19,7 +19,7 @@ from reactor.errors import Code, Problem, Severity
 if TYPE_CHECKING:
     from reactor.app.settings import Settings
     from reactor.policyfile.check import Loaded
-    from reactor.policyfile.targets import Target as Known
+    from reactor.policyfile.targets import Target
 
 Paths = Annotated[
     list[Path] | None,
@@ -52,7 +52,7 @@ Config = Annotated[
         "PATH their rules are checked.",
     ),
 ]
-Target = Annotated[
+Named = Annotated[
     str | None,
     typer.Option(
         "--target",
@@ -96,7 +96,7 @@ def check(  # noqa: PLR0913 - one parameter for each option
     output: Form = "text",
     strict: Strict = False,
     config: Config = None,
-    target: Target = None,
+    target: Named = None,
     live: Live = None,
     explain: Explain = None,
 ) -> int:
@@ -123,7 +123,7 @@ def check(  # noqa: PLR0913 - one parameter for each option
 
 
 def _problems(
-    loaded: "Loaded", targets: Sequence["Known"], settings: "Settings | None"
+    loaded: "Loaded", targets: Sequence["Target"], settings: "Settings | None"
 ) -> list[Problem]:
     """All that is wrong or doubtful, in the order of the files and lines."""
     from reactor.policyfile.check import permissions_of
