@@ -81,9 +81,6 @@ def known_facts(world: World, run: Run, needed: frozenset[str]) -> bool:
     cursor, guest = run.cursor, world.guest_of(run)
     if run.phase is Phase.HANDLING:
         return fresh_facts(world, run, needed)
-    if cursor.unheard is not None and cursor.pause is not None and world.now < cursor.pause:
-        cursor.wake = cursor.pause
-        return False
     if not fresh_facts(world, run, needed):
         return False
     if not is_unheard(guest, needed):

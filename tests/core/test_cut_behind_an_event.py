@@ -3,6 +3,7 @@
 import pytest
 
 from reactor.core.effect import Execute
+from reactor.core.facts import UNHEARD
 from reactor.core.inputs import Answered
 from tests.core.simulation import Host
 from tests.core.test_panic_runbook import FREE
@@ -69,13 +70,17 @@ def test_a_query_that_could_not_be_sent_is_sent_again_when_the_monitor_is_back()
     assert host.outcomes() == ["succeeded"]
 
 
-def test_a_monitor_that_takes_no_query_for_five_seconds_counts_as_away() -> None:
-    """Its connection stands all the same: QEMU does not read."""
+def test_a_qemu_that_takes_no_query_is_waited_for() -> None:
+    """Its connection stands all the same: it hangs, and is not away."""
     host = _panicked()
-    first = _asked(host)
-    host.give(Answered(first, unsent="QEMU has not read"))
+    host.give(Answered(_asked(host), unsent="QEMU has not read"))
     host.give(Answered(_asked(host), unsent="QEMU has not read"))
     host.run(5.1)
     host.give(Answered(_asked(host), unsent="QEMU has not read"))
+    assert [trace.reason for trace in host.traces("waiting")] == [UNHEARD]
     host.run(1)
-    assert host.outcomes() == ["skipped"]
+    assert host.outcomes() == []
+    host.give(Answered(_asked(host), unsent="QEMU has not read"))
+    host.guests["web-1"].deaf.clear()
+    host.run(60)
+    assert host.outcomes() == ["succeeded"]
