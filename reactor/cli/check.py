@@ -114,12 +114,18 @@ def check(  # noqa: PLR0913 - one parameter for each option
     if not paths and settings is None:
         fix = "name a policy file, a folder, or settings with -c"
         raise UsageError("reactor check", "nothing is named to be checked", fix)
-    targets = targets_of(target, live)
+    targets = targets_of(target, live, _ask)
     loaded = load(paths or (settings.rules if settings else ()))
     problems = _problems(loaded, targets, settings)
     until_readers_leave(partial(_show, problems, loaded, output))
     bad = {Severity.ERROR, Severity.WARNING} if strict else {Severity.ERROR}
     return Exit.FINDINGS if any(one.severity in bad for one in problems) else Exit.OK
+
+
+def _ask(path: Path) -> "Target":
+    from reactor.app.live_schema import live_target
+
+    return live_target(path)
 
 
 def _problems(

@@ -39,7 +39,8 @@ class Witness(Protocol):
 class Model(BaseModel):
     """A mapping of the policy language: strict types, no unknown keys."""
 
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+    # Built at the first use: a model inside of others is never used by itself.
+    model_config = ConfigDict(defer_build=True, strict=True, extra="forbid", frozen=True)
 
     misplaced: ClassVar[Mapping[str, str]] = {}
     """Keys that people look for here and that stand elsewhere, each with a fix."""

@@ -7,7 +7,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from reactor.app.schemas import ask_target, targets_of
+from reactor.app.live_schema import ask_target, live_target
+from reactor.app.schemas import targets_of
 from reactor.errors import GuestError, MonitorError, ReactorError, SettingsError
 from reactor.qapi.shipped import schema_of
 from tests.fakes.qmp_server import VM, Answer, FakeMonitor, Refuse
@@ -17,12 +18,15 @@ SCHEMA = msgspec.json.decode(files("reactor.qapi").joinpath("data", "qemu-7.2.js
 
 def test_without_a_name_all_that_are_shipped_count() -> None:
     """The oldest first."""
-    assert [one.name for one in targets_of(None, None)] == ["QEMU 7.2", "QEMU 11.1"]
+    assert [one.name for one in targets_of(None, None, live_target)] == ["QEMU 7.2", "QEMU 11.1"]
 
 
 def test_versions_stand_with_commas_between_them() -> None:
     """In their order."""
-    assert [one.name for one in targets_of("11.1, 7.2", None)] == ["QEMU 11.1", "QEMU 7.2"]
+    assert [one.name for one in targets_of("11.1, 7.2", None, live_target)] == [
+        "QEMU 11.1",
+        "QEMU 7.2",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -36,7 +40,7 @@ def test_versions_stand_with_commas_between_them() -> None:
 def test_a_version_that_is_not_shipped_is_refused(named: str, problem: str, fix: str) -> None:
     """And a QEMU that runs may be asked."""
     with pytest.raises(SettingsError) as caught:
-        targets_of(named, None)
+        targets_of(named, None, live_target)
     assert caught.value.problem.startswith(problem)
     assert caught.value.fix.startswith(fix)
     assert caught.value.fix.endswith("or ask a QEMU that runs, with --live")

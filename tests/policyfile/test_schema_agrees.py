@@ -40,6 +40,7 @@ ONLY_THE_READER = {
     "the kind of a thing says what its name may be": "a mark on the",
     "what a simulated QEMU can do": ".* (is nothing that could be answered|cannot be one answer)"
     "|.* says nothing of|.* is reactor's own",
+    "what a runbook is given is held against its params": "it takes ",
     "a mapping whose entries say nothing": "an empty `except`|nothing is changed",
 }
 """Why the reader refuses what the schema takes, and how its sentences then begin."""
