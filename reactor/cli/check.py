@@ -1,7 +1,9 @@
 """``reactor check``: everything that can be known of policies before they run."""
 
+import gc
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -115,11 +117,22 @@ def check(  # noqa: PLR0913 - one parameter for each option
         fix = "name a policy file, a folder, or settings with -c"
         raise UsageError("reactor check", "nothing is named to be checked", fix)
     targets = targets_of(target, live, _ask)
-    loaded = load(paths or (settings.rules if settings else ()))
-    problems = _problems(loaded, targets, settings)
+    with _uncollected():
+        loaded = load(paths or (settings.rules if settings else ()))
+        problems = _problems(loaded, targets, settings)
     until_readers_leave(partial(_show, problems, loaded, output))
     bad = {Severity.ERROR, Severity.WARNING} if strict else {Severity.ERROR}
     return Exit.FINDINGS if any(one.severity in bad for one in problems) else Exit.OK
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Without the garbage collector: all that is made stays to the end, looked through in vain."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 def _ask(path: Path) -> "Target":
