@@ -9,9 +9,8 @@ Source: Home Assistant, integration "MQTT", "Device discovery payload" (2024.12 
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Final
 
-from reactor.app.outgoing import Outgoing, encode
+from reactor.app.outgoing import EVENT_TYPE, Outgoing, encode
 from reactor.core import catalog
 from reactor.core.catalog import EffectClass
 from reactor.core.effect import GuestChanged
@@ -34,8 +33,6 @@ _DISRUPTS = frozenset(
     }
 )
 
-_EVENT_PREFIX: Final = "org.qemu.qmp."
-
 _STATUS = "{{ value_json.status }}"
 _RUNNING = "{{ 'ON' if value_json.status == 'running' else 'OFF' }}"
 _PROBLEM = (
@@ -43,7 +40,7 @@ _PROBLEM = (
     "['guest-panicked', 'internal-error', 'io-error', 'watchdog'] else 'OFF' }}"
 )
 _EVENT = (
-    f"{{{{ {{'event_type': value_json.type[{len(_EVENT_PREFIX)}:], 'time': value_json.time, "
+    f"{{{{ {{'event_type': value_json.type[{len(EVENT_TYPE)}:], 'time': value_json.time, "
     "'synthetic': value_json.synthetic, 'own': value_json.own, 'data': value_json.data} "
     "| tojson }}"
 )
@@ -88,8 +85,11 @@ class HomeAssistant:
             self._disks.pop(guest.guest, None)
             return [] if before is None else self._gone(before)
         self._guests[guest.guest] = guest
-        moved = before is not None and self._topic(before) != self._topic(guest)
-        gone = self._gone(before) if moved and before is not None else []
+        if before is None:
+            return self._again(guest.guest)
+        if _shown(before) == _shown(guest):
+            return []  # its status changed, and that stands on a topic of ours
+        gone = self._gone(before) if self._topic(before) != self._topic(guest) else []
         return [*gone, *self._again(guest.guest)]
 
     def saw_disk(self, guest: str, disk: str) -> list[Outgoing]:
@@ -145,12 +145,12 @@ class HomeAssistant:
     def _host_device(self) -> Mapping[str, object]:
         own = f"{self._base}/availability"
         components: dict[str, Component] = {
+            # What shows whether reactor is there must not be gone together with it.
             "connected": _connectivity("Connected", own),
             "policies": _sensor(
                 "Policies", f"{self._base}/info", "{{ value_json.policies }}", icon="mdi:gavel"
             ),
         }
-        # An entity that shows whether reactor is there must not be gone together with it.
         for policy in self._policies:
             topic = f"{self._base}/policy/{policy.name}/last"
             sensor = _sensor(f"{policy.name}, last run", topic, "{{ value_json.outcome }}")
@@ -254,6 +254,11 @@ def _disrupts(step: Step) -> bool:
             return catalog.effect_of(command) not in {EffectClass.READ, EffectClass.ADJUST}
         case _:
             return False
+
+
+def _shown(guest: GuestChanged) -> tuple[object, ...]:
+    """What the device of a guest is made from, of all that is said of the guest."""
+    return guest.uuid, guest.kind, guest.qemu_version, guest.labels
 
 
 def _has_button(policy: Policy) -> bool:

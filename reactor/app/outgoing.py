@@ -9,6 +9,9 @@ JSON = "application/json"
 CLOUDEVENT = "application/cloudevents+json"
 TEXT = "text/plain; charset=utf-8"
 
+EVENT_TYPE = "org.qemu.qmp."
+"""Before the name of an event, in the type of its CloudEvent."""
+
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from reactor.adapters.journal import RunRow
 from reactor.app.homeassistant import HomeAssistant
-from reactor.app.outgoing import CLOUDEVENT, JSON, TEXT, Outgoing, encode
+from reactor.app.outgoing import CLOUDEVENT, EVENT_TYPE, JSON, TEXT, Outgoing, encode
 from reactor.core.effect import (
     Effect,
     EventSeen,
@@ -84,7 +84,7 @@ class Projection:
             "specversion": "1.0",
             "id": f"{self._host}/{event.received:.6f}/{self._sequence}",
             "source": f"/{self._host}/{event.guest}",
-            "type": f"org.qemu.qmp.{event.name}",
+            "type": f"{EVENT_TYPE}{event.name}",
             "time": instant(event.time),
             "datacontenttype": JSON,
             "received": instant(event.received),
