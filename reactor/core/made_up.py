@@ -30,7 +30,9 @@ BY_STATE: Mapping[str, MadeUp] = {
     "DEVICE_DELETED": MadeUp(
         "qom-list shows the device of the step's device_del no more", waits=True
     ),
-    "DUMP_COMPLETED": MadeUp("a dump that was active has ended"),
+    "DUMP_COMPLETED": MadeUp(
+        "a dump has ended that was active, or one is completed and none was before"
+    ),
     "GUEST_PANICKED": MadeUp("the guest stands in guest-panicked"),
     "JOB_STATUS_CHANGE": MadeUp("query-jobs shows the job in that state", waits=True),
     "MIGRATION": MadeUp("the guest stands in postmigrate: only the status completed"),

@@ -12,7 +12,7 @@ from reactor.core.event import Event
 from reactor.core.facts import ask_fact
 from reactor.core.firing import fire, miss
 from reactor.core.guest import BY_COMMAND, MAYBE_OWN, Guest, is_own
-from reactor.core.hearing import listen
+from reactor.core.hearing import dump_result, listen
 from reactor.core.plans import Candidate, Plan
 from reactor.core.readiness import rearm
 from reactor.core.renames import seen_already
@@ -75,6 +75,8 @@ def _note(world: World, guest: Guest, event: Event) -> None:
     if event.name == "DUMP_COMPLETED":
         guest.dump_ended = world.now
         guest.own.dumping = False
+        if isinstance(status := dump_result(event.data).get("status"), str):
+            world.set_dump(guest, status)
     if event.name == "RESET" and event.data.get("reason") == BY_COMMAND:
         guest.own.reset_seen = world.now
     # With -no-shutdown QEMU lives on after its SHUTDOWN, and may yet crash.

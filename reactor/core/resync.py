@@ -44,7 +44,7 @@ def missed(guest: Guest, facts: Facts, epoch: str) -> Iterator[tuple[str, Mappin
     if facts.kind != "vm":
         return
     same = guest.epoch == epoch
-    if same and guest.facts.dump == "active" and facts.dump in {"completed", "failed"}:
+    if same and _dump_has_ended(guest.facts.dump, facts.dump):
         yield "DUMP_COMPLETED", {"result": {"status": facts.dump}}
     before, after = guest.moved or guest.facts.status if same else RUNNING, facts.status
     if before != after:
@@ -52,6 +52,16 @@ def missed(guest: Guest, facts: Facts, epoch: str) -> Iterator[tuple[str, Mappin
             yield "RESET", {}
         # What another QEMU was in is no news of this one.
         yield from _moved(before, after, guest.seen if same else "")
+
+
+def _dump_has_ended(before: str, after: str) -> bool:
+    """Whether a DUMP_COMPLETED came that nobody has heard.
+
+    A dump that could not begin is `failed` too, and sends none.
+    """
+    if before == "active":
+        return after in {"completed", "failed"}
+    return bool(before) and before != after == "completed"
 
 
 def _moved(before: str, after: str, seen: str) -> Iterator[tuple[str, Mapping[str, object]]]:

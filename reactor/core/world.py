@@ -308,7 +308,7 @@ class World:
             self.tell_guest(guest)
 
     def set_dump(self, guest: Guest, status: str) -> None:
-        """What ``query-dump`` answered."""
+        """What ``query-dump`` answered, or the end of a dump told."""
         if guest.facts.dump != status:
             guest.facts = msgspec.structs.replace(guest.facts, dump=status)
             self.keep_guest(guest)

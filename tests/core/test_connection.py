@@ -378,9 +378,9 @@ def test_a_dump_that_failed_while_the_monitor_was_away_is_a_failure() -> None:
 
 def test_a_dump_of_long_ago_proves_nothing() -> None:
     """query-dump tells of the last dump for ever; the wait is for another's next one."""
-    host = Host([WAIT.replace("EVENT", "DUMP_COMPLETED")]).connect()
+    host = Host([WAIT.replace("EVENT", "DUMP_COMPLETED")])
     host.guests["web-1"].dump = "completed"
-    _cut(_go(host))
+    _cut(_go(host.connect()))
     assert host.outcomes() == ["unknown"]
 
 

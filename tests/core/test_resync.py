@@ -111,19 +111,62 @@ def test_another_qemu_is_compared_with_nothing() -> None:
     assert [name for name, _ in made(host)] == ["GUEST_PANICKED", "STOP"]
 
 
-@pytest.mark.parametrize("end", ["completed", "failed"])
-def test_a_dump_that_ended_meanwhile(end: str) -> None:
-    """Somebody else's too: only an active one can have ended."""
+@pytest.mark.parametrize(
+    ("before", "after", "is_told"),
+    [
+        pytest.param("active", "completed", True, id="went on, and ended"),
+        pytest.param("active", "failed", True, id="went on, and failed"),
+        pytest.param("none", "completed", True, id="began and ended"),
+        pytest.param("failed", "completed", True, id="failed, then one ended"),
+        pytest.param("none", "failed", False, id="could not begin, or failed"),
+        pytest.param("completed", "failed", False, id="ended, then one could not begin"),
+        pytest.param("completed", "completed", False, id="the same, or another"),
+        pytest.param("completed", "active", False, id="one goes on"),
+        pytest.param("", "completed", False, id="was never asked"),
+    ],
+)
+def test_a_dump_that_ended_meanwhile(before: str, after: str, is_told: bool) -> None:
+    """Somebody else's too; one that could not begin is ``failed`` and sends no event."""
     host = seen_first("paused")
     guest = host.guests["web-1"]
-    guest.dump = "active"
+    guest.dump = before
     host.disconnect("web-1")
     host.connect()
     host.disconnect("web-1")
-    guest.dump = end
+    guest.dump = after
     host.effects.clear()
     host.connect()
-    assert made(host) == [("DUMP_COMPLETED", {"result": {"status": end}})]
+    told = [("DUMP_COMPLETED", {"result": {"status": after}})]
+    assert made(host) == (told if is_told else [])
+
+
+def test_a_dump_whose_end_was_heard_is_not_told_again() -> None:
+    """The event keeps the snapshot current, also when nobody asks behind it."""
+    host = seen_first("paused")
+    guest = host.guests["web-1"]
+    guest.dump = "completed"
+    host.event("web-1", "DUMP_COMPLETED", {"result": {"status": "completed"}})
+    host.run(0.01)
+    host.disconnect("web-1")
+    host.effects.clear()
+    host.connect()
+    assert made(host) == []
+
+
+def test_our_own_dump_that_ended_over_a_break_starts_nobody() -> None:
+    """What is made up for is as much our own as what QEMU says itself."""
+    dumps = document("dumps", "[{guest: dump, to: d}]")
+    other = document("other", "[{log: x}]", "{event: DUMP_COMPLETED}")
+    host = Host([dumps, other]).connect()
+    host.guests["web-1"].mute.add("DUMP_COMPLETED")
+    host.event("web-1", "GO", {})
+    host.run(0.5)
+    host.disconnect("web-1")
+    host.run(3)
+    host.connect()
+    host.run(10)
+    assert [event.own for event in host.events("DUMP_COMPLETED")] == [False, True]
+    assert host.outcomes() == ["succeeded"]
 
 
 def test_an_event_that_came_is_not_made_up_for() -> None:

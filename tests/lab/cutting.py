@@ -1,4 +1,4 @@
-"""A line between reactor and a monitor that breaks at a command of the test's choice."""
+"""A line between reactor and a monitor that breaks at a command, or by a test's hand."""
 
 import asyncio
 import contextlib
@@ -7,26 +7,32 @@ from pathlib import Path
 
 from reactor.demo.guests import Guest
 
+# query-qmp-schema is one line of 207 kB on QEMU 7.2.
+_LINE_BYTES = 16 << 20
+
 
 class Line:
     """A socket that passes everything on to a guest's monitor, until it breaks once.
 
     Args:
         socket: where reactor finds the monitor.
-        command: at which it breaks, the first time that it comes by.
+        command: at which it breaks, the first time that it comes by; empty: at none.
         arrives: whether QEMU still gets and obeys it; of what QEMU then says nothing is
             passed on.
     """
 
-    def __init__(self, socket: Path, guest: Guest, command: str, *, arrives: bool) -> None:
+    def __init__(
+        self, socket: Path, guest: Guest, command: str = "", *, arrives: bool = True
+    ) -> None:
         self.broken = asyncio.Event()
         self._socket = socket
-        self._guest = guest
+        self.guest = guest
         self._command = command
         self._arrives = arrives
         self._obeyed = asyncio.Event()
         self._server: asyncio.Server | None = None
         self._passing: set[asyncio.Task[None]] = set()
+        self._cut = asyncio.Event()
 
     async def open(self) -> None:
         """Begin to listen."""
@@ -36,22 +42,36 @@ class Line:
         """Break for good."""
         if self._server is not None:
             self._server.close()
-        for task in self._passing:
-            task.cancel()
-        await asyncio.gather(*self._passing, return_exceptions=True)
+        await self.cut()
+
+    async def cut(self) -> None:
+        """Break now; whoever connects until `mend` is turned away."""
+        self._cut.set()
+        await asyncio.gather(*self._passing)
+
+    def mend(self) -> None:
+        """Pass everything on again, on the next connection."""
+        self._cut.clear()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None
+        if self._cut.is_set():
+            writer.close()
+            return
         self._passing.add(task)
-        with contextlib.suppress(OSError):
-            qemu, to_qemu = await asyncio.open_unix_connection(self._guest.monitor)
-            try:
-                await self._pass(reader, writer, qemu, to_qemu)
-            finally:
-                to_qemu.close()
-        writer.close()
-        self._passing.discard(task)
+        try:
+            with contextlib.suppress(OSError):
+                qemu, to_qemu = await asyncio.open_unix_connection(
+                    self.guest.monitor, limit=_LINE_BYTES
+                )
+                try:
+                    await self._pass(reader, writer, qemu, to_qemu)
+                finally:
+                    to_qemu.close()
+        finally:
+            writer.close()
+            self._passing.discard(task)
 
     async def _pass(
         self,
@@ -62,12 +82,14 @@ class Line:
     ) -> None:
         back = asyncio.create_task(self._pass_back(qemu, writer))
         there = asyncio.create_task(self._pass_there(reader, to_qemu))
+        cut = asyncio.create_task(self._cut.wait())
+        tasks = (back, there, cut)
         try:
-            await asyncio.wait((back, there), return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            back.cancel()
-            there.cancel()
-            await asyncio.gather(back, there, return_exceptions=True)
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _pass_there(
         self, reader: asyncio.StreamReader, to_qemu: asyncio.StreamWriter
