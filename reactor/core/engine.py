@@ -27,6 +27,7 @@ from reactor.core.memory import adopt_policies, fold, restore
 from reactor.core.messages import received
 from reactor.core.needs import compared, compared_by
 from reactor.core.operator import operate
+from reactor.core.owed import LATE, stood_still
 from reactor.core.policy import Policy
 from reactor.core.reception import receive, refresh_status
 from reactor.core.run import Role
@@ -74,7 +75,9 @@ class Engine:
         counts as the latest one.
         """
         world = self._world
-        if now > world.now:  # noqa: PLR1730 - max() would be the dearest call of the hot path
+        if now > world.now:
+            if now >= world.now + LATE:
+                stood_still(world, now)
             world.now = now
         if isinstance(input_, Happened):
             receive(world, input_.event)

@@ -12,6 +12,9 @@ from reactor.core.world import World
 OWED_LIMIT = 300.0
 """Seconds for which a guest that was reset may yet be let go, whatever deadline passed."""
 
+LATE = 1.0
+"""Seconds by which a deadline is late when the engine has stood still, and was not just busy."""
+
 SETTLE_GRACE = 30.0
 """Seconds a step has after a restart to find out what became of what it had sent."""
 
@@ -45,6 +48,22 @@ def is_spared(world: World, run: Run) -> bool:
         reason = "the guest was reset, and is let go before the step may end"
         world.trace(run, world.options_of(run).path, "waiting", reason)
     return cursor.spared is not None and world.now < cursor.spared
+
+
+def stood_still(world: World, until: float) -> None:
+    """Take out the time in which nobody could let a guest go: the disk was full.
+
+    Args:
+        until: the time of the next input; ``world.now`` is that of the one before.
+    """
+    due = world.timers.next()
+    if due is None or until < due + LATE:
+        return
+    for run in world.runs.values():
+        if run.cursor.spared is not None:
+            # Since when it stood still nobody knows: at the latest since the input before.
+            run.cursor.spared += until - world.now
+            world.touch(run)
 
 
 def spare_after_restart(world: World, run: Run) -> None:

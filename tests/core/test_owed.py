@@ -5,7 +5,7 @@ import pytest
 from reactor.core.effect import Dumped
 from reactor.core.inputs import Disconnected
 from reactor.core.machine import cancel
-from reactor.core.owed import OWED_LIMIT
+from reactor.core.owed import LATE, OWED_LIMIT
 from tests.core.simulation import Host, document
 from tests.core.test_crash_points import _Mortal
 from tests.core.test_in_doubt import CONFIG, DUMP, RESET, killed, probed, raw, until
@@ -79,6 +79,29 @@ def test_a_monitor_that_is_away_is_waited_for_behind_a_reset() -> None:
     host.connect()
     host.run(5)
     assert (host.commands(), host.outcomes()) == (["system_reset", "cont"], ["succeeded"])
+
+
+@pytest.mark.parametrize(
+    ("stands", "outcomes"),
+    [
+        pytest.param(5 + LATE - 0.1, ["failed"], id="it was only busy"),
+        pytest.param(5 + LATE, [], id="for a moment"),
+        pytest.param(400, [], id="for long"),
+    ],
+)
+def test_the_time_in_which_the_engine_stood_still_does_not_count(
+    stands: float, outcomes: list[str]
+) -> None:
+    """The disk was full: nobody could let the guest go, and a retry would reset it once more."""
+    host = _reset()
+    host.run(10 + OWED_LIMIT - 5)
+    host.now += stands
+    host.run(4.9)
+    assert host.outcomes() == outcomes
+    host.connect()
+    host.run(5)
+    assert (host.guests["web-1"].status == "running") is (outcomes == [])
+    assert host.commands().count("system_reset") == 1
 
 
 @pytest.mark.parametrize(
