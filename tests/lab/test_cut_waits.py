@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -122,8 +123,7 @@ async def _during_the_first_break(guest: Guest) -> None:
     await control.event("VSERPORT_CHANGE", lambda data: data["open"])
     for job, last in (("kept", "concluded"), ("ready", "ready"), ("gone", "null")):
         await control.command("block-job-set-speed", {"device": job, "speed": 0})
-        over = {"id": job, "status": last}
-        await control.event("JOB_STATUS_CHANGE", lambda data, over=over: data == over)
+        await control.event("JOB_STATUS_CHANGE", {"id": job, "status": last}.__eq__)
     await control.command("device_del", {"id": "cd1"})
     await control.event("DEVICE_DELETED", lambda data: data.get("device") == "cd1")
 
@@ -207,7 +207,7 @@ async def test_waits_over_a_break_of_the_monitor(lab: Lab, tmp_path: Path) -> No
         ),
         _waits("migrate-other", "MIGRATION", migrated),
     ]
-    settings = {
+    settings: dict[str, Any] = {
         "discoveries": (Discovery(str(behind / "*.sock")),),
         "dumps": DumpsSettings(tmp_path / "dumps", frozenset({str(tmp_path / "memory")})),
         "qmp": QmpSettings(frozenset({"migrate"})),
