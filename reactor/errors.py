@@ -36,6 +36,7 @@ class Code(StrEnum):
     UNREADABLE = "R011"
     UNKNOWN_NAME = "R012"
     CALL = "R013"
+    BROKER_FILE = "R014"
     LATE_WAIT = "R020"
     ENDLESS_WAIT = "R021"
     UNCHECKED_SUCCESS = "R022"

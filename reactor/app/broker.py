@@ -10,6 +10,7 @@ import structlog
 from reactor.adapters.control import Answer
 from reactor.adapters.journal import Batch, Journal
 from reactor.adapters.mqtt import Incoming, MqttOptions, Outbox, OutMessage, Publisher
+from reactor.app.broker_files import watch_files
 from reactor.app.control.asks import Ask
 from reactor.app.inbound import Inbound
 from reactor.app.own_words import OwnWords
@@ -56,6 +57,7 @@ class Broker:
         carry: Callable[[str, Ask, str], Awaitable[Answer]],
         world: Callable[[], World],
     ) -> None:
+        self._options = options
         self._projection = projection
         self._journal = journal
         self._rng = random.Random()  # noqa: S311 - jitter
@@ -104,6 +106,10 @@ class Broker:
         """Home Assistant says how it is; a retained word is an old one."""
         if message.payload == b"online" and not message.retain:
             self._asked.set()
+
+    async def watch_files(self) -> None:
+        """Say which of the files that the link needs should not stay as they are."""
+        await watch_files(self._options)
 
     async def greet(self) -> None:
         """Announce everything again to a Home Assistant that was started, and may know nothing."""

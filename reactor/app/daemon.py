@@ -271,6 +271,7 @@ class Daemon:
             if self.broker is not None:
                 tasks.create_task(self.broker.publisher.run(), name="broker")
                 others.append(tasks.create_task(self.broker.greet(), name="greeter"))
+                others.append(tasks.create_task(self.broker.watch_files(), name="broker's files"))
             for guest in self._settings.guests:
                 self.guests.name(guest)
             self.ready.set()

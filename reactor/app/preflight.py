@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import structlog
 
+from reactor.app.broker_files import file_problems
 from reactor.app.settings import Settings
 from reactor.core.policy import MessageTrigger, Policy, Selector
 from reactor.core.steps import PublishStep
@@ -34,6 +35,14 @@ def not_permitted(policies: Iterable[Policy], settings: Settings) -> tuple[Probl
     """
     meant = (policy for policy in policies if _may_have_guests(policy.guests, settings))
     return check_allowed(meant, settings.engine_config())
+
+
+def of_broker(settings: Settings) -> list[Problem]:
+    """What is wrong with the files that the settings name for the broker; warnings, all of them."""
+    options = settings.mqtt_options()
+    if options is None:
+        return []
+    return list(file_problems(options, str(settings.sources[0]) if settings.sources else "mqtt"))
 
 
 def _may_have_guests(selector: Selector, settings: Settings) -> bool:

@@ -196,7 +196,7 @@ class Settings:
         """What the link to the broker needs; None without a broker.
 
         Raises:
-            SettingsError: a file that is named for the broker cannot be read.
+            SettingsError: a value is wrong. Files are not looked at: the connect does.
         """
         if self.mqtt is None:
             return None

@@ -169,19 +169,17 @@ class Mqtt(Model):
 
 def _broker_problem(texts: Mapping[str, str]) -> SettingsError | None:
     """What is wrong with these values of ``mqtt``; no file is looked at."""
-    # Whether the real one can be read is asked by who uses it, when it does; this
-    # module's own file stands in for it.
-    stand_in = {key: Path(__file__) for key in texts if key.endswith("_file")}
+    files = {key: Path(text) for key, text in texts.items() if key.endswith("_file")}
     try:
         MqttOptions.parse(
             texts["url"],
             host="host",
             prefix=texts.get("prefix", "reactor"),
             username=texts.get("username"),
-            password_file=stand_in.get("password_file"),
-            ca_file=stand_in.get("ca_file"),
-            cert_file=stand_in.get("cert_file"),
-            key_file=stand_in.get("key_file"),
+            password_file=files.get("password_file"),
+            ca_file=files.get("ca_file"),
+            cert_file=files.get("cert_file"),
+            key_file=files.get("key_file"),
         )
     except SettingsError as error:
         return error

@@ -157,9 +157,9 @@ def _problems(
     problems = [*loaded.problems, *loaded.test_problems, *told]
     if settings is not None:
         # It needs much that nobody else does, and takes as long to import.
-        from reactor.app.preflight import not_permitted
+        from reactor.app.preflight import not_permitted, of_broker
 
-        problems += not_permitted(loaded.policies, settings)
+        problems += [*not_permitted(loaded.policies, settings), *of_broker(settings)]
     return sorted(problems, key=lambda problem: problem.place)
 
 

@@ -232,3 +232,29 @@ def test_what_is_told_of_targets_and_permissions_can_be_ignored_too(
     text = text.replace("quit", "quit  # reactor: ignore R052 it is given")
     (rules / "old.yaml").write_text(text, encoding="utf-8")
     assert reactor(*arguments)[1] == "no problems; 2 sound policies in 2 files\n"
+
+
+def test_files_of_the_broker_are_warned_of(reactor: Call, here: Path, rules: Path) -> None:
+    """The check may run elsewhere than the daemon: exit code 0, or 1 with --strict."""
+    (rules / "sound.yaml").write_text(SOUND, encoding="utf-8")
+    (here / "password").write_text("x", encoding="utf-8")
+    (here / "password").chmod(0o644)
+    settings = here / "reactor.yaml"
+    text = "rules: [rules]\nmqtt: {url: 'mqtts://b', username: u, password_file: password"
+    settings.write_text(f"{text}, ca_file: ca.pem}}\n", encoding="utf-8")
+    code, out, _ = reactor("check", "-c", "reactor.yaml", "-o", "json")
+    found = json.loads(out)
+    assert code == Exit.OK
+    assert [(one["code"], one["severity"], one["message"]) for one in found] == [
+        (
+            "R014",
+            "warning",
+            f"ca_file {here}/ca.pem cannot be used: No such file or directory",
+        ),
+        (
+            "R014",
+            "warning",
+            f"password_file {here}/password can be read by everybody on this host",
+        ),
+    ]
+    assert reactor("check", "-c", "reactor.yaml", "--strict")[0] == Exit.FINDINGS

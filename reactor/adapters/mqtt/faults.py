@@ -2,8 +2,10 @@
 
 import socket
 import ssl
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from reactor.adapters.mqtt import tls_faults
 from reactor.adapters.mqtt.options import MqttOptions
 from reactor.errors import BrokerError
 
@@ -86,12 +88,11 @@ def unreachable(options: MqttOptions, cause: BaseException | None) -> BrokerErro
                 "correct url in the settings, or the name service",
             )
         case ssl.SSLCertVerificationError():
-            return BrokerError(
-                place,
-                f"its TLS certificate is not accepted: {cause.verify_message.rstrip('.')}",
-                "name the CA that signed it as ca_file, and use the name that stands in it",
-            )
+            return tls_faults.not_verified(options, cause)
         case ssl.SSLError() | ConnectionResetError() if options.address.tls:
+            reason = cause.reason if isinstance(cause, ssl.SSLError) else None
+            if said := tls_faults.alerted(options, [reason or ""]):
+                return said
             why = _words(cause) if isinstance(cause, ssl.SSLError) else "it hung up"
             return BrokerError(
                 place,
@@ -110,14 +111,19 @@ def unreachable(options: MqttOptions, cause: BaseException | None) -> BrokerErro
             )
 
 
-def no_answer(options: MqttOptions, how: Lost) -> BrokerError:
-    """It let us in, and there was no CONNACK."""
+def no_answer(options: MqttOptions, how: Lost, alerts: Sequence[str] = ()) -> BrokerError:
+    """It let us in, and there was no CONNACK; ``alerts`` are OpenSSL's reasons, if any."""
+    if said := tls_faults.alerted(options, alerts):
+        return said
     place = _place(options)
     if how.garbled:
         return BrokerError(place, "its answer is not MQTT", "correct the port in url")
     fix = "check that this is an MQTT port"
     if not options.address.tls:
         fix += ", and write mqtts:// if it speaks TLS"
+    else:
+        ours = "does not accept cert_file" if options.cert_file else "wants a client certificate"
+        fix += f", and look into the broker's log: perhaps it {ours}"
     return NoAnswerError(place, "the connection was closed without an answer", fix)
 
 
@@ -125,6 +131,12 @@ def refused(options: MqttOptions, code: int, name: str) -> BrokerError:
     """The broker answered the CONNECT with no."""
     place = _place(options)
     if code in {BAD_CREDENTIALS, NOT_AUTHORIZED}:
+        if options.username is None and options.cert_file is not None:
+            return BrokerError(
+                place,
+                f"it does not let {who(options)} in",
+                "give that name to a user of the broker, or write username and password_file",
+            )
         if options.username is None:
             return BrokerError(
                 place,
@@ -191,6 +203,8 @@ def thrown_out(options: MqttOptions, times: int) -> BrokerError:
 
 def who(options: MqttOptions) -> str:
     """Us, as the broker knows us."""
+    if options.username is None and options.cert_file is not None:
+        return f"the owner of {options.cert_file}"
     if options.username is None:
         return "clients without a user name"
     return f"the user {options.username!r}"
@@ -251,11 +265,14 @@ def _not_taken(options: MqttOptions, topic: str, why: str, fix: str) -> BrokerEr
     )
 
 
+def unusable(name: str, path: object, why: str, fix: str) -> BrokerError:
+    """A file that is named for the broker cannot be used now."""
+    return BrokerError(f"{name} {path}", f"cannot be used: {why}", fix)
+
+
 def unreadable(name: str, path: object, error: Exception) -> BrokerError:
-    """A file that was there when the settings were read cannot be used now."""
-    return BrokerError(
-        f"{name} {path}", f"cannot be used: {_words(error)}", f"mend it, or correct {name}"
-    )
+    """What is in the file cannot be used."""
+    return unusable(name, path, _words(error), f"mend it, or correct {name}")
 
 
 def slow_files(options: MqttOptions) -> BrokerError:

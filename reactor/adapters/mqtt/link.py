@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import logging
-import ssl
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from reactor.adapters.mqtt import faults, packet
 from reactor.adapters.mqtt.backlog import Job
+from reactor.adapters.mqtt.credentials import Secrets, read_secrets
 from reactor.adapters.mqtt.faults import Lost
 from reactor.adapters.mqtt.gate import Head
 from reactor.adapters.mqtt.inbox import Inbox
@@ -30,14 +30,6 @@ WIRE_LOG.setLevel(logging.CRITICAL)
 
 V5 = aiomqtt.ProtocolVersion.V5
 V311 = aiomqtt.ProtocolVersion.V311
-
-
-@dataclass(frozen=True, slots=True)
-class Secrets:
-    """What was read from files for one connect."""
-
-    password: str | None
-    tls: ssl.SSLContext | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +120,7 @@ class Link:
         self._changed = changed
         self._inbox = inbox
         self._loop = asyncio.get_running_loop()
+        self._alerts = secrets.alerts
         self._refused: tuple[int, str] | None = None
         self._over = asyncio.Event()
         self._stack = contextlib.AsyncExitStack()
@@ -183,7 +176,7 @@ class Link:
             except ValueError as error:
                 raise faults.unreachable(self._options, error) from None
         elif self.ended is not None:
-            raise faults.no_answer(self._options, self.ended)
+            raise faults.no_answer(self._options, self.ended, self._alerts)
         else:
             raise faults.unreachable(self._options, TimeoutError())
 
@@ -282,46 +275,6 @@ class Link:
     def on_message(self, message: MQTTMessage) -> None:
         """It came in."""
         self._inbox.take(message)
-
-
-def read_secrets(options: MqttOptions) -> Secrets:
-    """The password and the TLS context, from the files as they are now.
-
-    Raises:
-        BrokerError: a file cannot be read.
-    """
-    password = None
-    if options.password_file is not None:
-        try:
-            password = options.password_file.read_text(encoding="utf-8").rstrip("\r\n")
-        except (OSError, ValueError) as error:
-            raise faults.unreadable("password_file", options.password_file, error) from None
-    return Secrets(password, _tls(options) if options.address.tls else None)
-
-
-class _HandshakeSocket(ssl.SSLSocket):
-    """Closes itself when the handshake fails: paho forgets it then."""
-
-    def do_handshake(self, block: bool = False) -> None:
-        try:
-            super().do_handshake(block)
-        except BaseException:
-            self.close()
-            raise
-
-
-def _tls(options: MqttOptions) -> ssl.SSLContext:
-    try:
-        context = ssl.create_default_context(cafile=options.ca_file)
-    except OSError as error:
-        raise faults.unreadable("ca_file", options.ca_file, error) from None
-    context.sslsocket_class = _HandshakeSocket
-    if options.cert_file is not None:
-        try:
-            context.load_cert_chain(options.cert_file, options.key_file)
-        except OSError as error:
-            raise faults.unreadable("cert_file", options.cert_file, error) from None
-    return context
 
 
 async def connect(  # noqa: PLR0913 - what a link needs

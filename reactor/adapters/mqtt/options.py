@@ -2,7 +2,6 @@
 
 import ipaddress
 import re
-import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,8 +52,9 @@ class Details(TypedDict, total=False):
 class MqttOptions:
     """Everything the publisher has to know of the broker; ``parse`` makes and checks it.
 
-    The password itself is not kept: its file is read at every connect, so
-    that a changed one needs no restart. ``keepalive`` is seconds between pings.
+    The password itself is not kept: all files are read at every connect, so that a
+    changed one needs no restart, and one that is missing does not keep the daemon from
+    its guests. ``keepalive`` is seconds between pings.
     """
 
     address: BrokerAddress
@@ -132,7 +132,6 @@ def _check(place: object, options: MqttOptions) -> None:
         "key_file": options.key_file,
     }
     _check_tls_files(place, options.address, tls_files)
-    _check_readable(place, {"password_file": options.password_file} | tls_files)
 
 
 def parse_levels(text: str) -> str:
@@ -228,23 +227,3 @@ def _check_tls_files(
             "key_file is given without cert_file",
             "write cert_file as well: the certificate that belongs to the key",
         )
-
-
-def _check_readable(place: object, files: Mapping[str, Path | None]) -> None:
-    """Every file that is named can be opened now."""
-    for name, path in files.items():
-        if path is None:
-            continue
-        try:
-            # Looked at before it is opened: opening a pipe would wait for its writer.
-            regular = stat.S_ISREG(path.stat().st_mode)
-            if regular:
-                path.open("rb").close()
-        except OSError as error:
-            raise SettingsError(
-                place,
-                f"{name} {path} cannot be read: {error.strerror}",
-                f"create the file and let reactor's user read it, or correct {name}",
-            ) from None
-        if not regular:
-            raise SettingsError(place, f"{name} {path} is not a file", f"correct {name}")

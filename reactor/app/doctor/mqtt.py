@@ -1,10 +1,10 @@
 """Whether the broker lets reactor do what it must: by trying it, with an echo for each topic."""
 
-import stat
+import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
+from reactor.adapters.mqtt.credentials import doubts
 from reactor.adapters.mqtt.faults import who
 from reactor.adapters.mqtt.options import MqttOptions
 from reactor.adapters.mqtt.probe import Outcome, Probe, Visit, visit
@@ -67,25 +67,10 @@ def _probe_of(topic_filter: str, base: str) -> str:
 
 
 def _files(options: MqttOptions) -> list[Finding]:
-    """Secrets that others can read."""
-    secret = {"password_file": options.password_file, "key_file": options.key_file}
+    """Secrets that others can read, certificates that end."""
     return [
-        Finding(
-            name,
-            State.WARNING,
-            f"{path} can be read by everybody on this host",
-            f"chmod 600 {path}, and let it belong to reactor's user",
-        )
-        for name, path in secret.items()
-        if path is not None and _is_open(path)
+        Finding(one.name, State.WARNING, one.text, one.fix) for one in doubts(options, time.time())
     ]
-
-
-def _is_open(path: Path) -> bool:
-    try:
-        return bool(path.stat().st_mode & stat.S_IROTH)
-    except OSError:
-        return False  # the connect says what is wrong with it
 
 
 def _safety(options: MqttOptions) -> list[Finding]:

@@ -115,5 +115,16 @@ FILES = (
         " Source: the reference of the command line, cli.md.",
         good=_SOUND,
     ),
+    Entry(
+        Code.BROKER_FILE,
+        "A file that the settings name for the broker cannot be used, or should not stay so",
+        Severity.WARNING,
+        "A password, a key or a certificate that is missing, is damaged or has expired keeps every"
+        " message from the broker; a secret that everybody on the host can read is none. Only a"
+        " warning: the file may be there on the host and not where the check runs. Found with `-c`"
+        " only. Source: the reference of settings, settings.md: `mqtt`.",
+        good=_SOUND,
+        needs_settings=True,
+    ),
 )
-"""The codes R001 to R011."""
+"""The codes R001 to R011, and R014."""

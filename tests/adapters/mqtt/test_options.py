@@ -1,7 +1,5 @@
 """The settings of the broker: what they mean, and every way to get them wrong."""
 
-import os
-from collections.abc import Callable
 from pathlib import Path
 from typing import Unpack
 
@@ -165,30 +163,6 @@ def test_a_password_without_a_user(tmp_path: Path) -> None:
         parse(password_file=password)
     assert str(caught.value) == text(
         "reactor.yaml:3:7", "password_file is given without a user", "write username as well"
-    )
-
-
-def test_a_file_that_is_not_there(tmp_path: Path) -> None:
-    """Told before anything connects."""
-    missing = tmp_path / "password"
-    with pytest.raises(SettingsError) as caught:
-        parse(username="u", password_file=missing)
-    assert str(caught.value) == text(
-        "reactor.yaml:3:7",
-        f"password_file {missing} cannot be read: No such file or directory",
-        "create the file and let reactor's user read it, or correct password_file",
-    )
-
-
-@pytest.mark.parametrize("make", [Path.mkdir, os.mkfifo], ids=["folder", "pipe"])
-def test_something_else_than_a_file(tmp_path: Path, make: Callable[[Path], None]) -> None:
-    """A pipe is not even opened: nobody may ever write into it."""
-    path = tmp_path / "ca.pem"
-    make(path)
-    with pytest.raises(SettingsError) as caught:
-        parse("mqtts://broker", ca_file=path)
-    assert str(caught.value) == text(
-        "reactor.yaml:3:7", f"ca_file {path} is not a file", "correct ca_file"
     )
 
 
