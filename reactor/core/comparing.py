@@ -12,6 +12,7 @@ from reactor.core.guest import Asking, Guest
 from reactor.core.inputs import Answered, Facts
 from reactor.core.needs import compared
 from reactor.core.subject import Compared, Proved, Query
+from reactor.core.subjects_disks import IO_ERROR, IO_ERRORS
 from reactor.core.world import World
 
 HELD_BACK = 1.5
@@ -43,6 +44,24 @@ def _ahead(before: Compared, after: Compared) -> Iterable[tuple[str, str]]:
                     yield name, key
 
 
+def by_disk(
+    guest: Guest, facts: Facts, by_state: Iterable[Proved], *, same: bool
+) -> list[Proved] | None:
+    """What the guest's state proves, with its error told by the disks; None where they cannot.
+
+    A guest that stands in `io-error` proves that some disk failed, `query-block` says which.
+    """
+    snapshot = facts.compared.get(IO_ERRORS.name, {})
+    before = guest.facts.compared.get(IO_ERRORS.name, {}) if same else {}
+    disks = list(IO_ERRORS.differences(before, snapshot))
+    if not disks and None not in snapshot.values():
+        return None
+    told = list[Proved]()
+    for proved in by_state:
+        told.extend(disks if proved[0] == IO_ERROR else [proved])
+    return told
+
+
 def heard(world: World, guest: Guest, event: Event) -> bool:
     """Whether the event is news; what it says is in the snapshots from now on.
 
@@ -58,15 +77,18 @@ def heard(world: World, guest: Guest, event: Event) -> bool:
     return news
 
 
-def _say(world: World, guest: Guest, subject: str, key: str, state: object) -> bool:
+def _say(world: World, guest: Guest, subject: str, key: str | None, state: object) -> bool:
     if guest.asking is not None and subject in guest.asking.subjects:
+        if key is None:
+            said = guest.asking.said
+            guest.asking.said = {of: word for of, word in said.items() if of[0] != subject}
         guest.asking.said[subject, key] = state
     snapshots = guest.facts.compared
     before = snapshots.get(subject)
     if before is None:
         return True
-    ahead = (subject, key) in guest.ahead
-    guest.ahead -= {(subject, key)}
+    ahead = key is not None and (subject, key) in guest.ahead
+    guest.ahead -= {(subject, key or "")}
     after = subjects.moved(before, key, state)
     if after is not before:
         _keep(world, guest, {**snapshots, subject: after})

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from reactor.core import doubts, trigger_life
 from reactor.core.catalog import CONNECTED, DISCONNECTED
-from reactor.core.comparing import ask_missing, taken
+from reactor.core.comparing import ask_missing, by_disk, taken
 from reactor.core.cut_waits import is_asked_for
 from reactor.core.effect import GuestChanged
 from reactor.core.event import Event
@@ -18,6 +18,7 @@ from reactor.core.readiness import arm_guest, arm_missing, guest_gone
 from reactor.core.resync import missed
 from reactor.core.run import Phase, Run
 from reactor.core.sending import at_commands
+from reactor.core.subjects_disks import IO_ERROR
 from reactor.core.waits import among, may_still_come, missed_nothing, proved
 from reactor.core.world import World
 
@@ -109,6 +110,14 @@ def _take_over(world: World, guest: Guest, input_: Connected, *, same: bool) -> 
         # What is compared with what was told of the migration says it better.
         if name != "MIGRATION" or "migration" not in compared
     ]
+    guest.made_up = frozenset(name for name, _ in by_state)
+    if IO_ERROR in guest.made_up:
+        told = by_disk(guest, input_.facts, by_state, same=same)
+        if told is not None:
+            # An event that is on its way tells of another disk.
+            guest.made_up -= {IO_ERROR}
+            by_state = told
+            by_snapshot = [proved for proved in by_snapshot if proved[0] != IO_ERROR]
     if not same:
         guest.own = OwnActions()
         guest.dump_ended = None
@@ -119,7 +128,6 @@ def _take_over(world: World, guest: Guest, input_: Connected, *, same: bool) -> 
     guest.own.dumping = guest.own.dumping and (ended or facts.dump == "active")
     guest.awaited_until = None
     guest.refreshing, guest.refresh_again = "", False
-    guest.made_up = frozenset(name for name, _ in by_state)
     return [
         Event(name, guest.name, data, world.now, world.now, synthetic=True)
         for name, data in (*by_state, *by_snapshot)

@@ -81,7 +81,7 @@ class Asking:
     subjects: tuple[str, ...]
     pending: dict[str, str] = field(default_factory=dict)
     answers: dict[str, object] = field(default_factory=dict)
-    said: dict[tuple[str, str], object] = field(default_factory=dict)
+    said: dict[tuple[str, str | None], object] = field(default_factory=dict)
     last: bool = False
     later: dict[str, None] = field(default_factory=dict)
 

@@ -22,8 +22,8 @@ Compared = Mapping[str, Snapshot]
 Answers = Mapping[str, object]
 """What QEMU returned, by the name of the query; None where it refused."""
 
-Told = tuple[str, object]
-"""A key, and the state that an event leaves it in; None: it is gone."""
+Told = tuple[str | None, object]
+"""A key, and the state that an event leaves it in; None: it is gone. No key: all are gone."""
 
 Proved = tuple[str, Mapping[str, object]]
 """An event that must have come: its name, and all that is proved of its data."""

@@ -17,6 +17,7 @@ SUBJECTS: Mapping[str, Subject] = {
         subjects_devices.MEMORY,
         subjects_devices.BALLOON,
         subjects_devices.SLOTS,
+        subjects_disks.IO_ERRORS,
         subjects_disks.THRESHOLDS,
         subjects_disks.IMAGES,
         subjects_disks.TRAYS,
@@ -68,7 +69,11 @@ def read(
     for event, data in held:
         for subject in told_by(event):
             told = subject.told[event](data)
-            if told is not None and subject.name in found:
+            if told is None or subject.name not in found:
+                continue
+            if told[0] is None:
+                del found[subject.name]  # the answer may be older, and then of no worth
+            else:
                 found[subject.name][told[0]] = None
     return {name: snapshot for name, snapshot in found.items() if len(snapshot) <= KEYS_MAX}
 
@@ -97,8 +102,10 @@ def differences(before: Compared, after: Compared) -> Iterator[Proved]:
             yield from SUBJECTS[name].differences(known, snapshot)
 
 
-def moved(snapshot: Snapshot, key: str, state: object) -> Snapshot:
+def moved(snapshot: Snapshot, key: str | None, state: object) -> Snapshot:
     """The snapshot after an event has left this key in this state; the same where it was."""
+    if key is None:
+        return {} if snapshot else snapshot
     if snapshot.get(key) == state:
         return snapshot
     rest = {known: value for known, value in snapshot.items() if known != key}

@@ -109,6 +109,52 @@ TRAYS = Subject(
 )
 
 
+IO_ERROR = "BLOCK_IO_ERROR"
+
+
+def _read_io_errors(answers: Answers) -> Snapshot:
+    """The disks that failed since the guest was let go last, and stopped it."""
+    found = [row for row in rows(answers.get(_DRIVES.name)) if row.get("io-status") in _FAILED]
+    return {_disk(row): {"nospace": row["io-status"] == "nospace"} for row in found}
+
+
+_FAILED = ("failed", "nospace")
+
+
+def _disk(row: Mapping[str, object]) -> str:
+    medium = row.get("inserted")
+    return _drive(row.get("device"), medium.get("node-name") if isinstance(medium, dict) else "")
+
+
+def _io_error_told(data: Mapping[str, object]) -> Told | None:
+    if data.get("action") != "stop":
+        return None  # the guest goes on, and nothing is to be seen of it
+    nospace = data.get("nospace") is True
+    return _drive(data.get("device"), data.get("node-name")), {"nospace": nospace}
+
+
+def _io_error_proved(disk: str, before: object, after: object) -> Iterator[Proved]:
+    # One that fails in another way before the guest goes on has sent two events, and shows one.
+    if isinstance(after, dict) and before is None:
+        device, _, node = disk.partition("/")
+        named = {"device": device} | ({"node-name": node} if node else {})
+        yield IO_ERROR, {**named, "action": "stop", **after}
+
+
+IO_ERRORS = Subject(
+    name="io-errors",
+    events=(IO_ERROR,),
+    queries=(_DRIVES,),
+    read=_read_io_errors,
+    told={IO_ERROR: _io_error_told, "RESUME": lambda _data: (None, None)},
+    proved=_io_error_proved,
+)
+"""Disks that failed and stopped their guest, by drive and node; `cont` makes all of them well.
+
+Source: QEMU 7.2, blk_error_action and qmp_cont; only the first error of a disk is kept.
+"""
+
+
 def _read_exports(answers: Answers) -> Snapshot:
     return {text(row, "id"): True for row in rows(answers.get("query-block-exports"))}
 

@@ -15,6 +15,7 @@ NO_SUCH = Refusal("CommandNotFound", "The command has not been found")
 class Holdings:
     """Ports by the ids of their devices, the status of jobs, other devices, thresholds of nodes.
 
+    ``failed`` are the ``io-status`` of nodes, all of drives without a name.
     ``unknown`` commands are not in this QEMU.
     """
 
@@ -22,6 +23,7 @@ class Holdings:
     jobs: dict[str, str] = field(default_factory=dict)
     devices: set[str] = field(default_factory=set)
     thresholds: dict[str, int] = field(default_factory=dict)
+    failed: dict[str, str] = field(default_factory=dict)
     migration: str = ""
     balloon: int = 0
     unknown: set[str] = field(default_factory=set)
@@ -63,6 +65,10 @@ class Holdings:
             case "query-named-block-nodes":
                 nodes = self.thresholds.items()
                 return [{"node-name": node, "write_threshold": size} for node, size in nodes]
+            case "query-block":
+                drives = {"device": "", "qdev": "q"}
+                failed = self.failed.items()
+                return [{**drives, "io-status": s, "inserted": {"node-name": n}} for n, s in failed]
             case "query-balloon":
                 return {"actual": self.balloon}
             case "query-migrate":

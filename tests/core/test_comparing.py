@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 import pytest
 
 from reactor.core.config import EngineConfig
+from reactor.core.effect import EventSeen
 from reactor.core.event import Event
 from reactor.core.inputs import Connected, GuestKnown, Happened
 from reactor.core.needs import compared
@@ -108,6 +109,94 @@ def test_an_event_that_was_seen_is_not_made_up() -> None:
         host.event("web-1", PORT, port(name, "open"))
     host.run(1)
     assert made(away(host, restart=True).connect()) == []
+
+
+ERROR = "BLOCK_IO_ERROR"
+BARE = {"action": "stop"}
+
+
+def io_error(node: str, *, nospace: bool = False) -> dict[str, object]:
+    """The data of the event that this node's failing proves."""
+    return {"device": "", "node-name": node, "action": "stop", "nospace": nospace}
+
+
+@pytest.mark.parametrize("epoch", ["1-1", "2-2"], ids=["a break", "another QEMU"])
+@pytest.mark.parametrize(
+    ("failed", "unknown", "events"),
+    [
+        pytest.param({"a": "failed"}, set(), [io_error("a")], id="one"),
+        pytest.param(
+            {"a": "nospace", "b": "ok", "c": "failed"},
+            set(),
+            [io_error("a", nospace=True), io_error("c")],
+            id="two of three",
+        ),
+        pytest.param({"a": "ok"}, set(), [BARE], id="none says it"),
+        pytest.param({"a": "failed"}, {"query-block"}, [BARE], id="cannot be asked"),
+    ],
+)
+def test_a_guest_that_is_found_in_io_error_comes_with_its_disks(
+    failed: dict[str, str], unknown: set[str], events: list[object], epoch: str
+) -> None:
+    """One event for each that failed, before the STOP; without a disk where none is known."""
+    host = away(host_with(told(ERROR, "mode: queued\n"), unknown=unknown, failed={"a": "ok"}))
+    guest = host.guests["web-1"]
+    guest.status, guest.epoch, holds(host).failed = "io-error", epoch, failed
+    host.connect()
+    assert made(host, ERROR) == events
+    order = [e.event.name for e in host.seen(EventSeen) if isinstance(e, EventSeen)]
+    order = [name for name in order if name in {ERROR, "STOP"}]
+    assert order == [ERROR] * len(events) + ["STOP"]
+    assert host.outcomes() == ["succeeded"] * len(events)
+    assert made(away(host).connect(), ERROR) == []
+
+
+def test_a_guest_that_is_first_seen_in_io_error_comes_with_its_disk() -> None:
+    """Nothing is known of before: what stopped it is news all the same."""
+    host = Host([told(ERROR)])
+    guest = host.guests["web-1"]
+    guest.holds, guest.status = Holdings(failed={"a": "failed"}), "io-error"
+    assert made(host.connect(), ERROR) == [io_error("a")]
+
+
+def test_another_disk_that_failed_while_the_guest_stood_still() -> None:
+    """The first was seen; the guest's state says nothing new, the other disk does."""
+    host = host_with(told(ERROR, "mode: queued\n"), failed={"a": "failed", "b": "ok"})
+    guest = host.guests["web-1"]
+    guest.status = "io-error"
+    host.event("web-1", ERROR, io_error("a"))
+    host.run(1)
+    assert made(away(host).connect(), ERROR) == []
+    away(host)
+    holds(host).failed["b"] = "nospace"
+    assert made(host.connect(), ERROR) == [io_error("b", nospace=True)]
+
+
+def test_a_disk_that_fails_again_after_its_guest_went_on_is_told_again() -> None:
+    """RESUME was seen: what failed before is over."""
+    host = host_with(told(ERROR, "mode: queued\n"), failed={"a": "failed"})
+    guest = host.guests["web-1"]
+    for name, data in ((ERROR, io_error("a")), ("RESUME", {})):
+        host.event("web-1", name, data)
+        host.run(1)
+    away(host)
+    guest.status = "io-error"
+    assert made(host.connect(), ERROR) == [io_error("a")]
+
+
+def test_an_error_that_was_on_its_way_is_told_by_itself() -> None:
+    """Beside that of another disk which nobody saw: neither is lost, neither told twice."""
+    host = away(host_with(told(ERROR, "mode: queued\n"), failed={"a": "ok", "b": "ok"}))
+    guest = host.guests["web-1"]
+    guest.status, holds(host).failed = "io-error", {"a": "failed", "b": "failed"}
+    late = {**io_error("b"), "reason": "EIO"}
+    names = compared(host.engine.world, "web-1")
+    facts = guest.facts(holds(host).asked(names, [(ERROR, late)]))
+    host.give(Connected("web-1", "1-1", facts))
+    host.give(Happened(Event(ERROR, "web-1", late, host.now, host.now, foretold=True)))
+    host.run(1)
+    assert made(host, ERROR) == [io_error("a")]
+    assert host.outcomes() == ["succeeded"] * 2
 
 
 def test_nobody_asks_for_what_nobody_needs() -> None:

@@ -56,6 +56,18 @@ def tray(state: bool, device: str = "cd") -> list[object]:
     return [{"device": device, "qdev": "q/1", "tray_open": state}, {"device": "d", "qdev": "e"}]
 
 
+def disk(status: str, device: str = "", node: str = "n") -> list[object]:
+    """The answer to query-block about one disk, and one that tells of no errors."""
+    medium = {"inserted": {"node-name": node}} if node else {}
+    return [{"device": device, "qdev": "q", "io-status": status, **medium}, {"device": "cd"}]
+
+
+def failed(*, nospace: bool, device: str = "", node: str = "n") -> list[tuple[str, Row]]:
+    """The event of one that failed."""
+    named = {"device": device} | ({"node-name": node} if node else {})
+    return [("BLOCK_IO_ERROR", {**named, "action": "stop", "nospace": nospace})]
+
+
 def slot(status: int, source: int = 3) -> list[object]:
     """The answer to query-acpi-ospm-status about one slot."""
     return [{"slot": "0", "slot-type": "DIMM", "source": source, "status": status}]
@@ -86,6 +98,7 @@ QUERY = {
     "thresholds": "query-named-block-nodes",
     "images": "query-named-block-nodes",
     "trays": "query-block",
+    "io-errors": "query-block",
     "exports": "query-block-exports",
     "pr-managers": "query-pr-managers",
 }
@@ -199,6 +212,22 @@ ROWS: list[Case] = [
     ),
     ("trays", [], tray(state=True), []),
     ("trays", tray(state=True), [], []),
+    ("io-errors", disk("ok"), disk("failed"), failed(nospace=False)),
+    ("io-errors", disk("ok", "ide0"), disk("nospace", "ide0"), failed(nospace=True, device="ide0")),
+    (
+        "io-errors",
+        [],
+        disk("failed", "ide0", ""),
+        failed(nospace=False, device="ide0", node=""),
+    ),
+    ("io-errors", disk("failed"), disk("nospace"), []),
+    ("io-errors", disk("failed"), disk("ok"), []),
+    (
+        "io-errors",
+        disk("failed"),
+        [*disk("failed"), *disk("failed", node="m")],
+        failed(nospace=False, node="m"),
+    ),
     (
         "exports",
         [{"id": "x"}, {"id": "y"}],
@@ -265,13 +294,31 @@ TOLD = [
     ("BLOCK_IMAGE_CORRUPTED", {"node-name": "n"}, "images", "n", True),
     ("BLOCK_IMAGE_CORRUPTED", {"device": "n"}, "images", "", ...),
     ("DEVICE_TRAY_MOVED", {"device": "", "id": "q", "tray-open": True}, "trays", "/q", True),
+    (
+        "BLOCK_IO_ERROR",
+        {"device": "", "node-name": "n", "action": "stop", "nospace": True},
+        "io-errors",
+        "/n",
+        {"nospace": True},
+    ),
+    (
+        "BLOCK_IO_ERROR",
+        {"device": "d", "action": "stop"},
+        "io-errors",
+        "d/",
+        {"nospace": False},
+    ),
+    ("BLOCK_IO_ERROR", {"device": "d", "action": "report"}, "io-errors", "", ...),
+    ("RESUME", {}, "io-errors", None, None),
     ("BLOCK_EXPORT_DELETED", {"id": "x"}, "exports", "x", None),
     ("PR_MANAGER_STATUS_CHANGED", {"id": "p", "connected": True}, "pr-managers", "p", True),
 ]
 
 
 @pytest.mark.parametrize(("event", "data", "subject", "key", "state"), TOLD)
-def test_what_an_event_says(event: str, data: Row, subject: str, key: str, state: object) -> None:
+def test_what_an_event_says(
+    event: str, data: Row, subject: str, key: str | None, state: object
+) -> None:
     """The key and its state; an ellipsis stands for nothing."""
     assert SUBJECTS[subject] in told_by(event)
     said = SUBJECTS[subject].told[event](data)
@@ -335,6 +382,20 @@ def test_an_event_on_its_way_says_it_itself() -> None:
     assert not list(differences(before, after))
     assert merged(before, after) == before
     assert merged({}, after) == {"devices": {"e": True}}
+
+
+def test_an_event_on_its_way_that_is_about_all_leaves_nothing_to_compare() -> None:
+    """Nobody can tell whether the guest was let go before the disks were looked at, or behind."""
+    error: tuple[str, Row] = ("BLOCK_IO_ERROR", failed(nospace=False)[0][1])
+    answers = {"query-block": disk("failed")}
+    assert read(["io-errors"], answers, [("RESUME", {}), error]) == {}
+    assert read(["io-errors"], answers, [error]) == {"io-errors": {"/n": None}}
+
+
+@pytest.mark.parametrize("before", [{}, {"/n": {"nospace": True}, "/m": {"nospace": True}}])
+def test_a_guest_that_goes_on_leaves_no_error(before: Snapshot) -> None:
+    """`cont` makes all disks well."""
+    assert moved(before, None, None) == {}
 
 
 @pytest.mark.parametrize(

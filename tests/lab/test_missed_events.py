@@ -1,5 +1,6 @@
 """What changes on a real QEMU while reactor is not there is told at the next connect."""
 
+import errno
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -10,7 +11,9 @@ from structlog.testing import capture_logs
 from reactor.demo import bootcode
 from reactor.demo.guests import AGENT_PORT, Guest, GuestPlan
 from reactor.demo.lab import Lab
+from tests.lab.lab import Audit
 from tests.lab.rig import rig
+from tests.lab.test_storage_rules import failing_disk
 
 pytestmark = pytest.mark.asyncio
 
@@ -109,3 +112,50 @@ async def test_what_changed_while_reactor_was_stopped(lab: Lab, tmp_path: Path) 
             assert _told(logs)[len(before) :] == [
                 ("DEVICE_TRAY_MOVED", True, {"device": "", "id": "cd0", "tray-open": False})
             ]
+
+
+ERRORS = """
+policy: errors
+description: Writes down which disk failed.
+mode: parallel
+trigger: {event: BLOCK_IO_ERROR}
+steps: [{log: '${guest.name} ${event.synthetic} ${data}'}]
+"""
+DRIVE = (
+    "driver=blkdebug,image.driver=null-co,image.read-zeroes=on,image.size=67108864,"
+    "inject-error.0.event=none,inject-error.0.iotype=read,inject-error.0.errno=28"
+)
+NAMED = GuestPlan(
+    boot=bootcode.guest_code(panics=0, reads_disk=True),
+    options=(
+        *("-drive", f"if=none,id=drive0,rerror=stop,werror=stop,{DRIVE}"),
+        *("-device", "ide-hd,drive=drive0,cyls=130,heads=16,secs=63"),
+    ),
+)
+"""A disk as of old: with the name of a drive, its node has one that QEMU made up."""
+
+
+async def test_a_disk_that_failed_while_reactor_was_stopped(lab: Lab, tmp_path: Path) -> None:
+    """By its node, or by its drive as well: nothing is told that QEMU did not say itself."""
+    guests = {
+        "node-1": await lab.guest("node-1", failing_disk("stop", [{"errno": errno.EIO}])),
+        "drive-1": await lab.guest("drive-1", NAMED),
+    }
+    audits = {name: Audit(guest) for name, guest in guests.items()}
+    with capture_logs() as logs:
+        async with rig(lab, tmp_path, [ERRORS]) as host:
+            await host.watches(*guests)
+            await host.stop()
+            for name, guest in guests.items():
+                await guest.run()
+                await audits[name].reaches("io-error")
+            await host.start()
+            await host.until("both are told", lambda: len(_told(logs)) >= len(guests))
+            told = {name: (made, data) for name, made, data in _told(logs)}
+    assert len(_told(logs)) == len(guests)
+    for name, device, nospace in (("node-1", "", False), ("drive-1", "drive0", True)):
+        real = (await audits[name].event("BLOCK_IO_ERROR")).data
+        made, data = told[name]
+        members = ("device", "node-name", "action", "nospace")
+        assert (made, data) == (True, {member: real[member] for member in members})
+        assert (data["device"], data["nospace"]) == (device, nospace)
