@@ -139,7 +139,7 @@ class Daemon:
             offer=self._offer,
             now=self.clock.now,
             is_stopping=self._stop.is_set,
-            allowed=self._settings.mqtt.allow if self._settings.mqtt else (),
+            allowed=self._settings.mqtt.kinds if self._settings.mqtt else (),
             carry=self._carry,
             world=self._world,
         )

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from reactor.adapters.journal import RunRow
 from reactor.app.homeassistant import HomeAssistant
 from reactor.app.outgoing import CLOUDEVENT, EVENT_TYPE, JSON, TEXT, Outgoing, encode
+from reactor.core.by_hand import command_of
 from reactor.core.effect import (
     Effect,
     EventSeen,
@@ -137,6 +138,7 @@ class Projection:
             payload,
             qos=effect.qos,
             retain=effect.retain,
+            expiry_s=effect.expiry_s,
             content_type=kind,
             properties=effect.properties,
         )
@@ -157,7 +159,8 @@ class Projection:
             "ended": instant(effect.ended),
         }
         message = Outgoing(f"{self._base}/run/{effect.run}", encode(body), expiry_s=RUN_EXPIRY)
-        if effect.ended is None or effect.role != "run":
+        # Who polls a guest by commands must not hide what policies did to it.
+        if effect.ended is None or effect.role != "run" or command_of(effect.policy):
             return [message]
         last = f"{self._base}/policy/{effect.policy}/last"
         self._last_runs[effect.guest] = effect
@@ -262,7 +265,8 @@ def last_runs(runs: Iterable[RunRow]) -> list[RunChanged]:
     """The last run of each guest that has ended, of runs from the journal, the newest first."""
     found: dict[str, RunChanged] = {}
     for row in runs:
-        if row.ended is not None and row.body == b"run" and row.guest not in found:
+        is_of_policy = row.body == b"run" and not command_of(row.policy)
+        if row.ended is not None and is_of_policy and row.guest not in found:
             found[row.guest] = RunChanged(
                 row.id,
                 row.policy,

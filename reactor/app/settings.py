@@ -57,7 +57,8 @@ class NamedGuest:
 class MqttSettings:
     """The broker; its files are absolute paths that nobody has opened yet.
 
-    ``allow``: what may be ordered and asked over it.
+    ``allow``: what may be ordered and asked over it; ``commands``: which QMP commands may
+    be sent by hand.
     """
 
     url: str
@@ -70,6 +71,12 @@ class MqttSettings:
     client_id: str | None = None
     allow: tuple[Kind, ...] = ()
     home_assistant: str | None = None
+    commands: tuple[str, ...] = ()
+
+    @property
+    def kinds(self) -> tuple[Kind, ...]:
+        """All kinds of requests that are taken over it."""
+        return (*self.allow, Kind.COMMAND) if self.commands else self.allow
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,6 +191,7 @@ class Settings:
             host=self.host.name,
             host_labels=self.host.labels,
             allow=self.qmp.allow,
+            commands=frozenset(self.mqtt.commands if self.mqtt else ()),
             dumps_folder=str(self.dumps.folder),
             dumps_allow=self.dumps.allow,
             exec_allow=self.exec.allow,

@@ -220,6 +220,7 @@ class _Builder:
             client_id=mqtt.client_id,
             allow=tuple(Kind(word) for word in dict.fromkeys(mqtt.allow)),
             home_assistant=mqtt.home_assistant,
+            commands=mqtt.commands,
         )
 
     def _journal(self, given: written.Journal, default: Path) -> JournalSettings:

@@ -10,7 +10,13 @@ from reactor.adapters.agent import parse_socket
 from reactor.adapters.mqtt.options import MqttOptions, parse_levels
 from reactor.adapters.qmp.address import parse_address
 from reactor.adapters.qmp.pattern import parse_pattern
-from reactor.app.requests.kinds import Kind
+from reactor.app.requests.kinds import NAMED
+from reactor.app.settings_commands import (
+    COMMANDS,
+    check_command,
+    connection_complaints,
+    permission_complaints,
+)
 from reactor.core.policy import Limit, LimitScope
 from reactor.core.text import parse_size
 from reactor.errors import SettingsError
@@ -99,6 +105,11 @@ KeepLast = Annotated[int, Whole(1, 10_000)]
 KeepTime = Annotated[Duration, _least(3600.0, "1h")]
 JournalSize = Annotated[Size, _least(16 << 20, "16MiB")]
 AnyLimit = Annotated[LimitText, AfterValidator(_over_all)]
+ByHand = Annotated[
+    str,
+    Spelling(r"[A-Za-z_*?\[][A-Za-z0-9_.*?\[\]!-]*", "QMP command", "write a command's own name"),
+    AfterValidator(check_command),
+]
 Limits = Annotated[tuple[AnyLimit, ...], OneOrMany(1)]
 
 
@@ -143,35 +154,40 @@ class Mqtt(Model):
     cert_file: Annotated[PathText | None, Maybe()] = None
     key_file: Annotated[PathText | None, Maybe()] = None
     client_id: Annotated[Name | None, Maybe()] = None
-    allow: Annotated[tuple[Annotated[str, Choice(tuple(Kind))], ...], Many()] = ()
+    allow: Annotated[tuple[Annotated[str, Choice(NAMED)], ...], Many()] = ()
+    commands: Annotated[tuple[ByHand, ...], Many()] = ()
     home_assistant: Annotated[Annotated[Name, _parses(parse_levels)] | None, Maybe()] = None
 
     @classmethod
     def complaints(cls, data: Mapping[str, object]) -> Iterator[Complaint]:
         """What the link to the broker says of these values together."""
         known = {key: value for key, value in data.items() if key in cls.model_fields}
-        known.pop("allow", None)
+        for key in ("allow", COMMANDS):
+            known.pop(key, None)
         texts = {key: value for key, value in known.items() if isinstance(value, str)}
         is_whole = "url" in texts and len(texts) == len(known)
         if not is_whole or not all(text.strip() for text in texts.values()):
             return  # a simpler problem is told already
         tries = [texts]
-        if _broker_problem({"url": texts["url"]}):
+        if isinstance(_broker({"url": texts["url"]}), SettingsError):
             # With a wrong address only the prefix can be judged beside it.
             beside = {"url": "mqtt://host", "prefix": texts.get("prefix", "reactor")}
             tries = [{"url": texts["url"]}, beside]
         for values in tries:
-            if error := _broker_problem(values):
-                told = error.problem
+            found = _broker(values)
+            if isinstance(found, SettingsError):
+                told = found.problem
                 key = min((key for key in texts if key in told), key=told.find, default="url")
-                yield Complaint(key, told, error.fix)
+                yield Complaint(key, told, found.fix)
+            elif values is texts:
+                yield from connection_complaints(data, found)
 
 
-def _broker_problem(texts: Mapping[str, str]) -> SettingsError | None:
-    """What is wrong with these values of ``mqtt``; no file is looked at."""
+def _broker(texts: Mapping[str, str]) -> MqttOptions | SettingsError:
+    """The broker of these values of ``mqtt``, or what is wrong; no file is looked at."""
     files = {key: Path(text) for key, text in texts.items() if key.endswith("_file")}
     try:
-        MqttOptions.parse(
+        return MqttOptions.parse(
             texts["url"],
             host="host",
             prefix=texts.get("prefix", "reactor"),
@@ -183,7 +199,6 @@ def _broker_problem(texts: Mapping[str, str]) -> SettingsError | None:
         )
     except SettingsError as error:
         return error
-    return None
 
 
 class Journal(Model):
@@ -253,6 +268,11 @@ class File(Model):
     dumps: Annotated[Dumps | None, Maybe()] = None
     limits: Annotated[LimitsOf | None, Maybe()] = None
     enforcement: Annotated[Annotated[str, Choice(("audit", "enforce"))] | None, Maybe()] = None
+
+    @classmethod
+    def complaints(cls, data: Mapping[str, object]) -> Iterator[Complaint]:
+        """What one part of the settings says against another."""
+        yield from permission_complaints(data)
 
 
 LATER: Mapping[str, str] = {

@@ -120,7 +120,7 @@ def _filters(settings: "Settings", options: "MqttOptions") -> list[str]:
     from reactor.app.inbound import filters_of
     from reactor.policyfile.check import load
 
-    allowed = settings.mqtt.allow if settings.mqtt else ()
+    allowed = settings.mqtt.kinds if settings.mqtt else ()
     orders = [f"{options.base}/{kind}/#" for kind in allowed]
     return filters_of(load(settings.rules).policies, options.base) + orders
 

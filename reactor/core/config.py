@@ -13,6 +13,7 @@ class EngineConfig:
     Args:
         host: the host's name, as in topics and in ``host.name``.
         allow: QMP commands that destroy or reach the host and may go out.
+        commands: QMP commands that may be sent by hand; globs stand for reading ones.
         dumps_folder: absolute path; ``guest: dump`` writes below it only,
             unless a path stands in ``dumps_allow``.
         exec_allow: absolute paths of the programs that ``exec`` may start.
@@ -23,6 +24,7 @@ class EngineConfig:
     host: str = "localhost"
     host_labels: Mapping[str, str] = field(default_factory=dict)
     allow: frozenset[str] = frozenset()
+    commands: frozenset[str] = frozenset()
     dumps_folder: str = "/var/crash"
     dumps_allow: frozenset[str] = frozenset()
     exec_allow: frozenset[str] = frozenset()

@@ -137,7 +137,8 @@ class Dumped(msgspec.Struct, frozen=True, tag="dumped"):
 class Publish(msgspec.Struct, frozen=True, tag="publish"):
     """Put a message into the outbox.
 
-    ``topic`` stands below ``<prefix>/<host>/`` unless ``absolute``.
+    ``topic`` stands below ``<prefix>/<host>/`` unless ``absolute``. After ``expiry_s``
+    seconds nobody wants it any more; None: somebody always does.
     """
 
     topic: str
@@ -148,6 +149,7 @@ class Publish(msgspec.Struct, frozen=True, tag="publish"):
     properties: Mapping[str, str] = {}
     run: str = ""
     step: str = ""
+    expiry_s: float | None = None
 
 
 class MarkSet(msgspec.Struct, frozen=True, tag="mark-set"):

@@ -3,6 +3,7 @@
 import msgspec
 
 from reactor.core.admission import Decision, Verdict
+from reactor.core.by_hand import only_reads
 from reactor.core.guest import Readiness
 from reactor.core.restraints import Hold, Inhibition, Silence
 from reactor.core.run import Phase, Run
@@ -43,6 +44,8 @@ def _comment(comment: str) -> str:
 
 def restraint(world: World, policy: str, guest: str) -> Decision | None:
     """Why no run of the policy may begin on the guest now: silence, hold, inhibition."""
+    if only_reads(policy):
+        return None
     restraints = world.restraints
     silence = restraints.silence(policy, guest, world.now)
     if silence is not None:

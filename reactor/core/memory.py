@@ -8,6 +8,7 @@ import msgspec
 from reactor.core import trigger_life
 from reactor.core.admission import LedgerRow, PolicyState, Verdict
 from reactor.core.awaited import Awaited
+from reactor.core.by_hand import command_of, policy_of
 from reactor.core.doubts import begin_anew
 from reactor.core.effect import Keep, Log
 from reactor.core.facts import SETTLE_AFTER_RESTART
@@ -202,7 +203,8 @@ def _restore_run(world: World, run: Run, revisions: Mapping[str, Policy]) -> Non
     if guest is None:
         guest = _guest(world, run.guest)
         guest.forgotten = True  # unless the settings name it again
-    policy = revisions.get(run.revision)
+    is_by_hand = bool(command_of(run.policy))
+    policy = policy_of(run.origin.event) if is_by_hand else revisions.get(run.revision)
     if policy is None:
         _orphan(world, run)
         return

@@ -1,6 +1,6 @@
 """The operator's hand: every order is answered once, with a sentence that says what was done."""
 
-from reactor.core import operator_rules, operator_runs
+from reactor.core import operator_commands, operator_rules, operator_runs
 from reactor.core.effect import Log, Reply
 from reactor.core.inputs import Operated
 from reactor.core.order_checks import Answer, OrderRefused
@@ -14,6 +14,7 @@ from reactor.core.orders import (
     HoldGuests,
     Order,
     ReleaseGuests,
+    RunCommand,
     SetMark,
     StartRun,
     SwitchPolicy,
@@ -42,6 +43,8 @@ def _carry_out(world: World, order: Order, who: str) -> Answer:  # noqa: C901 - 
             return operator_runs.cancel(world, order, who)
         case StartRun():
             return operator_runs.start(world, order, who)
+        case RunCommand():
+            return operator_commands.start(world, order, who)
         case AddSilence():
             return operator_rules.silence(world, order, who)
         case ExpireSilence():

@@ -2,6 +2,7 @@
 
 from reactor.core import scopes
 from reactor.core.admission import Verdict
+from reactor.core.by_hand import OPERATOR_EVENT
 from reactor.core.event import Event
 from reactor.core.match import Match
 from reactor.core.order_checks import (
@@ -19,9 +20,6 @@ from reactor.core.run import Origin, Outcome, Phase, Role, Run
 from reactor.core.runs import cancel_run
 from reactor.core.starting import wake
 from reactor.core.world import World
-
-OPERATOR_EVENT = "REACTOR_OPERATOR"
-"""The name of the event at hand in a run that an operator started."""
 
 _WELL = frozenset({None, Outcome.SUCCEEDED, Outcome.STOPPED, Outcome.WOULD_RUN})
 """Outcomes, none yet included, for which an operator who wanted the run need not look again."""

@@ -31,6 +31,32 @@ class StartRun(msgspec.Struct, frozen=True, tag="start-run"):
     data: Mapping[str, object] = {}
 
 
+class AnswerTo(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Where the end of a run is told to who ordered it over MQTT.
+
+    ``reply`` is a topic below ``<prefix>/<host>/``; ``id``, ``topic`` and ``correlation``
+    (base64) are those of the order, by which its sender knows the answer.
+    """
+
+    reply: str
+    topic: str
+    id: str = ""
+    correlation: str = ""
+
+
+class RunCommand(msgspec.Struct, frozen=True, tag="run-command"):
+    """Send one QMP command to one guest, as a run of its own; ``timeout`` in seconds.
+
+    ``answer`` None: nobody waits for what QEMU says.
+    """
+
+    guest: str
+    command: str
+    arguments: Mapping[str, object] = {}
+    timeout: float = 30.0
+    answer: AnswerTo | None = None
+
+
 class AddSilence(msgspec.Struct, frozen=True, tag="add-silence"):
     """Refuse new runs of these policies on these guests (globs) for ``seconds``."""
 
@@ -105,6 +131,7 @@ Order = (
     Approve
     | CancelRun
     | StartRun
+    | RunCommand
     | AddSilence
     | ExpireSilence
     | SwitchPolicy

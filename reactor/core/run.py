@@ -5,9 +5,10 @@ from enum import StrEnum
 import msgspec
 
 from reactor.core.event import Event
-from reactor.core.inputs import Answered, Message
+from reactor.core.inputs import Answered, Message, Refusal
 from reactor.core.intent import Doubt, Intent
 from reactor.core.ops import Section
+from reactor.core.orders import AnswerTo
 
 
 class Outcome(StrEnum):
@@ -161,7 +162,8 @@ class Run(msgspec.Struct, omit_defaults=True):
     ``ask`` is what an operator is asked before it begins, ``approved`` who said yes.
     ``frames`` are the steps around the present one, outermost first; a branch
     (``parent`` is the run that waits for it, ``root`` the whole) inherits the first ``base``
-    of them, and ``branch_end`` is how it ended.
+    of them, and ``branch_end`` is how it ended. ``answer`` is where its end is told to
+    who ordered it, ``refusal`` what QEMU then said, if it refused.
 
     ``epoch`` is the life of QEMU that the run is about; empty where it began
     without one: then its first command that changes the guest decides.
@@ -197,6 +199,8 @@ class Run(msgspec.Struct, omit_defaults=True):
     frames: list[Frame] = []
     base: int = 0
     branch_end: BranchEnd | None = None
+    answer: AnswerTo | None = None
+    refusal: Refusal | None = None
 
     @property
     def story(self) -> str:

@@ -1,6 +1,8 @@
 """Making runs and letting go of them: numbers, turns, slots, places in the limits."""
 
+from reactor.core import command_ends
 from reactor.core.admission import PolicyState, slot_refusal
+from reactor.core.by_hand import command_of
 from reactor.core.machine import advance, cancel, end_run, handler_limit
 from reactor.core.nested import branch_closed
 from reactor.core.ops import Section
@@ -130,7 +132,9 @@ def closed(world: World, run: Run) -> None:
     if run.role in {Role.ARM, Role.BRANCH}:
         return
     world.tell_run(run)
-    if run.outcome in {Outcome.FAILED, Outcome.TIMED_OUT, Outcome.UNKNOWN}:
+    if command_of(run.policy):
+        command_ends.ended(world, run)
+    elif run.outcome in {Outcome.FAILED, Outcome.TIMED_OUT, Outcome.UNKNOWN}:
         data = {
             "policy": run.policy,
             "run": run.id,

@@ -61,8 +61,8 @@ def _send_now(world: World, run: Run, op: Send) -> Flow:
         arguments = _arguments(world, run, op)
     except RenderFailed as failure:
         return Failed(str(failure))
-    if refusal := _refusal(world, command, arguments):
-        return Failed(refusal)
+    if problem := refusal(world, command, arguments):
+        return Failed(problem)
     if catalog.changes(command):
         if waits := _slot_of_command(world, run, command):
             return waits
@@ -159,7 +159,8 @@ def _deadline(world: World, run: Run, command: str, arguments: Mapping[str, obje
     return min(limits)
 
 
-def _refusal(world: World, command: str, arguments: Mapping[str, object]) -> str | None:
+def refusal(world: World, command: str, arguments: Mapping[str, object]) -> str | None:
+    """Why the settings, or QEMU's life, forbid that this command is sent; None if they do not."""
     if catalog.needs_allow(command, arguments) and command not in world.config.allow:
         return f"refused: {command} is not in the settings' qmp.allow"
     if deadly := catalog.deadly_arguments(command, arguments):
@@ -338,6 +339,8 @@ def _refused_by_qemu(world: World, run: Run, op: Send, answer: Answered) -> Flow
         world.uncount_command(answer.id)
         cursor.pause = world.now + BUSY_PAUSE
         return Jump(op.busy_pc)
+    if run.answer is not None:
+        run.refusal = error
     return Failed(f"{op.command}: {error.error_class}: {error.description}")
 
 

@@ -258,6 +258,56 @@ LIMIT_FORM = "  fix: write it as `3 per 1h per guest` or `1 at once per host`"
             id="mqtt, allow something else",
         ),
         pytest.param(
+            "mqtt: {url: 'mqtt://broker', commands: [stop]}\n",
+            "try.yaml:1:40: R005 commands may not come over a plain connection: "
+            "mqtt://broker:1883 is not this machine\n"
+            "  fix: write `mqtts://` in `url`, or take `commands` out\n"
+            "try.yaml:1:40: R005 commands may not come to an anonymous client: "
+            "nobody could keep others out\n"
+            "  fix: give reactor a user of its own: `username` and `password_file`, or `cert_file`",
+            id="commands over a plain connection, and nobody knows who we are",
+        ),
+        pytest.param(
+            "mqtt: {url: 'mqtt://127.0.0.1', commands: [stop]}\n",
+            "try.yaml:1:43: R005 commands may not come to an anonymous client: "
+            "nobody could keep others out\n"
+            "  fix: give reactor a user of its own: `username` and `password_file`, or `cert_file`",
+            id="commands to an anonymous client, on this machine too",
+        ),
+        pytest.param(
+            "mqtt: {url: 'mqtt://u@x', allow: [cmd], commands: [stpo, 'block*', 'x*y', 'a b', 7]}\n",
+            "try.yaml:1:35: R005 `cmd` is not known here\n"
+            "  fix: write one of: approve, set/mark, set/silence, set/policy, set/hold, "
+            "set/inhibit, set/run, set/trigger, ask\n"
+            "try.yaml:1:51: R005 commands may not come over a plain connection: "
+            "mqtt://x:1883 is not this machine\n"
+            "  fix: write `mqtts://` in `url`, or take `commands` out\n"
+            "try.yaml:1:52: R005 no QEMU has a command `stpo`\n  fix: did you mean `stop`?\n"
+            "try.yaml:1:58: R005 `block*` would also allow `block-commit`, which changes a guest\n"
+            "  fix: name commands that change something in full, one by one\n"
+            "try.yaml:1:68: R005 no command fits `x*y`\n"
+            "  fix: write such as `query-*`, or a command's name\n"
+            "try.yaml:1:75: R005 `a b` is no QMP command\n"
+            "  fix: write a command's own name\n"
+            "try.yaml:1:82: R005 a string is expected here, not the number 7\n"
+            "  fix: put it in single quotes",
+            id="commands that are none, or too many",
+        ),
+        pytest.param(
+            "mqtt: {url: 'mqtts://u@x', commands: [quit, object-add, stop]}\nqmp: {allow: [quit]}\n",
+            "try.yaml:1:45: R005 `object-add` is dangerous, and `qmp.allow` does not name it\n"
+            "  fix: add `object-add` to `qmp.allow` too, or take it out here",
+            id="a dangerous command that is allowed in one place only",
+        ),
+        pytest.param(
+            "mqtt: {url: 'mqtts://u@x', commands: quit}\nqmp: 1\n",
+            "try.yaml:1:38: R005 a list is expected here, not the string 'quit'\n"
+            "  fix: begin each entry with `- `\n"
+            "try.yaml:2:6: R005 a mapping is expected here, not the number 1\n"
+            "  fix: write `key: value`",
+            id="commands that are no list",
+        ),
+        pytest.param(
             "mqtt: {url: 'mqtt://u:p@x'}\n",
             "try.yaml:1:13: R005 the url holds a password, which everybody who lists processes "
             "or settings can read\n"

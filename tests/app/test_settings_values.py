@@ -57,9 +57,31 @@ def test_orders_over_mqtt_are_off_but_those_that_are_named(machine: Machine) -> 
     mqtt = machine.of(EVERYTHING).mqtt
     assert mqtt is not None
     assert mqtt.allow == (Kind.HOLD, Kind.ASK)
+    assert mqtt.kinds == mqtt.allow
     plain = machine.of("mqtt: {url: 'mqtt://b'}\n").mqtt
     assert plain is not None
     assert plain.allow == ()
+
+
+@pytest.mark.parametrize(
+    "connection",
+    [
+        pytest.param("url: 'mqtts://u@broker'", id="TLS"),
+        pytest.param("url: 'mqtts://broker', cert_file: /cert", id="a client certificate"),
+        pytest.param("url: 'mqtt://127.0.0.1', username: u", id="on this machine"),
+        pytest.param("url: 'mqtt://u@[::1]:1884'", id="on this machine, IPv6"),
+    ],
+)
+def test_commands_over_mqtt_need_a_connection_that_others_are_kept_from(
+    machine: Machine, connection: str
+) -> None:
+    """And are named one by one; vendors' own are nobody's business."""
+    names = "['query-*', stop, __vendor.stop, quit]"
+    settings = machine.of(f"mqtt: {{{connection}, commands: {names}}}\nqmp: {{allow: [quit]}}\n")
+    assert settings.mqtt is not None
+    assert settings.mqtt.kinds == (Kind.COMMAND,)
+    assert settings.engine_config().commands == {"query-*", "stop", "__vendor.stop", "quit"}
+    assert machine.of("rules: [/rules]\n").engine_config().commands == frozenset()
 
 
 def test_dumps_have_bounds(machine: Machine) -> None:

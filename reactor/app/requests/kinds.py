@@ -4,7 +4,7 @@ from enum import StrEnum
 
 
 class Kind(StrEnum):
-    """What ``mqtt.allow`` can switch on; the value is the first level, or two, of its topics."""
+    """What can be asked for over MQTT; the value is the first level, or two, of its topics."""
 
     APPROVE = "approve"
     MARK = "set/mark"
@@ -15,3 +15,8 @@ class Kind(StrEnum):
     RUN = "set/run"
     TRIGGER = "set/trigger"
     ASK = "ask"
+    COMMAND = "cmd"
+
+
+NAMED = tuple(kind.value for kind in Kind if kind is not Kind.COMMAND)
+"""What ``mqtt.allow`` can switch on; commands are named one by one, in ``mqtt.commands``."""
