@@ -275,7 +275,8 @@ LIMIT_FORM = "  fix: write it as `3 per 1h per guest` or `1 at once per host`"
             id="commands to an anonymous client, on this machine too",
         ),
         pytest.param(
-            "mqtt: {url: 'mqtt://u@x', allow: [cmd], commands: [stpo, 'block*', 'x*y', 'a b', 7]}\n",
+            "mqtt: {url: 'mqtt://u@x', allow: [cmd], "
+            "commands: [stpo, 'block*', 'x*y', 'a b', 7]}\n",
             "try.yaml:1:35: R005 `cmd` is not known here\n"
             "  fix: write one of: approve, set/mark, set/silence, set/policy, set/hold, "
             "set/inhibit, set/run, set/trigger, ask\n"
@@ -294,7 +295,8 @@ LIMIT_FORM = "  fix: write it as `3 per 1h per guest` or `1 at once per host`"
             id="commands that are none, or too many",
         ),
         pytest.param(
-            "mqtt: {url: 'mqtts://u@x', commands: [quit, object-add, stop]}\nqmp: {allow: [quit]}\n",
+            "mqtt: {url: 'mqtts://u@x', commands: [quit, object-add, stop]}\n"
+            "qmp: {allow: [quit]}\n",
             "try.yaml:1:45: R005 `object-add` is dangerous, and `qmp.allow` does not name it\n"
             "  fix: add `object-add` to `qmp.allow` too, or take it out here",
             id="a dangerous command that is allowed in one place only",
@@ -304,7 +306,7 @@ LIMIT_FORM = "  fix: write it as `3 per 1h per guest` or `1 at once per host`"
             "try.yaml:1:38: R005 a list is expected here, not the string 'quit'\n"
             "  fix: begin each entry with `- `\n"
             "try.yaml:2:6: R005 a mapping is expected here, not the number 1\n"
-            "  fix: write `key: value`",
+            "  fix: write it as `key: value`",
             id="commands that are no list",
         ),
         pytest.param(

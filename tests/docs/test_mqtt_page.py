@@ -7,18 +7,20 @@ from collections.abc import Mapping
 import msgspec
 import pytest
 
+from reactor.adapters.control import Answer
 from reactor.adapters.mqtt import InLimits
 from reactor.adapters.mqtt.subscriber import GIVEN_UP_S
 from reactor.app import depth, dispatcher, seen
 from reactor.app.outgoing import Outgoing
 from reactor.app.projection import Projection, payload_of
 from reactor.app.requests import reception, replying
-from reactor.core import messages
+from reactor.core import by_hand, command_ends, messages, operator_commands
 from reactor.core.config import EngineConfig
 from reactor.core.effect import Effect, GuestChanged, MarkCleared, MarkSet, Publish, RunChanged
 from reactor.core.event import Event
 from reactor.core.inputs import Message, Received
 from reactor.core.marks import Mark, MarkKind
+from reactor.core.orders import RunCommand
 from tests.app.published import SCHEMA, wrong
 from tests.core.simulation import Host
 from tests.docs.pages import blocks, page, quoted, section
@@ -45,6 +47,13 @@ def made_of(effect: Effect) -> list[Outgoing]:
     return projection().messages(effect)
 
 
+def replied() -> Outgoing:
+    """What is answered to a question that has nothing to be known by."""
+    asked = Message("reactor/host-1/ask/marks", "", "ask/marks")
+    said = replying.reply_message("reactor/host-1/reply/anna", asked, "", Answer())
+    return Outgoing(said.topic, said.payload, expiry_s=said.expiry_s)
+
+
 EVENT = Event("GUEST_PANICKED", "web-1", {"action": "pause"}, 1.0, 1.0)
 MESSAGES: Mapping[str, Outgoing] = {
     "<prefix>/<host>/info": projection().policies([], "1b2f8c04d1a7")[0],
@@ -56,6 +65,7 @@ MESSAGES: Mapping[str, Outgoing] = {
     "<prefix>/<host>/guest/<guest>/mark/<kind>/<id>/<as>": made_of(MarkSet(MARK))[0],
     "<prefix>/<host>/run/<run>": made_of(RUN)[0],
     "<prefix>/<host>/policy/<policy>/last": made_of(ENDED)[1],
+    "<prefix>/<host>/reply/<name>": replied(),
     "<prefix>/<host>/<topic>": made_of(Publish("alert/critical", {"a": 1}))[0],
 }
 NAMES = {
@@ -68,6 +78,7 @@ NAMES = {
     "<as>": "degraded",
     "<run>": "k3v9a1-17",
     "<policy>": "p",
+    "<name>": "anna",
     "<topic>": "alert/critical",
 }
 OUT = PAGE[: PAGE.index("\n## ")]
@@ -91,7 +102,7 @@ def test_every_message_has_its_row(topic: str) -> None:
     assert message.qos == 1
     if topic != "<prefix>/<host>/<topic>":
         assert message.retain is (retained == "yes")
-    assert expires == {None: "", 3600.0: "1 h", 86_400.0: "24 h"}[message.expiry_s]
+    assert expires == {None: "", 60.0: "60 s", 3600.0: "1 h", 86_400.0: "24 h"}[message.expiry_s]
 
 
 @pytest.mark.parametrize("topic", SCHEMA["properties"])
@@ -228,6 +239,11 @@ def test_a_bound_is_the_codes(sentence: str) -> None:
         f"At most {reception.UNDER_WAY_MAX} requests",
         f"expires after {replying.EXPIRY_S:g} s",
         f"reply/{messages.COMMON}`",
+        f"waits {command_ends.REPLY_EXPIRY_S / 60:g} minutes for a connection",
+        f"more than {command_ends.RETURN_MAX >> 10} KiB",
+        f"at most {operator_commands.TIMEOUT_MAX / 60:g}m",
+        f"(else {RunCommand('', '').timeout:g}s",
+        f"{by_hand.AT_ONCE} of one command on a guest, {operator_commands.OPEN_MAX} in all",
     ],
 )
 def test_a_bound_of_orders_is_the_codes(sentence: str) -> None:

@@ -25,6 +25,7 @@ from reactor.app.control.asks import (
     AskWhy,
     GiveOrder,
 )
+from reactor.app.control.fitting import misfit
 from reactor.app.control.orders import Orders
 from reactor.app.control.vitals import Parts, daemon_line
 from reactor.app.known import Unknown, of_journal, unknown
@@ -99,6 +100,8 @@ class Desk:
             case AskWhy():
                 return _done(await self._why(ask))
             case GiveOrder(order):
+                if refused := await misfit(self._world, self._parts.judge, order):
+                    return refused
                 reply = await self._orders.give(who, order, name)
                 code = Code.DONE if reply.ok else Code.REFUSED
                 return Answer(code, reply.text, reply.fix, _raw(reply.data))

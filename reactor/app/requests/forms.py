@@ -96,3 +96,10 @@ class TriggerForm(Form, frozen=True, kw_only=True):
 
     do: Literal["start"]
     data: dict[str, Any] = {}
+
+
+class CommandForm(Form, frozen=True, kw_only=True):
+    """A QMP command: its arguments as QEMU's schema has them, and how long it may take."""
+
+    arguments: dict[str, Any] = {}
+    timeout: Length | None = None

@@ -80,7 +80,7 @@ def read_order(message: Message, names: Names) -> Ask:
     """
     route, words = route_of(message.below)
     try:
-        form = msgspec.convert(_members(message), route.form)
+        form = msgspec.convert(_members(message, route.form), route.form)
     except UNREADABLE as error:
         raise Refused(f"the payload does not fit: {error}", f"send {route.example}") from None
     return GiveOrder(route.order(names, words, form))
@@ -112,11 +112,13 @@ def read_question(message: Message, names: Names) -> Ask:
     return question
 
 
-def _members(message: Message) -> Mapping[str, Any]:
+def _members(message: Message, form: type[Form]) -> Mapping[str, Any]:
     """The payload as a mapping; a word alone is what is to be done."""
     if isinstance(message.json, dict):
         return message.json
     word = message.payload.strip()
+    if "do" not in form.__struct_fields__:
+        return _object_or_nothing(message)
     if word and len(word) <= WORD_MAX and word.replace("-", "").isalpha() and word.isascii():
         return {"do": word.lower()}
     raise Refused("the payload is neither a word nor a JSON object", 'send such as {"do": "yes"}')
@@ -124,8 +126,13 @@ def _members(message: Message) -> Mapping[str, Any]:
 
 def _asked(message: Message) -> dict[str, object]:
     """What the payload of a question says beside who asks; nothing is fine."""
+    told = _object_or_nothing(message)
+    return {key: value for key, value in told.items() if key not in _ENVELOPE}
+
+
+def _object_or_nothing(message: Message) -> Mapping[str, Any]:
     if not message.payload.strip():
         return {}
     if not isinstance(message.json, dict):
         raise Refused("the payload is no JSON object", "send a JSON object, or nothing")
-    return {key: value for key, value in message.json.items() if key not in _ENVELOPE}
+    return message.json

@@ -16,7 +16,12 @@ from reactor.app.messages import message_of
 from reactor.app.requests.kinds import Kind
 from reactor.app.requests.names import Names, Refused
 from reactor.app.requests.reading import Sender, read_order, read_question, sender_of
-from reactor.app.requests.replying import reply_message, reply_topic
+from reactor.app.requests.replying import (
+    is_answered_later,
+    reply_message,
+    reply_topic,
+    with_answer,
+)
 from reactor.app.seen import Seen
 from reactor.core.inputs import Message
 from reactor.core.message_telling import brief
@@ -124,7 +129,8 @@ class Requests:
         name = order_name(message.topic, sender.id)
         if message.retain:
             return Why.RETAINED, _no(Why.RETAINED.value, "publish requests without `retain`")
-        if reply_topic(message, self._base, sender.id) is None:
+        reply = reply_topic(message, self._base, sender.id)
+        if reply is None:
             fix = f"name a response topic below {self._base}/reply/"
             return Why.FOREIGN, _no(Why.FOREIGN.value, fix)
         is_question = self._kind(message.topic) is Kind.ASK
@@ -138,6 +144,7 @@ class Requests:
             return Why.BUSY, _no(Why.BUSY.value, "try again in a moment")
         if name:
             self.seen.remember(name)
+        ask = with_answer(ask, message, reply.removeprefix(f"{self._base}/"), sender.id)
         task = asyncio.create_task(self._carry(message, sender, ask, name), name="request")
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -154,7 +161,8 @@ class Requests:
         except ReactorError as error:
             answer = Answer(Code.FAILED, error.problem, error.fix)
         if answer.code is Code.DONE:
-            self._answer(message, sender, answer)
+            if not is_answered_later(ask):
+                self._answer(message, sender, answer)
         else:
             why = Why.REFUSED if answer.code in {Code.REFUSED, Code.WRONG} else Why.FAILED
             self._refuse(message, why, answer)

@@ -4,9 +4,11 @@ import msgspec
 
 from reactor.adapters.control import Answer, Code
 from reactor.adapters.mqtt import OutMessage
+from reactor.app.control.asks import Ask, GiveOrder
 from reactor.core.inputs import Message
 from reactor.core.message_telling import brief
 from reactor.core.messages import COMMON, REPLIES
+from reactor.core.orders import AnswerTo, RunCommand
 from reactor.core.topics import CORRELATION, topic_problem
 
 EXPIRY_S = 60.0
@@ -29,6 +31,24 @@ def reply_topic(message: Message, base: str, name: str) -> str | None:
     # Anywhere else our right to write would become the sender's.
     here = wanted.startswith(f"{base}/{REPLIES}") and not topic_problem(wanted)
     return wanted if here else None
+
+
+def is_answered_later(ask: Ask) -> bool:
+    """Whether what was begun is told by its end, and not by who begins it."""
+    return isinstance(ask, GiveOrder) and isinstance(ask.order, RunCommand)
+
+
+def with_answer(ask: Ask, message: Message, reply: str, name: str) -> Ask:
+    """The same, with where its end is told, if it is one that is answered later.
+
+    Args:
+        reply: below the host's topics; empty where nobody wants an answer.
+        name: the id that the sender gave the request.
+    """
+    if not isinstance(ask, GiveOrder) or not isinstance(ask.order, RunCommand) or not reply:
+        return ask
+    answer = AnswerTo(reply, brief(message.topic), brief(name), message.correlation)
+    return GiveOrder(msgspec.structs.replace(ask.order, answer=answer))
 
 
 def reply_message(topic: str, message: Message, name: str, answer: Answer) -> OutMessage:

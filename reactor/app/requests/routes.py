@@ -4,6 +4,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
+
 from reactor.app.requests import forms
 from reactor.app.requests.kinds import Kind
 from reactor.app.requests.names import Names, Refused
@@ -17,6 +19,7 @@ from reactor.core.orders import (
     HoldGuests,
     Order,
     ReleaseGuests,
+    RunCommand,
     SetMark,
     StartRun,
     SwitchPolicy,
@@ -52,11 +55,11 @@ class Route:
         return {name[1:-1]: level for name, level in pairs if name.startswith("<")}
 
 
-def _seconds(text: str) -> float:
+def _seconds(text: str, member: str = "for", such_as: str = "30m, 2h or 1d") -> float:
     try:
         return parse_duration(text)
     except ValueError as error:
-        raise Refused(f"`for`: {error}", "write such as 30m, 2h or 1d") from None
+        raise Refused(f"`{member}`: {error}", f"write such as {such_as}") from None
 
 
 def _length(text: str | None) -> float | None:
@@ -120,6 +123,13 @@ def _trigger(names: Names, words: Words, form: forms.TriggerForm) -> Order:
     return StartRun(words["policy"], names.guest(words["guest"]), form.data)
 
 
+def _command(names: Names, words: Words, form: forms.CommandForm) -> Order:
+    order = RunCommand(names.guest(words["guest"]), words["command"], form.arguments)
+    if form.timeout is None:
+        return order
+    return msgspec.structs.replace(order, timeout=_seconds(form.timeout, "timeout", "30s or 5m"))
+
+
 ROUTES: tuple[Route, ...] = (
     Route(
         Kind.APPROVE,
@@ -157,6 +167,13 @@ ROUTES: tuple[Route, ...] = (
         forms.TriggerForm,
         '{"do": "start", "data": {}}',
         _trigger,
+    ),
+    Route(
+        Kind.COMMAND,
+        "cmd/<guest>/<command>",
+        forms.CommandForm,
+        '{"arguments": {"device": "disk0"}}',
+        _command,
     ),
 )
 

@@ -16,7 +16,7 @@ from reactor.app.requests import reception as module
 from reactor.app.requests.kinds import Kind
 from reactor.app.requests.reception import Ports, Requests, Why
 from reactor.app.requests.replying import REPLY_MAX
-from reactor.core.orders import HoldGuests
+from reactor.core.orders import AnswerTo, HoldGuests, RunCommand
 from reactor.core.topics import CORRELATION
 from reactor.errors import ControlError
 from tests.core.simulation import Host, document
@@ -54,7 +54,7 @@ class Desk:
             ahead=lambda: 0.0,
             clock=lambda: self.clock,
         )
-        self.requests = Requests([Kind.HOLD, Kind.ASK], BASE, ports)
+        self.requests = Requests([Kind.HOLD, Kind.ASK, Kind.COMMAND], BASE, ports)
 
     async def _carry(self, who: str, ask: Ask, name: str) -> Answer:
         self.given.append((who, ask, name))
@@ -254,6 +254,40 @@ async def test_the_same_request_is_carried_out_once(desk: Desk, later: float, ti
     assert len(desk.given) == times + 4
 
 
+@pytest.mark.parametrize(
+    ("more", "answer"),
+    [
+        pytest.param(
+            {"response_topic": f"{BASE}/reply/me", "correlation": b"\0\1"},
+            AnswerTo("reply/me", f"{BASE}/cmd/web-1/stop", "", "AAE="),
+            id="MQTT 5",
+        ),
+        pytest.param(
+            {"properties": (("id", "7"),)},
+            AnswerTo("reply/common", f"{BASE}/cmd/web-1/stop", "7"),
+            id="an id, as with MQTT 3.1.1",
+        ),
+        pytest.param({}, None, id="nobody wants to know"),
+    ],
+)
+async def test_a_command_is_answered_by_its_end(
+    desk: Desk, more: dict[str, Any], answer: AnswerTo | None
+) -> None:
+    """Where its sender listens is told to the engine; that it was begun is no answer."""
+    await desk.hear("", "cmd/web-1/stop", expires=30.0, **more)
+    ((_, ask, _),) = desk.given
+    assert ask == GiveOrder(RunCommand("web-1", "stop", answer=answer))
+    assert desk.replies == []
+
+
+async def test_a_command_that_is_refused_at_once_is_answered_at_once(desk: Desk) -> None:
+    """As every order is."""
+    desk.answer = Answer(Code.REFUSED, "no", "look")
+    await desk.hear("", "cmd/web-1/stop", expires=30.0, properties=(("id", "7"),))
+    ((topic, reply),) = desk.replies
+    assert (topic, reply["error"]) == ("reply/common", "no")
+
+
 async def test_what_was_not_understood_may_be_mended(desk: Desk) -> None:
     """Under the same id."""
     await desk.hear('{"do": "up", "sent_at": 1000000, "id": 7}')
@@ -348,5 +382,9 @@ async def test_only_allowed_kinds_are_taken(desk: Desk) -> None:
     taken = [f"{BASE}/set/hold", f"{BASE}/set/hold/web-1", f"{BASE}/ask/x", f"{BASE}/ask"]
     other = [f"{BASE}/set/holder", f"{BASE}/approve/k-1", "x/set/hold", "set/hold", f"{BASE}/set"]
     assert [topic for topic in taken + other if desk.requests.takes(topic)] == taken
-    assert [tree.filter for tree in desk.requests.trees] == [f"{BASE}/ask/#", f"{BASE}/set/hold/#"]
+    assert [tree.filter for tree in desk.requests.trees] == [
+        f"{BASE}/ask/#",
+        f"{BASE}/cmd/#",
+        f"{BASE}/set/hold/#",
+    ]
     assert all(tree.orders for tree in desk.requests.trees)
