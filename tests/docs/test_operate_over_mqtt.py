@@ -221,7 +221,9 @@ def test_the_schemas_beside_the_page_are_those_of_the_code() -> None:
 
 
 def test_the_answer_of_the_page_has_the_members_that_are_sent() -> None:
-    """As they are made of an answer."""
-    (block,) = [b for b in blocks("json") if b.text in REFERENCE]
-    assert set(json.loads(block.text)) == {"ok", "text", "data", "topic", "id"}
+    """As they are made of an answer, and of a command's end."""
+    shown = [b for b in blocks("json") if b.text in REFERENCE]
+    assert len(shown) == 2
+    for block in shown:
+        assert set(json.loads(block.text)) == {"ok", "text", "data", "topic", "id"}
     assert set(Answer.__struct_fields__) >= {"text", "data", "fix"}
