@@ -31,7 +31,7 @@ from reactor.app.dumps import Dumps
 from reactor.app.guests import Guests
 from reactor.app.inbound import earlier_messages
 from reactor.app.lacks.looking import CHANGING_COMMANDS, Looker
-from reactor.app.outbox import OutboxPort
+from reactor.app.outbox import DropTeller, OutboxPort
 from reactor.app.ports import Outside
 from reactor.app.preflight import raise_file_limit, warn_of, warn_of_nothing
 from reactor.app.projection import LAST_RUNS, Projection, last_runs
@@ -185,6 +185,13 @@ class Daemon:
     def _offer(self, message: Received) -> bool:
         return self.dispatcher.offer(message)
 
+    async def _tell_drops(self, broker: Broker) -> None:
+        def is_connected() -> bool:
+            return broker.publisher.connected
+
+        outbox, submit = self.journal.outbox, self.dispatcher.submit
+        await DropTeller(outbox, submit, is_connected, self.clock.now).run()
+
     def _is_open(self, run: str) -> bool:
         return run in self.engine.world.runs
 
@@ -272,6 +279,7 @@ class Daemon:
                 tasks.create_task(self.broker.publisher.run(), name="broker")
                 others.append(tasks.create_task(self.broker.greet(), name="greeter"))
                 others.append(tasks.create_task(self.broker.watch_files(), name="broker's files"))
+                others.append(tasks.create_task(self._tell_drops(self.broker), name="drops"))
             for guest in self._settings.guests:
                 self.guests.name(guest)
             self.ready.set()

@@ -12,7 +12,7 @@ import structlog
 from reactor.adapters.journal import Batch, Loaded
 from reactor.app.calls import Calls, Deed, sent_to
 from reactor.app.clock import Clock
-from reactor.app.line import Adoption, Bounds, Line
+from reactor.app.line import Adoption, Bounds, Line, guest_of
 from reactor.app.ports import JournalPort, Outside
 from reactor.app.projection import Projection
 from reactor.app.records import (
@@ -58,12 +58,8 @@ from reactor.core.inputs import (
     Answered,
     Connected,
     Disconnected,
-    Fired,
-    GuestForgotten,
-    GuestKnown,
     Happened,
     Input,
-    Operated,
     Received,
     Ticked,
 )
@@ -126,7 +122,7 @@ class Dispatcher:
 
     def submit(self, input_: Input) -> None:
         """Let an input in; it is handled in the order of arrival."""
-        self._inputs.put(self._clock.now(), input_, self._guest_of(input_))
+        self._inputs.put(self._clock.now(), input_, guest_of(input_, self._asked))
         self._wake.set()
 
     def offer(self, message: Received) -> bool:
@@ -187,18 +183,6 @@ class Dispatcher:
         elif handled >= number:
             # Only guests that flood have older inputs: nobody's time stands still for them.
             self._tick(began, batch, effects)
-
-    def _guest_of(self, input_: Input) -> str:
-        """The guest among whose inputs it keeps its order, empty for the host."""
-        match input_:
-            case Happened(event):
-                return event.guest
-            case Answered():
-                return self._asked.get(input_.id, ("", ""))[0]
-            case GuestKnown() | GuestForgotten() | Connected() | Disconnected():
-                return input_.guest
-            case Fired() | Received() | Operated() | Ticked():
-                return ""
 
     async def take_up(self, effects: list[Effect], policies: Sequence[Policy], at: float) -> None:
         """Carry out what the engine wants since its start, ``at``, before any input."""

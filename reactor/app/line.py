@@ -8,14 +8,27 @@ with them. In every case the inputs of one guest keep their order.
 """
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import msgspec
 import structlog
 
 from reactor.core.event import Event
-from reactor.core.inputs import Answered, Fired, Happened, Input
+from reactor.core.inputs import (
+    Answered,
+    Connected,
+    Disconnected,
+    Dropped,
+    Fired,
+    GuestForgotten,
+    GuestKnown,
+    Happened,
+    Input,
+    Operated,
+    Received,
+    Ticked,
+)
 from reactor.core.policy import Policy
 
 SHORT_TURNS = 4
@@ -217,3 +230,20 @@ def _kind_of(input_: Input | Adoption) -> str:
 
 def _named(guest: str) -> dict[str, str]:
     return {"guest": guest} if guest else {}
+
+
+def guest_of(input_: Input, asked: Mapping[str, tuple[str, str]]) -> str:
+    """The guest among whose inputs it keeps its order, empty for the host.
+
+    Args:
+        asked: by the id of an effect, which guest is asked.
+    """
+    match input_:
+        case Happened(event):
+            return event.guest
+        case Answered():
+            return asked.get(input_.id, ("", ""))[0]
+        case GuestKnown() | GuestForgotten() | Connected() | Disconnected():
+            return input_.guest
+        case Fired() | Received() | Operated() | Dropped() | Ticked():
+            return ""

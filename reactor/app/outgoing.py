@@ -15,7 +15,10 @@ EVENT_TYPE = "org.qemu.qmp."
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """One MQTT message; ``expiry_s`` in seconds, None for never."""
+    """One MQTT message; ``expiry_s`` in seconds, None for never.
+
+    ``spare``: it goes into the outbox although that is full.
+    """
 
     topic: str
     payload: bytes
@@ -24,6 +27,7 @@ class Outgoing:
     expiry_s: float | None = None
     content_type: str = JSON
     properties: Mapping[str, str] = field(default_factory=dict)
+    spare: bool = False
 
 
 def encode(value: object) -> bytes:

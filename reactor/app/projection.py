@@ -10,6 +10,7 @@ from reactor.adapters.journal import RunRow
 from reactor.app.homeassistant import HomeAssistant
 from reactor.app.outgoing import CLOUDEVENT, EVENT_TYPE, JSON, TEXT, Outgoing, encode
 from reactor.core.by_hand import command_of
+from reactor.core.drops import DROPPED_EVENT
 from reactor.core.effect import (
     Effect,
     EventSeen,
@@ -72,19 +73,32 @@ class Projection:
                 return self._run(effect)
             case GuestChanged():
                 return self._guest(effect)
-            case EventSeen(event):
+            case EventSeen(event) if event.name != DROPPED_EVENT:
                 return [self.event(event)]
+            case EventSeen(event):
+                # Once for the host: one for each guest would fill the outbox again.
+                return [] if event.guest else [self._of_host(event)]
             case _:
                 return []
 
     def event(self, event: Event, uuid: str = "") -> Outgoing:
-        """An event as a CloudEvents 1.0 structured message."""
+        """An event of a guest as a CloudEvents 1.0 structured message."""
+        topic = f"{self._guest_base(event.guest)}/event/{slug(event.name)}"
+        body = self._cloud_event(event, uuid)
+        return Outgoing(topic, body, expiry_s=EVENT_EXPIRY, content_type=CLOUDEVENT)
+
+    def _of_host(self, event: Event) -> Outgoing:
+        """One of the host, which must be told though the outbox is full."""
+        topic = f"{self._base}/event/{slug(event.name)}"
+        return Outgoing(topic, self._cloud_event(event), content_type=CLOUDEVENT, spare=True)
+
+    def _cloud_event(self, event: Event, uuid: str = "") -> bytes:
         self._sequence += 1
         known = self._guests.get(event.guest)
         body = {
             "specversion": "1.0",
             "id": f"{self._host}/{event.received:.6f}/{self._sequence}",
-            "source": f"/{self._host}/{event.guest}",
+            "source": f"/{self._host}/{event.guest}".rstrip("/"),
             "type": f"{EVENT_TYPE}{event.name}",
             "time": instant(event.time),
             "datacontenttype": JSON,
@@ -94,8 +108,7 @@ class Projection:
             "uuid": uuid or (known.uuid if known else ""),
             "data": with_hex(event.data),
         }
-        topic = f"{self._guest_base(event.guest)}/event/{slug(event.name)}"
-        return Outgoing(topic, encode(body), expiry_s=EVENT_EXPIRY, content_type=CLOUDEVENT)
+        return encode(body)
 
     def policies(self, policies: Sequence[Policy], revision: str) -> list[Outgoing]:
         """Version, number of policies and their common revision; what follows from them."""

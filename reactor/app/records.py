@@ -36,6 +36,7 @@ from reactor.core.inputs import (
     Answered,
     Connected,
     Disconnected,
+    Dropped,
     Fired,
     GuestForgotten,
     Happened,
@@ -123,7 +124,7 @@ def asked_as(effect: Asking) -> tuple[str, str]:
             return effect.guest, _shown(effect)[0]
 
 
-def input_row(at: float, input_: Input) -> InputRow:
+def input_row(at: float, input_: Input) -> InputRow:  # noqa: C901 - one case for each kind
     """An input for the history."""
     match input_:
         case Happened(event):
@@ -140,6 +141,8 @@ def input_row(at: float, input_: Input) -> InputRow:
             return InputRow(at, "", "message", message.topic, msgspec.json.encode(input_))
         case Operated(_, who):
             return InputRow(at, "", "operator", who, msgspec.json.encode(input_))
+        case Dropped():
+            return InputRow(at, "", "dropped", "outbox", msgspec.json.encode(input_))
         case Ticked():
             return InputRow(at, "", "tick", "", b"")
         case _:
@@ -227,6 +230,7 @@ def outbox_row(message: Outgoing) -> OutboxRow:
         message.expiry_s,
         message.content_type,
         message.properties,
+        message.spare,
     )
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 
 from reactor.core import comparing, connection, gate, holds, lasting, readiness, trigger_life
 from reactor.core.config import EngineConfig
+from reactor.core.drops import dropped
 from reactor.core.effect import Effect, Keep, Trace
 from reactor.core.event import Event
 from reactor.core.facts import FREE, take_fact, take_room
@@ -11,6 +12,7 @@ from reactor.core.inputs import (
     Answered,
     Connected,
     Disconnected,
+    Dropped,
     Fired,
     GuestForgotten,
     GuestKnown,
@@ -48,6 +50,7 @@ _Rare = (
     | Received
     | Operated
     | Answered
+    | Dropped
     | Ticked
 )
 
@@ -165,6 +168,8 @@ class Engine:
                 fired(world, input_)
             case Received(message):
                 received(world, message)
+            case Dropped():
+                dropped(world, input_)
 
     def _answered(self, answer: Answered) -> None:
         world = self._world

@@ -145,6 +145,21 @@ class Answered(msgspec.Struct, frozen=True, tag="answered", omit_defaults=True):
     unsent: str = ""
 
 
+class Dropped(msgspec.Struct, frozen=True, tag="dropped", omit_defaults=True):
+    """How many messages the outbox has dropped, in all lives of the daemon, by why.
+
+    ``expired``: too old. ``evicted``: they gave way to what must last. ``refused``: there was no
+    room. ``superseded``: retained ones, before a newer one of their topic. ``denied``: the
+    broker does not take them.
+    """
+
+    expired: int = 0
+    evicted: int = 0
+    refused: int = 0
+    superseded: int = 0
+    denied: int = 0
+
+
 class Ticked(msgspec.Struct, frozen=True, tag="tick"):
     """Time passed: a deadline of ``next_deadline`` is due."""
 
@@ -159,5 +174,6 @@ Input = (
     | Received
     | Operated
     | Answered
+    | Dropped
     | Ticked
 )

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from reactor.core import trigger_life
+from reactor.core import drops, trigger_life
 from reactor.core.admission import LedgerRow, PolicyState, Verdict
 from reactor.core.awaited import Awaited
 from reactor.core.by_hand import command_of, policy_of
@@ -105,7 +105,7 @@ def fold(world: World) -> list[Keep]:
         if kept := guest.kept():
             rows.append(("guest", guest.name, kept))
         rows += held_rows(guest)
-    rows += trigger_life.rows(world)
+    rows += trigger_life.rows(world) + drops.rows(world)
     return [Keep(kind, key, msgspec.json.encode(value)) for kind, key, value in rows]
 
 
@@ -171,6 +171,8 @@ def _restore_row(  # noqa: C901 - one case for each kind
             restraint_restored(world, kind, value)
         case _ if kind in trigger_life.KINDS:
             found.triggers.add(kind, key, value)
+        case drops.KIND:
+            drops.restored(world, value)
         case "guest":
             _restore_guest(world, key, msgspec.json.decode(value, type=KeptGuest))
         case _:

@@ -29,6 +29,7 @@ from reactor.core.effect import (
 )
 from reactor.core.event import Event
 from reactor.core.guest import Guest
+from reactor.core.inputs import Dropped
 from reactor.core.marks import Mark, MarkBook
 from reactor.core.matching import Index, Selection
 from reactor.core.misses import Miss
@@ -75,6 +76,7 @@ class CommandRow(msgspec.Struct, frozen=True):
 class World:
     """All that the engine knows. ``now`` is the time of the input at hand.
 
+    ``dropped`` is what was told of the outbox's drops.
     ``free`` is the room at paths of the host, as far as conditions asked. ``cancelled`` are
     runs whose steps were just given up: their turn is over, although
     their ``finally`` may go on.
@@ -105,6 +107,7 @@ class World:
     derived: deque[Event] = dataclasses.field(default_factory=deque)
     derived_count: int = 0
     derived_dropped: int = 0
+    dropped: Dropped = dataclasses.field(default_factory=Dropped)
     changed_runs: dict[str, None] = dataclasses.field(default_factory=dict)
     asked: dict[str, str] = dataclasses.field(default_factory=dict)
     ended: list[str] = dataclasses.field(default_factory=list)

@@ -19,6 +19,7 @@ REACTOR_GUEST_CONNECTED epoch=any first=bool
 REACTOR_GUEST_LOST reason=text
 REACTOR_MARK_CLEARED kind=text id=text as=text reason=text
 REACTOR_MARK_SET kind=text id=text as=text reason=text
+REACTOR_OUTBOX_DROPPED lost=int expired=int evicted=int refused=int superseded=int denied=int
 REACTOR_POLICY_NOT_READY policy=text reason=text
 REACTOR_RUN_FAILED policy=text run=text step=text error=text outcome=text
 REACTOR_RUN_LIMITED policy=text limit=text scope=text
@@ -27,6 +28,7 @@ REACTOR_RUN_LIMITED policy=text limit=text scope=text
 _KINDS = {
     "any": Kind.ANY,
     "bool": Kind.TRUTH,
+    "int": Kind.WHOLE,
     "text": Kind.TEXT,
 }
 

@@ -8,17 +8,28 @@ import msgspec
 import pytest
 
 from reactor.adapters.control import Answer
+from reactor.adapters.journal import Limits
+from reactor.adapters.journal.ledger import COUNTERS, SPARE
 from reactor.adapters.mqtt import InLimits
 from reactor.adapters.mqtt.subscriber import GIVEN_UP_S
-from reactor.app import depth, dispatcher, seen
+from reactor.app import depth, dispatcher, outbox, seen
 from reactor.app.outgoing import Outgoing
 from reactor.app.projection import Projection, payload_of
 from reactor.app.requests import reception, replying
 from reactor.core import by_hand, command_ends, messages, operator_commands
 from reactor.core.config import EngineConfig
-from reactor.core.effect import Effect, GuestChanged, MarkCleared, MarkSet, Publish, RunChanged
+from reactor.core.drops import DROPPED_EVENT
+from reactor.core.effect import (
+    Effect,
+    EventSeen,
+    GuestChanged,
+    MarkCleared,
+    MarkSet,
+    Publish,
+    RunChanged,
+)
 from reactor.core.event import Event
-from reactor.core.inputs import Message, Received
+from reactor.core.inputs import Dropped, Message, Received
 from reactor.core.marks import Mark, MarkKind
 from reactor.core.orders import RunCommand
 from tests.app.published import SCHEMA, wrong
@@ -54,6 +65,7 @@ def replied() -> Outgoing:
     return Outgoing(said.topic, said.payload, expiry_s=said.expiry_s)
 
 
+DROPPED = Event(DROPPED_EVENT, "", {"lost": 1}, 1.0, 1.0)
 EVENT = Event("GUEST_PANICKED", "web-1", {"action": "pause"}, 1.0, 1.0)
 MESSAGES: Mapping[str, Outgoing] = {
     "<prefix>/<host>/info": projection().policies([], "1b2f8c04d1a7")[0],
@@ -62,6 +74,7 @@ MESSAGES: Mapping[str, Outgoing] = {
     )[0],
     "<prefix>/<host>/guest/<guest>/state": made_of(GUEST)[-1],
     "<prefix>/<host>/guest/<guest>/event/<EVENT>": projection().event(EVENT),
+    "<prefix>/<host>/event/<EVENT>": made_of(EventSeen(DROPPED))[0],
     "<prefix>/<host>/guest/<guest>/mark/<kind>/<id>/<as>": made_of(MarkSet(MARK))[0],
     "<prefix>/<host>/run/<run>": made_of(RUN)[0],
     "<prefix>/<host>/policy/<policy>/last": made_of(ENDED)[1],
@@ -97,7 +110,8 @@ def test_every_message_has_its_row(topic: str) -> None:
     """The topic is made as the row says, and kept and expired as the row says."""
     message = MESSAGES[topic]
     _, _, retained, expires = ROWS[topic]
-    spelled = re.sub(r"<\w+>", lambda name: NAMES[name[0]], topic)
+    names = NAMES | ({} if "<guest>" in topic else {"<EVENT>": DROPPED_EVENT})
+    spelled = re.sub(r"<\w+>", lambda name: names[name[0]], topic)
     assert message.topic == spelled
     assert message.qos == 1
     if topic != "<prefix>/<host>/<topic>":
@@ -197,6 +211,24 @@ def test_a_payload_goes_out_as_the_table_says(value: object, payload: bytes, kin
     """Text as it stands, null as nothing, everything else as JSON."""
     assert payload_of(value) == (payload, kind)
     assert kind in quoted(section(PAGE, "The payload of a publish step")) | {""}
+
+
+def test_what_is_said_of_drops_is_the_codes() -> None:
+    """Bounds, reasons, members and places: whoever changes one finds the page."""
+    text = re.sub(r"\s+", " ", section(PAGE, "When the outbox is full"))
+    assert f"{SPARE} places are kept for it" in text
+    assert f"within {outbox.LOOK_S:g} seconds" in text
+    assert outbox.PAUSE_S == 60.0
+    assert "once a minute" in text
+    assert f"{Limits().outbox_rows:,} messages" in section(PAGE, "What is promised")
+    assert set(COUNTERS) <= quoted(text)
+    (shown,) = [block.text for block in blocks("json") if '"lost"' in block.text]
+    host = Host([])
+    host.give(Dropped(1, 1, 1, 1, 1))
+    (event,) = [e.event for _, e in host.effects if isinstance(e, EventSeen)]
+    numbers = msgspec.json.decode(shown)
+    assert list(numbers) == list(event.data)
+    assert numbers["lost"] == sum(numbers.values()) - numbers["lost"] - numbers["superseded"]
 
 
 # ------------------------------------------------------------------- in

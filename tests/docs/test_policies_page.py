@@ -174,6 +174,7 @@ def test_every_function_of_expressions_is_named(function: str) -> None:
         "REACTOR_MARK_SET",
         "REACTOR_MARK_CLEARED",
         "REACTOR_POLICY_NOT_READY",
+        "REACTOR_OUTBOX_DROPPED",
     ],
 )
 def test_every_event_of_our_own_has_its_row(event: str) -> None:

@@ -161,13 +161,13 @@ class LoopIntake(Intake):
             super().lazily(rows)
             self.wake(self._limits.lazy_s)
 
-    def done(self, seqs: Iterable[int]) -> None:
+    def done(self, seqs: Iterable[int], why: str = "") -> None:
         """As the journal's."""
         if not self.is_dead:
-            super().done(seqs)
+            super().done(seqs, why)
             self.wake(self._limits.done_s)
 
-    def give_back(self, rows: Sequence[InputRow], done: set[int], wait_s: float) -> None:
+    def give_back(self, rows: Sequence[InputRow], done: dict[int, str], wait_s: float) -> None:
         """As the journal's."""
         super().give_back(rows, done, wait_s)
         self.wake(wait_s)

@@ -6,6 +6,7 @@ from typing import Any
 from unittest.mock import patch
 
 from reactor.adapters.journal import Batch
+from reactor.adapters.mqtt import Fate
 from reactor.adapters.mqtt.publisher import Publisher
 from reactor.app import clock
 from reactor.app.calls import Deed
@@ -108,7 +109,7 @@ def removed_before_the_answer() -> Any:
     def offer(self: Publisher, link: Any, job: Any, remaining_s: float | None) -> None:
         real(self, link, job, remaining_s)
         if job.seq:
-            self._rows._outbox.done([job.seq])
+            self._rows._outbox.done({job.seq: Fate.SENT})
 
     return _method(Publisher, "_offer", offer)
 

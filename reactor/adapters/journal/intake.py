@@ -65,7 +65,7 @@ class Work:
     """What is to be written now; ``last`` when the journal closes after it."""
 
     queue: list[Commit | Lazy] = field(default_factory=list)
-    done: set[int] = field(default_factory=set)
+    done: dict[int, str] = field(default_factory=dict)
     last: bool = False
 
     @property
@@ -105,7 +105,7 @@ class Intake:
         self._limits = limits
         self._changed = threading.Condition()
         self._queue: deque[Commit | Lazy] = deque()
-        self._done: set[int] = set()
+        self._done: dict[int, str] = {}
         self._due: float | None = None
         self._hold = 0.0
         self._closed = False
@@ -148,13 +148,13 @@ class Intake:
             full = self.rows >= self._limits.lazy_rows // 4
             self._wake_by(0.0 if full else self._limits.lazy_s)
 
-    def done(self, seqs: Iterable[int]) -> None:
+    def done(self, seqs: Iterable[int], why: str = "") -> None:
         """The messages are removed with the next write, or when ``done_s`` is over."""
         with self._changed:
-            self._done.update(seqs)
+            self._done.update(dict.fromkeys(seqs, why))
             self._wake_by(self._limits.done_s)
 
-    def give_back(self, rows: Sequence[InputRow], done: set[int], wait_s: float) -> None:
+    def give_back(self, rows: Sequence[InputRow], done: dict[int, str], wait_s: float) -> None:
         """Rows and removals that could not be written wait ``wait_s``, before all newer ones.
 
         Commits go ahead of them in that time, so that a full disk is not
@@ -202,7 +202,7 @@ class Intake:
             return work
         work = Work(list(self._queue), self._done, self._closed)
         self._queue.clear()
-        self._done = set()
+        self._done = {}
         self._due = None
         self.rows = self._bytes = 0
         return work

@@ -11,10 +11,14 @@ others (alerts, retained state) are *lasting*. When the outbox is full:
 4. any other lasting message takes the place of the passing one that would
    expire first, qos 0 without expiry before all (``evicted``);
 5. where all that waits is lasting, the new message is refused (``refused``).
+
+Beyond the bound there are ``SPARE`` places for what tells of the drops themselves.
+What leaves the outbox unsent later is counted too: too old by then (``expired``), or not
+taken by the broker (``denied``).
 """
 
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import msgspec
@@ -22,7 +26,10 @@ import msgspec
 from reactor.adapters.journal import tables
 from reactor.adapters.journal.rows import OutboxRow
 
-COUNTERS = ("expired", "superseded", "evicted", "refused")
+COUNTERS = ("expired", "superseded", "evicted", "refused", "denied")
+
+SPARE = 100
+"""Places beyond the bound, only for rows that say so."""
 
 _INSERT = (
     "INSERT INTO outbox"
@@ -77,9 +84,17 @@ def put(
             ledger.dropped["refused"] += 1
 
 
-def remove(connection: sqlite3.Connection, ledger: Ledger, seqs: Iterable[int]) -> None:
-    """The broker has these; numbers that are not there are ignored."""
-    ledger.waiting -= tables.delete(connection, "DELETE FROM outbox WHERE seq", sorted(seqs))
+def remove(connection: sqlite3.Connection, ledger: Ledger, done: Mapping[int, str]) -> None:
+    """These are through, by number: the counter of why they were dropped, empty for sent.
+
+    Numbers that are not there are ignored: what is done twice is counted once.
+    """
+    for why in sorted(set(done.values())):
+        seqs = sorted(seq for seq, fate in done.items() if fate == why)
+        gone = tables.delete(connection, "DELETE FROM outbox WHERE seq", seqs)
+        ledger.waiting -= gone
+        if why:
+            ledger.dropped[why] += gone
 
 
 def _is_passing(row: OutboxRow) -> bool:
@@ -87,7 +102,7 @@ def _is_passing(row: OutboxRow) -> bool:
 
 
 def _has_room(connection: sqlite3.Connection, ledger: Ledger, row: OutboxRow) -> bool:
-    if ledger.waiting < ledger.most:
+    if ledger.waiting < ledger.most + (SPARE if row.spare else 0):
         return True
     if _is_passing(row):
         return False
@@ -104,7 +119,7 @@ def _has_room(connection: sqlite3.Connection, ledger: Ledger, row: OutboxRow) ->
         "(SELECT seq FROM outbox WHERE passing = 1 ORDER BY expires LIMIT 1)"
     ).rowcount
     _drop(ledger, "evicted", first)
-    return ledger.waiting < ledger.most
+    return first > 0
 
 
 def _drop(ledger: Ledger, reason: str, rows: int) -> None:

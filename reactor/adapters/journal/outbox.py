@@ -35,12 +35,15 @@ class Outbox:
         """Returns as soon as a message beyond ``after`` has been journaled."""
         await self._writer.bell.wait(after)
 
-    def done(self, seqs: Iterable[int]) -> None:
+    def done(self, seqs: Iterable[int], why: str = "") -> None:
         """The broker has these: they are removed with the next write, or 50 ms later.
 
         Without an fsync: a power cut may bring the last ones again.
+
+        Args:
+            why: the counter of those that were dropped unsent: ``expired``, ``denied``.
         """
-        self._intake.done(seqs)
+        self._intake.done(seqs, why)
 
     def counters(self) -> dict[str, int]:
         """``waiting`` now, and those dropped in all lives of the daemon by reason."""

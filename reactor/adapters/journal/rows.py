@@ -51,7 +51,8 @@ class OutboxRow(msgspec.Struct, frozen=True):
 
     ``expiry_s`` counts from the moment it is journaled. A message that is not
     retained and either expires or has qos 0 may be dropped when the outbox
-    is full; see ``reactor.adapters.journal.outbox``.
+    is full; see ``reactor.adapters.journal.ledger``. ``spare``: it may have one of the
+    few places beyond the bound.
     """
 
     topic: str
@@ -61,6 +62,7 @@ class OutboxRow(msgspec.Struct, frozen=True):
     expiry_s: float | None = None
     content_type: str = ""
     properties: Mapping[str, str] = {}
+    spare: bool = False
 
 
 class RunRow(msgspec.Struct, frozen=True):

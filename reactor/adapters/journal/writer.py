@@ -39,7 +39,7 @@ class _Job:
 
     inputs: Sequence[InputRow] = ()
     batches: Sequence[Batch] = ()
-    done: set[int] = field(default_factory=set)
+    done: dict[int, str] = field(default_factory=dict)
     synced: bool = True
 
 
@@ -171,7 +171,9 @@ class Writer:
             return None
         return rows if _is_disks(outcome) else self._write_singly(rows, work.done)
 
-    def _write_singly(self, rows: Sequence[InputRow], done: set[int]) -> Sequence[InputRow] | None:
+    def _write_singly(
+        self, rows: Sequence[InputRow], done: dict[int, str]
+    ) -> Sequence[InputRow] | None:
         """As ``_write_rest``; a row that SQLite cannot hold is dropped."""
         outcome = self._attempt(_Job(done=done, synced=False))
         if outcome and _is_disks(outcome):

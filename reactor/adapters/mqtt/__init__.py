@@ -4,6 +4,7 @@ from reactor.adapters.mqtt.gate import Drop, InCounters, InLimits, Tree
 from reactor.adapters.mqtt.inbox import Inbox, Incoming, Receiver
 from reactor.adapters.mqtt.messages import (
     Counters,
+    Fate,
     Limits,
     Listener,
     Message,
@@ -18,6 +19,7 @@ __all__ = [
     "BrokerAddress",
     "Counters",
     "Drop",
+    "Fate",
     "InCounters",
     "InLimits",
     "Inbox",

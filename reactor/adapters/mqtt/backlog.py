@@ -12,7 +12,14 @@ from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from reactor.adapters.mqtt.messages import Counters, Limits, Message, Outbox, OutboxRow
+from reactor.adapters.mqtt.messages import (
+    Counters,
+    Fate,
+    Limits,
+    Message,
+    Outbox,
+    OutboxRow,
+)
 from reactor.errors import ReactorError
 
 log = logging.getLogger(__name__)
@@ -50,7 +57,7 @@ class Backlog:
         self._after = 0
         self._more = True
         self._held = 0
-        self._finished: list[int] = []
+        self._finished: dict[int, Fate] = {}
         self._waiting: dict[str, deque[Job]] = {}
         self._ready: deque[str] = deque()
         self._busy: set[str] = set()
@@ -111,14 +118,14 @@ class Backlog:
             if job.expires is None or job.expires > now:
                 return job
             self._counters.expired += 1
-            self.finish(job)
+            self.finish(job, Fate.EXPIRED)
         return None
 
-    def finish(self, job: Job) -> None:
+    def finish(self, job: Job, fate: Fate = Fate.SENT) -> None:
         """A row that was taken is through; the next of its topic may go."""
         topic = job.message.topic
         self._held -= 1
-        self._finished.append(job.seq)
+        self._finished[job.seq] = fate
         self._busy.discard(topic)
         if self._waiting[topic]:
             self._ready.append(topic)
@@ -138,5 +145,5 @@ class Backlog:
     def settle(self) -> None:
         """Tell the outbox which rows are through."""
         if self._finished:
-            finished, self._finished = self._finished, []
+            finished, self._finished = self._finished, {}
             self._outbox.done(finished)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Protocol
 
 from reactor.errors import BrokerError
@@ -55,6 +56,14 @@ class OutboxRow(Message, Protocol):
         """When the row was written, in seconds on the engine's clock."""
 
 
+class Fate(StrEnum):
+    """What became of a row: the broker has it, or it was dropped unsent."""
+
+    SENT = "sent"
+    EXPIRED = "expired"
+    DENIED = "denied"
+
+
 class Outbox(Protocol):
     """The queue on disk. A row stays in it until the publisher says ``done``.
 
@@ -70,8 +79,8 @@ class Outbox(Protocol):
         """
         ...
 
-    def done(self, seqs: Sequence[int]) -> None:
-        """These rows are through: acknowledged, expired or refused for good.
+    def done(self, fates: Mapping[int, Fate]) -> None:
+        """The rows of these numbers are through: acknowledged, expired or refused for good.
 
         Must return at once: whoever implements it writes behind our back. A row
         whose deletion is lost in a crash is published again after the restart.

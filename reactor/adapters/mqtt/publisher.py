@@ -15,6 +15,7 @@ from reactor.adapters.mqtt.link import V5, V311, Answer, Link, connect
 from reactor.adapters.mqtt.losses import Losses
 from reactor.adapters.mqtt.messages import (
     Counters,
+    Fate,
     Limits,
     Listener,
     Outbox,
@@ -345,7 +346,7 @@ class Publisher:
         self.counters.refused += 1
         job.settled = True
         if job.seq:
-            self._rows.finish(job)
+            self._rows.finish(job, Fate.DENIED)
         if error.fix in self._told_refused:
             log.debug("message refused", extra={"topic": job.message.topic})
             return

@@ -19,6 +19,10 @@ OWN: Mapping[str, str] = {
     ),
     "REACTOR_MARK_CLEARED": "a mark was cleared or has expired",
     "REACTOR_MARK_SET": "a mark is new",
+    "REACTOR_OUTBOX_DROPPED": (
+        "messages were dropped before the broker had them: at the first of an outage, and when"
+        " the broker is there again"
+    ),
     "REACTOR_POLICY_NOT_READY": "an arm failed; once, until it succeeded",
     "REACTOR_RUN_FAILED": "a run ended as failed, timed-out or unknown",
     "REACTOR_RUN_LIMITED": "a limit refused a match; as rarely as on_limit",

@@ -15,6 +15,7 @@ from reactor.core.inputs import (
     Answered,
     Connected,
     Disconnected,
+    Dropped,
     Fired,
     GuestForgotten,
     GuestKnown,
@@ -131,7 +132,7 @@ class Player:
                 if name in host.guests:
                     host.guests[name].connected = False
                     host.give(input_)
-            case Received():
+            case Received() | Dropped():
                 host.give(input_)
             case Operated(name, who, order):
                 if (today := self._of_today(host, order)) is not None:

@@ -6,12 +6,13 @@ from pathlib import Path
 import pytest
 
 from reactor.adapters.journal import Batch, Journal, Limits, OutboxMessage, OutboxRow
+from reactor.adapters.journal.ledger import SPARE
 from reactor.errors import JournalError
 from tests.adapters.journal.support import NOW, now, opened, until
 
 pytestmark = pytest.mark.asyncio
 
-NONE_DROPPED = {"expired": 0, "superseded": 0, "evicted": 0, "refused": 0}
+NONE_DROPPED = {"expired": 0, "superseded": 0, "evicted": 0, "refused": 0, "denied": 0}
 
 
 def event(topic: str, expiry_s: float = 3600.0) -> OutboxRow:
@@ -27,6 +28,11 @@ def alert(topic: str) -> OutboxRow:
 def state(topic: str, payload: bytes = b"state") -> OutboxRow:
     """A retained message: only the last one counts."""
     return OutboxRow(topic, payload, retain=True)
+
+
+def notice(topic: str) -> OutboxRow:
+    """A message that tells of drops: it may go beyond the bound."""
+    return OutboxRow(topic, b"notice", spare=True)
 
 
 def loose(topic: str) -> OutboxRow:
@@ -83,6 +89,46 @@ async def test_what_is_done_is_gone_also_after_a_restart(path: Path) -> None:
     async with opened(path) as journal:
         assert topics(journal) == ["t/2", "t/4"]
         assert journal.outbox.counters()["waiting"] == 2
+
+
+async def test_what_was_not_sent_is_counted_once_by_why(path: Path) -> None:
+    """Also when it is told twice, and over restarts; what was sent is not."""
+    dropped = {**NONE_DROPPED, "expired": 2, "denied": 1}
+    async with opened(path) as journal:
+        await journal.commit(Batch(messages=[alert(f"t/{n}") for n in range(1, 6)]))
+        journal.outbox.done([1, 99])
+        journal.outbox.done([2, 3], "expired")
+        journal.outbox.done([4], "denied")
+        await until(lambda: journal.outbox.counters() == {"waiting": 1, **dropped})
+        journal.outbox.done([1, 2, 3], "expired")
+        await journal.commit(Batch(messages=[alert("t/6")]))
+        assert journal.outbox.counters() == {"waiting": 2, **dropped}
+    async with opened(path) as journal:
+        assert topics(journal) == ["t/5", "t/6"]
+        assert journal.outbox.counters() == {"waiting": 2, **dropped}
+
+
+@pytest.mark.parametrize("waiting", [SPARE - 1, SPARE, SPARE + 1])
+async def test_what_tells_of_drops_has_places_of_its_own(path: Path, waiting: int) -> None:
+    """In an outbox that is full of what must last; those places are bounded as well."""
+    async with opened(path, Limits(outbox_rows=3)) as journal:
+        await journal.commit(Batch(messages=[alert("a"), alert("b"), alert("c")]))
+        for number in range(waiting):
+            await journal.commit(Batch(messages=[notice(f"n/{number}"), alert("d")]))
+        kept = min(waiting, SPARE)
+        assert topics(journal) == ["a", "b", "c", *(f"n/{n}" for n in range(kept))]
+        counted = {**NONE_DROPPED, "refused": waiting + waiting - kept}
+        assert journal.outbox.counters() == {"waiting": 3 + kept, **counted}
+
+
+async def test_one_goes_for_one_also_beyond_the_bound(path: Path) -> None:
+    """An alert takes an event's place where a notice had none: it is not refused for that."""
+    async with opened(path, Limits(outbox_rows=2)) as journal:
+        await journal.commit(Batch(messages=[event("a"), event("b")]))
+        await journal.commit(Batch(messages=[notice("n")]))
+        await journal.commit(Batch(messages=[alert("c")]))
+        assert topics(journal) == ["b", "n", "c"]
+        assert journal.outbox.counters() == {"waiting": 3, **NONE_DROPPED, "evicted": 1}
 
 
 async def test_numbers_are_never_used_again(path: Path) -> None:

@@ -11,6 +11,7 @@ from typing import TypedDict, Unpack
 
 from reactor.adapters.mqtt import (
     Drop,
+    Fate,
     Inbox,
     Incoming,
     InLimits,
@@ -60,6 +61,7 @@ class MemoryOutbox:
     def __init__(self) -> None:
         self.rows: dict[int, Row] = {}
         self.done_seqs: list[int] = []
+        self.fates: dict[int, Fate] = {}
         self.reads = 0
         self.error: Exception | None = None
         self.gate = asyncio.Event()
@@ -82,11 +84,12 @@ class MemoryOutbox:
             raise self.error
         return rows
 
-    def done(self, seqs: Sequence[int]) -> None:
+    def done(self, fates: Mapping[int, Fate]) -> None:
         """As the port says; a number that is not there is a KeyError."""
-        for seq in seqs:
+        for seq in fates:
             del self.rows[seq]
-        self.done_seqs.extend(seqs)
+        self.done_seqs.extend(fates)
+        self.fates |= fates
 
 
 class Recorder:
