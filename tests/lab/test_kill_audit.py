@@ -1,17 +1,24 @@
 """The auditor of the kill loop: it finds what is wrong, and nothing where all is right."""
 
+import time
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from reactor.adapters.journal import Batch, Journal, OutboxRow
 from reactor.demo.control import Seen
+from tests.lab.killing import witness
 from tests.lab.killing.ledger import (
     Life,
+    Owed,
     Window,
     acts_without_journal,
     miscounted,
+    out_of_order,
     unheard,
+    unpublished,
     violations,
 )
 
@@ -134,6 +141,93 @@ def test_a_run_that_was_never_heard_of() -> None:
     ended = {"r-1": "web-1", "r-2": "web-2"}
     assert [str(each) for each in unheard(ended, frozenset({"r-1"}))] == [
         "web-2: run r-2 ended and its message never arrived"
+    ]
+
+
+def owes(*words: str, retain: bool = False) -> list[Owed]:
+    """What an outbox let go: each word is a topic and a payload."""
+    return [
+        Owed(number, float(number), *as_heard(word), retain=retain)
+        for number, word in enumerate(words, start=1)
+    ]
+
+
+def as_heard(word: str) -> tuple[str, bytes]:
+    """``a=1`` as a subscriber gets it."""
+    topic, _, payload = word.partition("=")
+    return topic, payload.encode()
+
+
+def lost(number: int, topic: str) -> str:
+    """The sentence of a message that was lost."""
+    return f"broker: message {number} on {topic} left the outbox and never arrived"
+
+
+@pytest.mark.parametrize(
+    ("owed", "heard", "found"),
+    [
+        pytest.param("a=1 a=2 b=1", "a=1 b=1 a=2", [], id="all of them"),
+        pytest.param("a=1 a=2", "a=1 a=1 a=2 a=1 a=2", [], id="some twice"),
+        pytest.param("a=1", "z=9 a=1 z=9", [], id="and others of which the outbox knows nothing"),
+        pytest.param("a=1 a=2 b=1", "a=1 b=1", [lost(2, "a")], id="one is lacking"),
+        pytest.param("a=1 b=1", "a=1", [lost(2, "b")], id="the only one of its topic"),
+        pytest.param("a=1 b=1", "a=1 c=1", [lost(2, "b")], id="the same words on another topic"),
+        pytest.param("a=1 a=1", "a=1", [lost(2, "a")], id="one of two alike"),
+        pytest.param("a=1 b=1", "", [lost(1, "a"), lost(2, "b")], id="none arrived"),
+    ],
+)
+def test_a_message_that_left_the_outbox_and_arrived_nowhere(
+    owed: str, heard: str, found: list[str]
+) -> None:
+    """What was removed before the broker had it, and then lost with the daemon, is named."""
+    told = unpublished(owes(*owed.split()), map(as_heard, heard.split()))
+    assert [str(each) for each in told] == found
+
+
+@pytest.mark.parametrize(
+    ("owed", "heard", "found"),
+    [
+        pytest.param("a=1 a=2 a=3", "a=1 a=2 a=3", [], id="in order"),
+        pytest.param("a=1 a=2 a=3", "a=1 a=2 a=1 a=2 a=3", [], id="again, and on from there"),
+        pytest.param("a=1 b=1", "b=1 a=1", [], id="two topics"),
+        pytest.param("a=1 a=2", "a=2", [], id="lost is another thing"),
+        pytest.param("a=1 a=2 a=1", "a=1 a=2 a=1", [], id="alike: nobody can tell"),
+        pytest.param("a=1 a=2", "a=2 a=1", ["message 2 on a arrived before 1"], id="overtaken"),
+        pytest.param(
+            "a=1 a=2 a=3",
+            "a=3 a=1 a=2",
+            ["message 3 on a arrived before 2"],
+            id="overtaken by the last one",
+        ),
+    ],
+)
+def test_messages_that_overtake_each_other(owed: str, heard: str, found: list[str]) -> None:
+    """On each topic a message arrives first when all before it have arrived."""
+    words = owed.split()
+    told = out_of_order(owes(*words), [as_heard(word) for word in heard.split()])
+    assert [each.text for each in told] == found
+
+
+def test_retained_messages_are_told_at_each_connect() -> None:
+    """So their order says nothing: the last word is the right one."""
+    assert list(out_of_order(owes("a=1", "a=2", retain=True), [("a", b"2"), ("a", b"1")])) == []
+
+
+@pytest.mark.asyncio
+async def test_the_witness_remembers_what_the_outbox_forgets(tmp_path: Path) -> None:
+    """A message that waits is not owed yet; one that left the outbox is, and the next start on."""
+    path = tmp_path / "journal.db"
+    witness.install(path)
+    for kept in ("a", "b"):
+        journal = Journal.open(path, now=time.time)
+        rows = [OutboxRow(kept, b"gone"), OutboxRow(kept, b"waits", retain=True)]
+        await journal.commit(Batch(messages=rows))
+        first = (await journal.outbox.pending(0, 10))[-2]
+        journal.outbox.done([first.seq])
+        await journal.close()
+    assert [(each.seq, each.topic, each.payload) for each in witness.owed(path)] == [
+        (1, "a", b"gone"),
+        (3, "b", b"gone"),
     ]
 
 

@@ -74,7 +74,16 @@ def _round(plan: Plan) -> Report:
 
 def _summed_up(reports: Sequence[Report]) -> int:
     broken = [report.plan.seed for report in reports if report.violations]
-    figures = ("kills", "qemu_kills", "windows", "panics", "dumps", "resets")
+    figures = (
+        "kills",
+        "qemu_kills",
+        "broker_kills",
+        "full_disks",
+        "panics",
+        "dumps",
+        "resets",
+        "publishes",
+    )
     sums = {name: sum(getattr(report, name) for report in reports) for name in figures}
     outcomes = sum((report.outcomes for report in reports), Counter[str]())
     told = f"{sums}; runs: {dict(outcomes)}"

@@ -5,6 +5,7 @@ knows nothing.
 """
 
 import itertools
+from collections import Counter
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -162,6 +163,57 @@ def unheard(owed: Mapping[str, str], heard: Container[str]) -> Iterator[Violatio
     for run, guest in owed.items():
         if run not in heard:
             yield Violation(guest, f"run {run} ended and its message never arrived")
+
+
+@dataclass(frozen=True, slots=True)
+class Owed:
+    """A message that the outbox promised and let go; ``at`` in seconds since 1970."""
+
+    seq: int
+    at: float
+    topic: str
+    payload: bytes
+    retain: bool = False
+
+    @property
+    def word(self) -> tuple[str, bytes]:
+        """What a subscriber gets of it."""
+        return self.topic, self.payload
+
+
+def unpublished(owed: Iterable[Owed], heard: Iterable[tuple[str, bytes]]) -> Iterator[Violation]:
+    """Messages that left the outbox and reached nobody; of several alike each counts.
+
+    Args:
+        heard: topic and payload of what a subscriber got; more of it is no fault.
+    """
+    left = Counter(heard)
+    for message in owed:
+        if left[message.word]:
+            left[message.word] -= 1
+            continue
+        text = f"message {message.seq} on {message.topic} left the outbox and never arrived"
+        yield Violation("broker", text, message.at, message.at)
+
+
+def out_of_order(owed: Sequence[Owed], heard: Iterable[tuple[str, bytes]]) -> Iterator[Violation]:
+    """Messages that arrived first when a later one of their topic had arrived already.
+
+    What comes once more may come behind others. Messages alike cannot be told apart, and retained
+    ones are told at each connect: neither counts.
+    """
+    once = {word for word, count in Counter(message.word for message in owed).items() if count == 1}
+    places = {word: place for place, word in reversed(list(enumerate(heard)))}
+    latest: dict[str, Owed] = {}
+    for message in owed:
+        if message.retain or message.word not in once or message.word not in places:
+            continue
+        before = latest.setdefault(message.topic, message)
+        if places[message.word] < places[before.word]:
+            text = f"message {message.seq} on {message.topic} arrived before {before.seq}"
+            yield Violation("broker", text, before.at, message.at)
+        else:
+            latest[message.topic] = message
 
 
 def miscounted(guest: str, lives: Sequence[Life], outcomes: Sequence[str]) -> Iterator[Violation]:

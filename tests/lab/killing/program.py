@@ -17,6 +17,9 @@ from tests.lab.killing.nursery import OVER
 from tests.lab.killing.plan import Places
 
 _ROOT: Final = Path(reactor.__file__).parents[1]
+REFUSED: Final = "it ended by itself"
+"""What `Program.said` holds of a life that nobody ended, and that did not end in order."""
+
 _STEP_S: Final = 60.0
 _LINE_BYTES: Final = 1 << 20
 
@@ -145,6 +148,7 @@ class Program:
         killed = code == -signal.SIGKILL
         self.kills += killed
         if code and not killed:
+            self.said.append((time.time(), REFUSED))
             self.ends.append(f"life {self.lives} ended with code {code}")
         word = "killed" if killed else f"ended with code {code}"
         self._tell(f"daemon {word} (life {self.lives})")

@@ -18,7 +18,7 @@ from reactor.demo.process import DemoError
 from reactor.demo.waiting import until, until_async
 from reactor.errors import JournalError, MonitorError
 from tests.fakes.broker import Mosquitto, Subscriber
-from tests.lab.killing import trouble
+from tests.lab.killing import trouble, witness
 from tests.lab.killing.audit import Diary, Watched, heard
 from tests.lab.killing.disk import Disk
 from tests.lab.killing.ledger import (
@@ -28,7 +28,9 @@ from tests.lab.killing.ledger import (
     acts_without_journal,
     incidents,
     miscounted,
+    out_of_order,
     unheard,
+    unpublished,
     violations,
 )
 from tests.lab.killing.plan import HOST, Fault, Places, Plan
@@ -38,6 +40,9 @@ from tests.lab.killing.timeline import timelines
 
 _RUNS: Final = 10_000
 _BEATS_S: Final = 10.0
+_HEARD_S: Final = 10.0
+_GOOD_ROADS: Final = 0.3
+_BAD_ROAD_BYTES: Final = (1500, 9000)  # a life of the daemon sends some 10 KB
 
 
 @dataclass
@@ -50,7 +55,9 @@ class Report:
     dumps: int = 0
     resets: int = 0
     qemu_kills: int = 0
-    windows: int = 0
+    broker_kills: int = 0
+    full_disks: int = 0
+    publishes: int = 0
     outcomes: Counter[str] = field(default_factory=Counter)
     violations: list[Violation] = field(default_factory=list)
     stories: list[str] = field(default_factory=list)
@@ -59,8 +66,9 @@ class Report:
         """One line for people."""
         return (
             f"{self.plan.name}: seed {self.plan.seed}, {self.kills} kills of the daemon, "
-            f"{self.qemu_kills} of QEMU, {self.windows} full disks; {self.panics} panics, "
-            f"{self.dumps} dumps, {self.resets} resets; runs that were heard of: "
+            f"{self.qemu_kills} of QEMU, {self.broker_kills} of the broker, {self.full_disks} full "
+            f"disks; {self.panics} panics, {self.dumps} dumps, {self.resets} resets, "
+            f"{self.publishes} publishes; runs that were heard of: "
             f"{dict(self.outcomes)}; {len(self.violations)} violations"
         )
 
@@ -77,11 +85,16 @@ class Round:
         self.disk = Disk(places.journal_folder)
         self.broker = Mosquitto(places.folder / "broker")
         self.ear = Subscriber(self.broker.port, f"reactor/{HOST}/#", qos=0)
-        self.relay = Relay(self.broker.port)
+        self.relay = Relay(self.broker.port, self._carries)
+        self._roads = random.Random(plan.seed)
         self.broken_broker = trouble.BrokerTrouble(self.broker, self.relay, self.ear, self.diary)
         self.guests: list[Watched] = []
         self.windows: list[Window] = []
+        self.full_disk = trouble.FullDisk(
+            self.disk, self.program, self.guests, self.windows, self.diary
+        )
         self.problems: list[Violation] = []
+        self.calm = False
 
     @contextlib.asynccontextmanager
     async def _set_up(self) -> AsyncIterator[None]:
@@ -97,9 +110,10 @@ class Round:
             )
             if Fault.DISK in self.plan.faults:
                 stack.enter_context(self.disk)
+            witness.install(self.places.journal)
             boot = guest_code(panics=self.plan.panics, delay_ticks=self.plan.ticks)
             fleet = await self.lab.fleet(self.plan.guests, GuestPlan(boot=boot, preserved=True))
-            self.guests = [Watched(each, self.plan.panics, self.plan.ticks) for each in fleet]
+            self.guests += [Watched(each, self.plan.panics, self.plan.ticks) for each in fleet]
             await stack.enter_async_context(self.program)
             yield
 
@@ -111,7 +125,15 @@ class Round:
             await self._kills()
             await self._calm()
             await self.program.stop()
+            with contextlib.suppress(AssertionError):  # the audit names what is missing
+                await self.ear.until(lambda: not self._unpublished(), _HEARD_S)
             return self._audited()
+
+    def _carries(self) -> float:
+        """How many bytes the next way to the broker takes; in the calm there is no end to it."""
+        if self.calm or self._roads.random() < _GOOD_ROADS:
+            return float("inf")
+        return self._roads.uniform(*_BAD_ROAD_BYTES)
 
     # ------------------------------------------------------------------ kills
 
@@ -119,11 +141,9 @@ class Round:
         chance = random.Random(self.plan.seed)
         troubles = [asyncio.create_task(each, name="trouble") for each in self._troubles(chance)]
         try:
-            async with asyncio.timeout(self.plan.within):
-                while not all(each.works for each in self.guests):
-                    await self._one_life(chance)
-        except TimeoutError:
-            self.diary.tell("the time for kills is over")
+            end = asyncio.get_running_loop().time() + self.plan.within
+            while not self._had_enough(end):
+                await self._one_life(chance)
         finally:
             for task in troubles:
                 task.cancel()
@@ -132,6 +152,22 @@ class Round:
         for task in troubles:
             if not task.cancelled():
                 task.result()
+
+    def _had_enough(self, end: float) -> bool:
+        """Each fault has had its turn, and the guests have their panics behind them or no time."""
+        turns = {
+            Fault.BROKER: self.broken_broker.kills > 0,
+            Fault.QEMU: any(each.over for each in self.guests),
+            Fault.DISK: self.full_disk.turns > 0,
+        }
+        if not all(had for fault, had in turns.items() if fault in self.plan.faults):
+            return False
+        if all(each.works for each in self.guests):
+            return True
+        over = asyncio.get_running_loop().time() > end
+        if over:
+            self.diary.tell("the time for kills is over")
+        return over
 
     def _troubles(self, chance: random.Random) -> list[Coroutine[Any, Any, None]]:
         faults = self.plan.faults
@@ -143,11 +179,7 @@ class Round:
         if Fault.QEMU in faults:
             found.append(trouble.break_qemu(seeds[Fault.QEMU], self.guests, self.diary))
         if Fault.DISK in faults:
-            found.append(
-                trouble.FullDisk(
-                    self.disk, self.program, self.guests, self.windows, self.diary
-                ).come_and_go(seeds[Fault.DISK])
-            )
+            found.append(self.full_disk.come_and_go(seeds[Fault.DISK]))
         return found
 
     async def _one_life(self, chance: random.Random) -> None:
@@ -177,6 +209,7 @@ class Round:
 
     async def _calm(self) -> None:
         """Everything works again, and the daemon has time to bring all in order."""
+        self.calm = True
         self.diary.tell("calm")
         self.disk.empty(self.program)
         await self.broken_broker.mend()
@@ -195,8 +228,6 @@ class Round:
                 Violation(run.guest, f"run {run.id} never ended")
                 for run in self._runs(only_open=True)
             ]
-        with contextlib.suppress(AssertionError):  # the audit names what is missing
-            await self.ear.until(lambda: self._owed().keys() <= heard(self.ear).keys(), 10.0)
 
     async def _works(self, each: Watched) -> None:
         name, guest = each.guest.name, each.guest
@@ -238,6 +269,8 @@ class Round:
             report.violations += violations(life)
             report.violations += acts_without_journal(life, self.windows)
         report.violations += unheard(self._owed(), messages)
+        report.violations += self._unpublished()
+        report.violations += out_of_order(witness.owed(self.places.journal), self._heard())
         for name, each in lives.items():
             mine = [said.outcome for said in messages.values() if said.guest == name]
             report.violations += miscounted(name, each, mine)
@@ -259,7 +292,9 @@ class Round:
             resets=sum(len(incident.resets) for incident in found),
             outcomes=Counter(said.outcome for said in heard(self.ear).values()),
             qemu_kills=sum(life.killed for life in lives),
-            windows=len(self.windows),
+            broker_kills=self.broken_broker.kills,
+            publishes=len(witness.owed(self.places.journal)),
+            full_disks=self.full_disk.turns,
         )
 
     def _wrong_files(self, guest: str, lives: list[Life]) -> list[Violation]:
@@ -270,6 +305,12 @@ class Round:
         if whole == told:
             return []
         return [Violation(guest, f"{told} dumps by its monitor, {whole} whole files")]
+
+    def _heard(self) -> list[tuple[str, bytes]]:
+        return [(message.topic, message.payload) for message in list(self.ear.messages)]
+
+    def _unpublished(self) -> list[Violation]:
+        return list(unpublished(witness.owed(self.places.journal), self._heard()))
 
     def _unexpected_ends(self) -> list[str]:
         # With a disk that is full it may refuse to start: who runs it starts it again.

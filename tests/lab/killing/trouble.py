@@ -12,7 +12,7 @@ from tests.fakes.broker import Mosquitto, Subscriber
 from tests.lab.killing.audit import Diary, Watched
 from tests.lab.killing.disk import Disk
 from tests.lab.killing.ledger import Window
-from tests.lab.killing.program import Program
+from tests.lab.killing.program import REFUSED, Program
 from tests.lab.killing.relay import Relay
 
 TOLD = "journal cannot be written"
@@ -27,6 +27,7 @@ class BrokerTrouble:
     relay: Relay
     ear: Subscriber
     diary: Diary
+    kills: int = 0
     _before: int = 0
 
     async def come_and_go(self, chance: random.Random) -> None:
@@ -40,6 +41,7 @@ class BrokerTrouble:
             self.relay.open = False
             self._before = self.ear.subscriptions
             self.broker.kill()
+            self.kills += 1
             self.diary.tell("broker killed")
             await asyncio.sleep(chance.uniform(0.05, 1.5))
             await self.mend()
@@ -57,10 +59,15 @@ class BrokerTrouble:
 
 
 async def break_qemu(chance: random.Random, guests: Sequence[Watched], diary: Diary) -> None:
-    """Kill one QEMU after the other at random, each a few times, and start it again."""
+    """Kill one QEMU after the other at random, each a few times, and start it again.
+
+    One that works already is let alone, but where all do before the first was killed.
+    """
     while True:
         await asyncio.sleep(chance.uniform(1.0, 5.0))
         left = [each for each in guests if not each.works and len(each.over) < _QEMU_LIVES]
+        if not any(each.over for each in guests):
+            left = left or list(guests)
         if not left:
             return
         victim = chance.choice(left)
@@ -73,13 +80,18 @@ async def break_qemu(chance: random.Random, guests: Sequence[Watched], diary: Di
 
 @dataclass
 class FullDisk:
-    """Fills the disk under the journal again and again; ``windows`` is when that was told."""
+    """Fills the disk under the journal again and again; ``windows`` is when that was told.
+
+    Attributes:
+        turns: how often a daemon found no room, those that did not start included.
+    """
 
     disk: Disk
     program: Program
     guests: Sequence[Watched]
     windows: list[Window]
     diary: Diary
+    turns: int = 0
 
     async def come_and_go(self, chance: random.Random) -> None:
         """Full until something found no room and a guest has panicked, then room again."""
@@ -92,16 +104,20 @@ class FullDisk:
             room = time.time()
             self.disk.empty(self.program)
             self.diary.tell("the disk has room")
+            self.turns += self._found(start)
             if (told := self._told(start)) is not None:
                 self.windows.append(Window(told, room))
 
     async def _something_happens(self, start: float, within: float) -> None:
         try:
-            await until("it is told", lambda: self._told(start) is not None, within)
+            await until("a daemon finds no room", lambda: self._found(start), within)
             panics = self._panics()
             await until("a guest panics", lambda: self._panics() > panics, 2.0)
         except DemoError as nothing:
             self.diary.tell(f"{nothing.place}: this did not happen")
+
+    def _found(self, start: float) -> bool:
+        return any(at > start and event in {TOLD, REFUSED} for at, event in self.program.said)
 
     def _told(self, start: float) -> float | None:
         said = (at for at, event in self.program.said if at > start and event == TOLD)
