@@ -48,7 +48,7 @@ _OF_A_MACHINE = frozenset(
     stop cont system_reset system_powerdown system_wakeup inject-nmi set-action
     dump-guest-memory migrate migrate_cancel migrate-set-capabilities migrate-set-parameters
     device_del device_add query-status query-dump query-migrate query-memory-size-summary
-    query-memory-devices query-balloon query-uuid query-name
+    query-memory-devices query-balloon query-uuid query-name query-acpi-ospm-status
     """.split()
 )
 """What a storage daemon, which has no guest, does not know."""
@@ -80,6 +80,12 @@ def execute(
         reply(result)
 
 
+def knows(qemu: Qemu, command: str) -> bool:
+    """Whether this QEMU has the command: a storage daemon has none that is about a guest."""
+    of_a_machine = qemu.traits.kind == "storage-daemon" and command in _OF_A_MACHINE
+    return catalog.is_known(command) and not of_a_machine
+
+
 def follow(qemu: Qemu, answering: Answering) -> None:
     """Let the events happen that the test lets follow."""
     for event in answering.then:
@@ -89,19 +95,18 @@ def follow(qemu: Qemu, answering: Answering) -> None:
 def _result(
     qemu: Qemu, command: str, arguments: Mapping[str, object], answering: Answering
 ) -> object:
-    if not catalog.is_known(command) or (
-        qemu.traits.kind == "storage-daemon" and command in _OF_A_MACHINE
-    ):
+    if not knows(qemu, command):
         return Refusal("CommandNotFound", f"The command {command} has not been found")
     if answering.fails is not None:
         return Refusal("GenericError", answering.fails)
     handler = _HANDLERS.get(command)
     if handler is None:
-        result = queries.answer(qemu, command)
+        result = queries.answer(qemu, command, arguments)
     else:
         result = handler(qemu, arguments, answering)
     if isinstance(result, Refusal):
         return result
+    qemu.belongings.obey(command, arguments)
     if answering.returns is not None:
         return answering.returns
     return {} if result is None else result

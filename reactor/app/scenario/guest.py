@@ -1,14 +1,18 @@
 """A simulated guest as a host sees it: its QEMU lives and ends, its monitor comes and goes."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from reactor.app.scenario.agenda import Agenda
 from reactor.app.scenario.answers import Answerer
+from reactor.app.scenario.commands import knows
 from reactor.app.scenario.limiter import Occurrence
 from reactor.app.scenario.qemu import Qemu, Traits
+from reactor.app.scenario.queries import answer
 from reactor.core.inputs import Facts
-from reactor.policyfile.policy_tests import GuestSetup
+from reactor.core.subject import Compared, Query
+from reactor.core.subjects import first_queries, more_queries, read
+from reactor.policyfile.policy_tests import EventHappens, GuestSetup
 
 
 @dataclass
@@ -28,6 +32,7 @@ class SimulatedGuest:
     lost: Callable[[str, str], None]
     labels: Mapping[str, str] = field(default_factory=dict)
     has_agent: bool = True
+    foreseen: Iterable[EventHappens] = ()
     connected: bool = False
     life: int = 0
     qemu: Qemu | None = None
@@ -41,15 +46,22 @@ class SimulatedGuest:
         """Start its QEMU, in this run state."""
         self.life += 1
         self.qemu = Qemu(self.agenda, self.traits, self.answerer, self._told, self._gone)
+        for event in self.foreseen:
+            self.qemu.belongings.foresee(event.event, event.data)
         if status is not None:
             self.qemu.status = status
         return self.qemu
 
-    def facts(self) -> Facts:
-        """What its monitor says at the connect; there is a QEMU then."""
+    def facts(self, compared: tuple[str, ...] = ()) -> Facts:
+        """What its monitor says at the connect; there is a QEMU then.
+
+        Args:
+            compared: the subjects that are asked for.
+        """
         qemu = self.qemu or self.start()
+        found = _asked(qemu, compared)
         if self.traits.kind == "storage-daemon":
-            return Facts(kind=self.traits.kind, qemu_version=self.traits.version)
+            return Facts(kind=self.traits.kind, qemu_version=self.traits.version, compared=found)
         return Facts(
             kind=self.traits.kind,
             status=qemu.status,
@@ -58,6 +70,8 @@ class SimulatedGuest:
             memory_bytes=self.traits.memory,
             migrating=qemu.migration.is_running,
             dump=qemu.dump,
+            migration=qemu.migration.status,
+            compared=found,
         )
 
     def _told(self, event: Occurrence) -> None:
@@ -70,6 +84,21 @@ class SimulatedGuest:
         if self.connected:
             self.connected = False
             self.lost(self.name, last_words)
+
+
+def _asked(qemu: Qemu, names: tuple[str, ...]) -> Compared:
+    """What its QEMU answers about these subjects, as a connect asks."""
+    answers = _answers(qemu, first_queries(names))
+    answers |= _answers(qemu, more_queries(names, answers))
+    return read(names, answers)
+
+
+def _answers(qemu: Qemu, queries: Iterable[Query]) -> dict[str, object]:
+    return {
+        query.name: answer(qemu, query.command, query.arguments)
+        for query in queries
+        if knows(qemu, query.command)
+    }
 
 
 def traits_of(setup: GuestSetup) -> Traits:

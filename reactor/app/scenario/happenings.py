@@ -112,12 +112,6 @@ def _migration_pass(qemu: Qemu, data: _Data) -> None:
     qemu.send("MIGRATION_PASS", data)
 
 
-def _port(qemu: Qemu, data: _Data) -> None:
-    """The port is remembered: a reset closes it."""
-    qemu.ports[str(data.get("id"))] = data.get("open") is True
-    qemu.send("VSERPORT_CHANGE", data)
-
-
 _MOVES: Mapping[str, Callable[[Qemu, _Data], None]] = {
     "GUEST_PANICKED": _panicked,
     "BLOCK_IO_ERROR": _io_error,
@@ -131,6 +125,10 @@ _MOVES: Mapping[str, Callable[[Qemu, _Data], None]] = {
     "DUMP_COMPLETED": _dump_completed,
     "MIGRATION": _migration,
     "MIGRATION_PASS": _migration_pass,
-    "VSERPORT_CHANGE": _port,
-    "BLOCK_JOB_READY": jobs.somebody_elses,
+    "BLOCK_JOB_READY": jobs.ready,
+    "BLOCK_JOB_PENDING": jobs.pending,
+    "BLOCK_JOB_COMPLETED": jobs.completed,
+    "BLOCK_JOB_CANCELLED": jobs.cancelled,
+    "BLOCK_JOB_ERROR": jobs.failing,
+    "JOB_STATUS_CHANGE": jobs.changed,
 }

@@ -23,7 +23,7 @@ from reactor.core.inputs import (
     Ticked,
 )
 from reactor.core.policy import Policy
-from reactor.policyfile.policy_tests import GuestSetup
+from reactor.policyfile.policy_tests import EventHappens, GuestSetup
 
 IDENTITY = "test"
 INPUTS_MAX = 2_000_000
@@ -84,8 +84,14 @@ class VirtualHost:
 
     # ------------------------------------------------------------ guests
 
-    def add(self, setup: GuestSetup, answerer: Answerer) -> SimulatedGuest:
-        """A guest with its QEMU; the engine does not know it before it is introduced."""
+    def add(
+        self, setup: GuestSetup, answerer: Answerer, foreseen: Iterable[EventHappens] = ()
+    ) -> SimulatedGuest:
+        """A guest with its QEMU; the engine does not know it before it is introduced.
+
+        Args:
+            foreseen: what will happen in it; what that is about is there from the start.
+        """
         guest = SimulatedGuest(
             setup.name,
             self.agenda,
@@ -94,19 +100,22 @@ class VirtualHost:
             self._told,
             self._lost,
             setup.labels,
-            setup.agent,
+            has_agent=setup.agent,
+            foreseen=tuple(foreseen),
         )
         self.guests[setup.name] = guest
         qemu = guest.start(setup.status if setup.kind == "vm" else None)
-        qemu.ports.update(setup.ports)
+        qemu.belongings.ports.update(setup.ports)
         return guest
 
     def remember(self) -> None:
         """Introduce all guests, as an earlier life of the engine left them."""
         before = Engine(self._config, IDENTITY)
+        before.load(self._policies, self.now)
         for guest in self.guests.values():
             before.handle(GuestKnown(guest.name, guest.labels, guest.has_agent), self.now)
-            before.handle(Connected(guest.name, guest.epoch, guest.facts()), self.now)
+            facts = guest.facts(before.compared(guest.name, guest.labels))
+            before.handle(Connected(guest.name, guest.epoch, facts), self.now)
         rows = [row for row in before.snapshot() if row.kind == "guest"]
         self._take(self.engine.restore(rows, {}, self.now))
         for row in rows:
@@ -122,7 +131,7 @@ class VirtualHost:
     def connect(self, name: str) -> None:
         """Let the guest's monitor be ready; a QEMU that had ended was started again."""
         guest = self.guests[name]
-        facts = guest.facts()
+        facts = guest.facts(self.engine.compared(name, guest.labels) if self.is_up else ())
         guest.connected = True
         if self.is_up:
             self.give(Connected(name, guest.epoch, facts))

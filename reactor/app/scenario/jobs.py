@@ -9,7 +9,8 @@ from reactor.policyfile.policy_tests import Answering
 
 JOB_TAKES = 10.0
 _Way = Callable[[Qemu, str], None]
-_SIZE = 1 << 30
+SIZE = 1 << 30
+CANCELLED = "Operation canceled"
 
 KINDS: Mapping[str, str] = {
     "block-commit": "commit",
@@ -46,19 +47,74 @@ def begin(
     return None
 
 
-def somebody_elses(qemu: Qemu, data: Mapping[str, object]) -> None:
+def ready(qemu: Qemu, data: Mapping[str, object]) -> None:
     """A job that a test lets be ready, and that somebody else began: it can be completed."""
+    _somebody_elses(qemu, data, "ready")
+    qemu.send("BLOCK_JOB_READY", data)
+
+
+def pending(qemu: Qemu, data: Mapping[str, object]) -> None:
+    """One that waits to be finalized."""
+    _somebody_elses(qemu, {**data, "device": data.get("id")}, "pending")
+    qemu.send("BLOCK_JOB_PENDING", data)
+
+
+def failing(qemu: Qemu, data: Mapping[str, object]) -> None:
+    """One that met an error; with the action `stop` it stands still, and shows it."""
+    if data.get("action") == "stop":
+        job = _somebody_elses(qemu, data, "paused")
+        job["io-status"] = "failed"
+    qemu.send("BLOCK_JOB_ERROR", data)
+
+
+def completed(qemu: Qemu, data: Mapping[str, object]) -> None:
+    """One that ended; only a JOB_STATUS_CHANGE to `concluded` lets it stay."""
+    _over(qemu, data, data.get("error"))
+    qemu.send("BLOCK_JOB_COMPLETED", data)
+
+
+def cancelled(qemu: Qemu, data: Mapping[str, object]) -> None:
+    """The same of one that was cancelled."""
+    _over(qemu, data, CANCELLED)
+    qemu.send("BLOCK_JOB_CANCELLED", data)
+
+
+def changed(qemu: Qemu, data: Mapping[str, object]) -> None:
+    """The status of any job, as a test says."""
+    name, status = str(data.get("id", "")), str(data.get("status", ""))
+    if status == "null":
+        qemu.jobs.pop(name, None)
+    else:
+        job = _somebody_elses(qemu, qemu.ended_jobs.pop(name, {"device": name}), status)
+        if status not in {"paused", "standby"}:
+            job.pop("io-status", None)
+    qemu.send("JOB_STATUS_CHANGE", data)
+
+
+def _somebody_elses(qemu: Qemu, data: Mapping[str, object], status: str) -> dict[str, object]:
+    """The job that an event of a test is about, in this status from now on."""
     job: dict[str, object] = {
         "type": data.get("type", "mirror"),
-        "status": "ready",
         "auto-finalize": True,
         "auto-dismiss": True,
         "speed": data.get("speed", 0),
         "breaks": None,
-        "offset": data.get("offset", _SIZE),
+        "offset": data.get("offset", SIZE),
+        "len": data.get("len", SIZE),
+        "error": data.get("error"),
     }
-    qemu.jobs.setdefault(str(data.get("device", "")), job)
-    qemu.send("BLOCK_JOB_READY", data)
+    job = qemu.jobs.setdefault(str(data.get("device", "")), job)
+    job["status"] = status
+    return job
+
+
+def _over(qemu: Qemu, data: Mapping[str, object], error: object) -> None:
+    name = str(data.get("device", ""))
+    told = {**data, "error": error}
+    if qemu.jobs.pop(name, {}).get("status") == "concluded":
+        _somebody_elses(qemu, told, "concluded")
+    else:
+        qemu.ended_jobs[name] = told
 
 
 def _become(qemu: Qemu, name: str, status: str) -> None:
@@ -72,7 +128,7 @@ def _worked(qemu: Qemu, name: str, job: dict[str, object]) -> None:
     if job["breaks"] is not None:
         _fail(qemu, name, str(job["breaks"]))
         return
-    job["offset"] = _SIZE
+    job["offset"] = SIZE
     if job["type"] == "mirror":
         _become(qemu, name, "ready")
         qemu.send("BLOCK_JOB_READY", _told(name, job))
@@ -83,7 +139,7 @@ def _worked(qemu: Qemu, name: str, job: dict[str, object]) -> None:
 def _told(name: str, job: Mapping[str, object]) -> dict[str, object]:
     return {
         "device": name,
-        "len": _SIZE,
+        "len": SIZE,
         "offset": job["offset"],
         "speed": job["speed"],
         "type": job["type"],
@@ -156,7 +212,7 @@ def cancel(qemu: Qemu, arguments: Mapping[str, object], _answering: Answering) -
         told = _told(name, qemu.jobs[name])
         _become(qemu, name, "aborting")
         qemu.send("BLOCK_JOB_CANCELLED", told)
-        _conclude(qemu, name, None)
+        _conclude(qemu, name, CANCELLED)
 
     forced = arguments.get("force") is True
     ways: dict[str, _Way] = {

@@ -131,7 +131,9 @@ class _Player:
         """Let guests be there as the stored snapshot knows them, and connect."""
         for setup in self._test.guests:
             answers = Answerer({**self._test.simulate, **setup.simulate})
-            self._host.add(setup, answers)
+            happens = [entry.what for entry in self._test.timeline]
+            of_it = [w for w in happens if isinstance(w, EventHappens) and w.guest == setup.name]
+            self._host.add(setup, answers, of_it)
         self._host.remember()
         for setup in self._test.guests:
             if setup.connected:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from reactor.app.scenario.agenda import Agenda
 from reactor.app.scenario.answers import Answerer
+from reactor.app.scenario.belongings import Belongings
 from reactor.app.scenario.limiter import Occurrence, RateLimiter
 from reactor.core.inputs import Refusal
 
@@ -90,7 +91,8 @@ class Qemu:
         self.migration = Migration()
         self.actions = dict(traits.actions)
         self.jobs: dict[str, dict[str, object]] = {}
-        self.ports: dict[str, bool] = {}
+        self.ended_jobs: dict[str, Mapping[str, object]] = {}
+        self.belongings = Belongings()
         self.alive = True
         self.deaf_until = 0.0
         self.disks_handed_over = False
@@ -111,6 +113,7 @@ class Qemu:
     def send(self, name: str, data: Mapping[str, object] | None = None) -> None:
         """Let an event happen; its limiter decides when monitors are told."""
         event = Occurrence(name, data or {}, self.agenda.now)
+        self.belongings.note(name, event.data)
         self._limiter.offer(event, io_errors_too=self.traits.major >= 10)
 
     def stand_still(self, status: str) -> None:
@@ -132,9 +135,8 @@ class Qemu:
 
         The firmware of 7.2 resets it twice more once it runs, that of 11.1 once.
         """
-        for port, is_open in self.ports.items():
+        for port, is_open in self.belongings.ports.items():
             if is_open:
-                self.ports[port] = False
                 self.send("VSERPORT_CHANGE", {"id": port, "open": False})
         if self.status not in {"running", "inmigrate"}:
             self.status = "prelaunch"

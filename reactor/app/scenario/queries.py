@@ -2,16 +2,20 @@
 
 from collections.abc import Callable, Mapping
 
+from reactor.app.scenario import jobs
 from reactor.app.scenario.qemu import Qemu
 from reactor.qapi.shipped import schema_of, versions
 from reactor.qapi.types import ListOf
 
 
-def answer(qemu: Qemu, command: str) -> object:
+def answer(qemu: Qemu, command: str, arguments: Mapping[str, object]) -> object:
     """The answer; empty, of the right type, where the simulation knows nothing."""
     known = _KNOWN.get(command)
     if known is not None:
         return known(qemu)
+    shown = qemu.belongings.answer(command, arguments)
+    if shown is not None:
+        return shown
     return [] if _gives_a_list(command) else {}
 
 
@@ -64,8 +68,11 @@ def _block_jobs(qemu: Qemu) -> object:
             "status": job["status"],
             "ready": job["status"] == "ready",
             "offset": job["offset"],
+            "len": job.get("len", jobs.SIZE),
             "speed": job["speed"],
+            "io-status": job.get("io-status", "ok"),
         }
+        | ({"error": job["error"]} if job.get("error") else {})
         for name, job in qemu.jobs.items()
     ]
 
@@ -89,5 +96,7 @@ _KNOWN: Mapping[str, Callable[[Qemu], object]] = {
     "query-version": _version,
     "query-uuid": lambda qemu: {"UUID": qemu.traits.uuid},
     "query-memory-size-summary": lambda qemu: {"base-memory": qemu.traits.memory},
-    "query-balloon": lambda qemu: {"actual": qemu.traits.memory},
+    "query-balloon": lambda qemu: {
+        "actual": qemu.traits.memory if (size := qemu.belongings.balloon) is None else size
+    },
 }

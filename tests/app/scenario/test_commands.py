@@ -259,7 +259,7 @@ def test_a_mirror_waits_to_be_completed() -> None:
     assert _told(bench.run(10)) == ["created", "running", "ready", "BLOCK_JOB_READY"]
     assert bench.result("query-block-jobs") == [
         {"device": "m", "type": "mirror", "status": "ready", "ready": True,
-         "offset": 1 << 30, "speed": 0}
+         "offset": 1 << 30, "len": 1 << 30, "speed": 0, "io-status": "ok"}
     ]  # fmt: skip
     assert bench.command("block-job-complete", {"device": "m"}) == "ok"
     assert _told(bench) == ["waiting", "pending", "BLOCK_JOB_COMPLETED", "concluded", "null"]

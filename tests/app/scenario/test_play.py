@@ -201,11 +201,11 @@ def test_a_monitor_that_goes_away_misses_what_happens() -> None:
         "timeline:\n"
         "  - {at: 1s, disconnect: g}\n"
         "  - {at: 2s, disconnect: g}\n"
-        "  - {at: 3s, event: DEVICE_DELETED, data: {device: d, path: p}}\n"
+        "  - {at: 3s, event: GUEST_CRASHLOADED, data: {action: run}}\n"
         "  - {at: 4s, connect: g}\n"
-        "  - {at: 5s, event: DEVICE_DELETED, data: {device: d, path: p}}\n"
+        "  - {at: 5s, event: GUEST_CRASHLOADED, data: {action: run}}\n"
     )
-    assert logged(_log("{event: DEVICE_DELETED}"), test) == ["5.00 g DEVICE_DELETED"]
+    assert logged(_log("{event: GUEST_CRASHLOADED}"), test) == ["5.00 g GUEST_CRASHLOADED"]
 
 
 def test_a_guest_is_different_from_now_on() -> None:
