@@ -29,7 +29,7 @@ def error(action: str, *, whole: bool = True) -> Told:
     return "BLOCK_JOB_ERROR", {"device": "j", **operation, "action": action}
 
 
-ALL = {
+ALL: Mapping[str, Told] = {
     "a port": ("VSERPORT_CHANGE", {"id": "p", "open": True}),
     "a device": ("DEVICE_DELETED", {"device": "d", "path": f"{PERIPHERAL}/d"}),
     "memory": (
