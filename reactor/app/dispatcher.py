@@ -31,7 +31,7 @@ from reactor.app.records import (
     run_row,
     stopped_row,
 )
-from reactor.app.telling import tell_line, tell_run, tell_trace
+from reactor.app.telling import Teller
 from reactor.core.effect import (
     AskFree,
     AskPath,
@@ -119,6 +119,7 @@ class Dispatcher:
         self.batch_s = BATCH_S
         self.journal_trouble = ""
         self.stopping = False
+        self.teller = Teller()
 
     def submit(self, input_: Input) -> None:
         """Let an input in; it is handled in the order of arrival."""
@@ -286,8 +287,10 @@ class Dispatcher:
             else:
                 batch.inputs.append(input_row(at, input_))
         # Input by input: what the world reads on one topic keeps the order of arrival.
-        if isinstance(input_, Happened) and self._nudge is not None:
-            batch.messages.append(outbox_row(self._projection.event(input_.event)))
+        if isinstance(input_, Happened):
+            self.teller.tally.event(input_.event.name)
+            if self._nudge is not None:
+                batch.messages.append(outbox_row(self._projection.event(input_.event)))
         if follow:
             self._fill(batch, follow)
             effects += follow
@@ -363,16 +366,8 @@ class Dispatcher:
                 self._calls.discard(effect)
             case Dumped():
                 self._calls.dumped(effect)
-            case Log():
-                tell_line(effect)
-            case Trace():
-                tell_trace(effect)
-            case RunChanged():
-                tell_run(effect)
-            case MarkSet(mark):
-                log.info("mark set", guest=mark.guest, mark=mark.key, reason=mark.reason)
-            case MarkCleared(mark):
-                log.info("mark cleared", guest=mark.guest, mark=mark.key)
+            case Log() | Trace() | RunChanged() | MarkSet() | MarkCleared():
+                self.teller.tell(effect)
             case Execute() | CallAgent() | CallHttp() | StartProgram():
                 pass  # begun already
             case Keep() | Publish() | EventSeen() | GuestChanged():

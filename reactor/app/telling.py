@@ -2,14 +2,40 @@
 
 import structlog
 
-from reactor.core.effect import Log, RunChanged, Trace
+from reactor.app.metrics.tally import Tally
+from reactor.core.effect import Log, MarkCleared, MarkSet, RunChanged, Trace
 
 _AS_MEANT = frozenset({"succeeded", "skipped", "stopped", "would run"})
+
+Told = Log | Trace | RunChanged | MarkSet | MarkCleared
 
 log = structlog.get_logger("reactor")
 
 
-def tell_line(effect: Log) -> None:
+class Teller:
+    """Tells the operator's log what happens, and counts it."""
+
+    def __init__(self) -> None:
+        self.tally = Tally()
+
+    def tell(self, effect: Told) -> None:
+        """One line, where it is worth one."""
+        match effect:
+            case Log():
+                _tell_line(effect)
+            case Trace():
+                self.tally.trace(effect)
+                _tell_trace(effect)
+            case RunChanged():
+                self.tally.run(effect)
+                _tell_run(effect)
+            case MarkSet(mark):
+                log.info("mark set", guest=mark.guest, mark=mark.key, reason=mark.reason)
+            case MarkCleared(mark):
+                log.info("mark cleared", guest=mark.guest, mark=mark.key)
+
+
+def _tell_line(effect: Log) -> None:
     """What a `log` step, an operator or the engine says."""
     say = {"warning": log.warning, "debug": log.debug}.get(effect.level, log.info)
     fields = {"policy": effect.policy, "guest": effect.guest, "run": effect.run}
@@ -17,7 +43,7 @@ def tell_line(effect: Log) -> None:
     say(effect.title, text=effect.text, **known)
 
 
-def tell_trace(trace: Trace) -> None:
+def _tell_trace(trace: Trace) -> None:
     """Why something was or was not done."""
     fields = {"policy": trace.policy, "guest": trace.guest, "path": trace.path}
     if trace.run:
@@ -30,7 +56,7 @@ def tell_trace(trace: Trace) -> None:
     say("trace", verdict=trace.verdict, **fields)
 
 
-def tell_run(run: RunChanged) -> None:
+def _tell_run(run: RunChanged) -> None:
     """Each step of a run as it begins, and how the run ended."""
     fields = {"run": run.run, "policy": run.policy, "guest": run.guest}
     if run.ended is not None:

@@ -21,6 +21,7 @@ from reactor.app.control.asks import (
     Ask,
     AskGuests,
     AskMarks,
+    AskMetrics,
     AskRun,
     AskRuns,
     AskSilences,
@@ -49,6 +50,7 @@ from reactor.core.orders import (
 from reactor.core.restraints import Silence
 from reactor.errors import NoDaemonError
 from tests.app.house import House
+from tests.fakes.exposition import read
 from tests.fakes.qmp_server import SILENT
 
 pytestmark = [pytest.mark.asyncio, pytest.mark.timeout(40)]
@@ -118,6 +120,16 @@ async def open_run(house: House) -> RunLine:
     await house.until("a run is open", lambda: bool(house.daemon.engine.world.runs))
     (run,) = (await status(house)).runs
     return run
+
+
+async def metrics(house: House) -> dict[str, dict[tuple[tuple[str, str], ...], float]]:
+    """The figures, by name and labels."""
+    found = read(await look(house, AskMetrics(), str))
+    return {
+        whole: {labels: value for (name, labels), value in family.samples.items() if name == whole}
+        for family in found.values()
+        for whole, _ in family.samples
+    }
 
 
 # -------------------------------------------------------------------- orders
@@ -605,3 +617,24 @@ async def test_the_socket_goes_with_the_daemon(house: House) -> None:
         await request(house, AskStatus())
     await house.start()
     assert (await status(house)).guests == 0
+
+
+async def test_the_figures_of_a_daemon_that_works(house: House) -> None:
+    """What came, what ran, what was refused, and how its journal and disk are."""
+    house.policy(LIMITED)
+    guest = await house.guest()
+    await house.start("web-1")
+    tally = house.daemon.dispatcher.teller.tally
+    guest.event("WATCHDOG")
+    await house.until("the run ended", lambda: tally.runs.total() == 1)
+    guest.event("WATCHDOG")
+    await house.until("the second match was refused", lambda: tally.refused.total() == 1)
+    found = await metrics(house)
+    assert found["reactor_events_total"][(("event", "WATCHDOG"),)] == 2
+    assert found["reactor_runs_total"] == {(("policy", "limited"), ("outcome", "succeeded")): 1}
+    refused = found["reactor_suppressed_total"]
+    assert refused == {(("policy", "limited"), ("reason", "limited")): 1}
+    assert found["reactor_guests_connected"] == {(): 1}
+    for name in ("commits_total", "disk_free_bytes", "max_bytes"):
+        assert found[f"reactor_journal_{name}"][()] > 0
+    assert found["reactor_journal_healthy"] == {(): 1}

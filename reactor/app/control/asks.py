@@ -20,6 +20,10 @@ class AskStatus(msgspec.Struct, frozen=True, tag="status"):
     """How the daemon, its guests and policies are."""
 
 
+class AskMetrics(msgspec.Struct, frozen=True, tag="metrics"):
+    """Figures as text, for a monitoring system."""
+
+
 class AskGuests(msgspec.Struct, frozen=True, tag="guests"):
     """All guests."""
 
@@ -80,6 +84,7 @@ class GiveOrder(msgspec.Struct, frozen=True, tag="order"):
 
 Ask = (
     AskStatus
+    | AskMetrics
     | AskGuests
     | AskReadiness
     | AskMarks

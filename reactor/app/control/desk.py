@@ -12,11 +12,14 @@ import msgspec
 
 from reactor.adapters.control import Answer, Code, ControlServer
 from reactor.adapters.journal import Reader
+from reactor.adapters.space import FreeSpace
 from reactor.app.control import readiness, views
+from reactor.app.control.answers import Status
 from reactor.app.control.asks import (
     Ask,
     AskGuests,
     AskMarks,
+    AskMetrics,
     AskReadiness,
     AskRun,
     AskRuns,
@@ -29,10 +32,13 @@ from reactor.app.control.fitting import misfit
 from reactor.app.control.orders import Orders
 from reactor.app.control.vitals import Parts, daemon_line
 from reactor.app.known import Unknown, of_journal, unknown
+from reactor.app.metrics.collect import Sources, collect
+from reactor.app.metrics.text import render
 from reactor.app.timeline import read_timeline, run_line
 from reactor.app.why.asking import recent, why_at, why_now
 from reactor.app.why.reasons import Why
 from reactor.core import scopes
+from reactor.core.effect import AskFree
 from reactor.core.foreign import UNREADABLE
 from reactor.core.world import World
 
@@ -52,6 +58,7 @@ class Desk:
         self._orders = orders
         self._reading = asyncio.Semaphore(READERS_MAX)
         self._since = parts.clock.now()
+        self._space = FreeSpace()
 
     async def answer(self, who: str, body: bytes, server: ControlServer) -> Answer:
         """What somebody is answered.
@@ -80,10 +87,9 @@ class Desk:
         """
         match ask:
             case AskStatus():
-                line = daemon_line(self._parts, server, self._since)
-                return _done(
-                    views.status(self._world, line, self._parts.troubles(), self._parts.judge)
-                )
+                return _done(self._status(server))
+            case AskMetrics():
+                return _done(await self._metrics(self._status(server)))
             case AskGuests():
                 return _done(views.guests(self._world, self._parts.troubles(), self._parts.judge))
             case AskReadiness(policy, guest, whole):
@@ -109,6 +115,26 @@ class Desk:
     @property
     def _world(self) -> World:
         return self._parts.engine.world
+
+    def _status(self, server: ControlServer) -> Status:
+        line = daemon_line(self._parts, server, self._since)
+        return views.status(self._world, line, self._parts.troubles(), self._parts.judge)
+
+    async def _metrics(self, status: Status) -> str:
+        parts = self._parts
+        folder = str(parts.journal.path.parent)
+        free = (await self._space.ask(AskFree("metrics", folder))).result
+        return render(
+            collect(
+                Sources(
+                    status,
+                    parts.journal.statistics(),
+                    parts.settings.journal,
+                    parts.dispatcher.teller.tally,
+                    free if isinstance(free, int) else None,
+                )
+            )
+        )
 
     def _marks(self, guest: str) -> Answer:
         """The marks of one guest, which may be gone and still have them, or of all."""
