@@ -37,7 +37,7 @@ def add_to(app: typer.Typer) -> None:
 
 
 def metrics(*, config: Config = None, journal: JournalPath = None, to: To = None) -> int:
-    """Print the daemon's figures in the text format that Prometheus and node_exporter read.
+    """Print the daemon's figures as Prometheus reads them.
 
     Without a daemon they are `reactor_up 0`, and the exit code is 5.
     """
