@@ -1,42 +1,16 @@
 """All verbs together, and what every end of the program looks like."""
 
+import importlib
 import os
 import sys
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from typing import Annotated, Any
 
 import typer
 
 from reactor import __version__
-from reactor.cli import (
-    approve,
-    check,
-    demo,
-    docs,
-    doctor,
-    dumps,
-    events,
-    guests,
-    hold,
-    init,
-    journal,
-    marks,
-    metrics,
-    readiness,
-    record,
-    release,
-    replay,
-    run,
-    runs,
-    schema,
-    silence,
-    status,
-    test,
-    trigger,
-    why,
-)
 from reactor.cli.exits import Exit, UsageError, exit_of
 from reactor.cli.problems import show_problems
 from reactor.cli.screen import (
@@ -64,17 +38,34 @@ class Program(Verbs):
         return until_readers_leave(partial(super().invoke, ctx))
 
 
-app = typer.Typer(
-    cls=Program,
-    name="reactor",
-    help="Policies that react to the events of QEMU guests.",
-    epilog="Exit codes: 0 ok, 1 findings, 2 usage or settings, 3 refused, 4 cannot connect, "
-    "5 the daemon does not run, 70 internal error, 130 interrupted.",
-    add_completion=False,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
+VERBS = (
+    "run",
+    "demo",
+    "check",
+    "test",
+    "events",
+    "record",
+    "replay",
+    "status",
+    "metrics",
+    "guests",
+    "readiness",
+    "runs",
+    "why",
+    "marks",
+    "silence",
+    "approve",
+    "trigger",
+    "hold",
+    "release",
+    "journal",
+    "dumps",
+    "docs",
+    "doctor",
+    "schema",
+    "init",
 )
+"""The verbs, in the order of the help; each has a module of its name."""
 
 
 def _show_version(is_wanted: bool) -> None:
@@ -83,7 +74,6 @@ def _show_version(is_wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
 def _program(
     _version: Annotated[
         bool,
@@ -98,38 +88,29 @@ def _program(
     """Options in front of the verb."""
 
 
-_MODULES = (
-    run,
-    demo,
-    check,
-    test,
-    events,
-    record,
-    replay,
-    status,
-    metrics,
-    guests,
-    readiness,
-    runs,
-    why,
-    marks,
-    silence,
-    approve,
-    trigger,
-    hold,
-    release,
-    journal,
-    dumps,
-    docs,
-    doctor,
-    schema,
-    init,
-)
-for _module in _MODULES:
-    _module.add_to(app)
+def program_with(verbs: Iterable[str]) -> typer.Typer:
+    """The program with these verbs alone: each takes its time to import and to look at."""
+    app = typer.Typer(
+        cls=Program,
+        name="reactor",
+        help="Policies that react to the events of QEMU guests.",
+        epilog="Exit codes: 0 ok, 1 findings, 2 usage or settings, 3 refused, 4 cannot connect, "
+        "5 the daemon does not run, 70 internal error, 130 interrupted.",
+        add_completion=False,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback()(_program)
+    for verb in verbs:
+        importlib.import_module(f"reactor.cli.{verb}").add_to(app)
+    return app
 
-VERBS = tuple(module.__name__.rpartition(".")[2] for module in _MODULES)
-"""The verbs, in the order of the help; each has a module of its name."""
+
+def _asked_for(words: Sequence[str]) -> typer.Typer:
+    """The program with the verb that the words begin with; with all, where it is none."""
+    verb = next((word for word in words if word != "--debug"), "")
+    return program_with([verb] if verb in VERBS else VERBS)
 
 
 def run_program(words: Sequence[str]) -> int:
@@ -137,6 +118,7 @@ def run_program(words: Sequence[str]) -> int:
     open_closed_streams()
     let_every_character_pass()
     try:
+        app = _asked_for(words)
         if not words:
             app(args=["--help"], prog_name="reactor", standalone_mode=False)
             return Exit.USAGE

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 
 from reactor.core.cel_operands import View, kind_of
-from reactor.core.cel_shapes import ITEM, Kind, Member, Shapes, merged_member
+from reactor.core.cel_shapes import Kind, Member, Shapes, merged_member
 from reactor.core.cel_tree import Call, Const, Entries, Items, Node
 
 DECLARABLE = frozenset({Kind.TEXT, Kind.WHOLE, Kind.FRACTION, Kind.TRUTH, Kind.LIST})
@@ -45,22 +45,34 @@ def without_has(source: str) -> str | None:
     return None if "has(" in masked else masked
 
 
+_DOTTED = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+", re.ASCII)
+
+
 def declared(source: str, shapes: Shapes) -> tuple[tuple[str, Kind], ...]:
     """The members of one kind that this source may read, by their names with dots."""
-    return tuple(sorted(set(_declared(source, shapes))))
+    wrote = {name for path in set(_DOTTED.findall(source)) for name in _starts(path)}
+    found = {
+        name: _only(shape.members.get(name.removeprefix(prefix)))
+        for prefix, shape in ((f"{'.'.join(map(str, root))}.", one) for root, one in shapes.items())
+        for name in wrote
+        if name.startswith(prefix)
+    }
+    return tuple(sorted((name, kind) for name, kind in found.items() if kind is not None))
 
 
-def _declared(source: str, shapes: Shapes) -> Iterator[tuple[str, Kind]]:
-    for root, shape in shapes.items():
-        prefix = ".".join(map(str, root))
-        if prefix not in source:
-            continue
-        for path, member in shape.members.items():
-            name = f"{prefix}.{path}"
-            if name in source and len(member.kinds) == 1 and ITEM not in path:
-                (kind,) = member.kinds
-                if kind in DECLARABLE:
-                    yield name, kind
+def _starts(path: str) -> Iterator[str]:
+    """The path, and each that leads to it."""
+    while path:
+        yield path
+        path = path.rpartition(".")[0]
+
+
+def _only(member: Member | None) -> Kind | None:
+    """The one kind of a member, where the library knows it too."""
+    if member is None or len(member.kinds) != 1:
+        return None
+    (kind,) = member.kinds
+    return kind if kind in DECLARABLE else None
 
 
 def is_harmless(complaint: str) -> bool:

@@ -1,7 +1,9 @@
 """Which names stand where, and what an expression reads: all that its tree tells."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+
+import msgspec
+from msgspec.structs import replace
 
 from reactor.core.cel_access import show
 from reactor.core.cel_library import VARIABLES, members_of
@@ -22,8 +24,7 @@ from reactor.core.cel_tree import (
 from reactor.core.text import closest
 
 
-@dataclass(frozen=True, slots=True)
-class Names:
+class Names(msgspec.Struct, frozen=True):
     """The names that an expression may use at its place in a policy.
 
     ``place`` names the place in a sentence ("a trigger's `where`"). ``members``
@@ -35,10 +36,10 @@ class Names:
 
     place: str
     allowed: tuple[str, ...]
-    members: Mapping[str, frozenset[str]] = field(default_factory=dict)
-    hints: Mapping[str, str] = field(default_factory=dict)
+    members: Mapping[str, frozenset[str]] = {}
+    hints: Mapping[str, str] = {}
     free: bool = False
-    shapes: Shapes = field(default_factory=dict)
+    shapes: Shapes = {}
 
     def at(self, place: str) -> "Names":
         """The same names at a place that is called otherwise."""
@@ -77,16 +78,53 @@ class Names:
 
     def seeing(self, shapes: Mapping[str, Shape | None]) -> "Names":
         """The same, where of these QMP values (`trigger.data`) all members are known."""
-        known: dict[Path, Shape | None] = {
-            tuple(path.split(".")): shape for path, shape in shapes.items()
-        }
-        there = {path: shape for path, shape in known.items() if shape is not None}
-        gone = {path: shape for path, shape in self.shapes.items() if path not in known}
-        return replace(self, shapes={**gone, **there})
+        known = dict(self.shapes)
+        for name, shape in shapes.items():
+            path = tuple(name.split("."))
+            known.pop(path, None)
+            if shape is not None:
+                known[path] = shape
+        return replace(self, shapes=known)
 
     def listed(self) -> str:
         """The names in a sentence."""
         return ", ".join(self.allowed)
+
+
+_FEW = 12
+
+
+class Near:
+    """The names at a place as far as an expression can read them; equal where they are alike.
+
+    Many policies say the same of the same. What an expression does not name is left out, and
+    the values of events, which are long and made once, are taken by their identity.
+    """
+
+    __slots__ = ("_key", "names")
+
+    def __init__(self, names: Names, source: str) -> None:
+        self.names = names
+        members = tuple(item for item in names.members.items() if item[0] in source)
+        shapes = tuple(
+            (path, _token(shape)) for path, shape in names.shapes.items() if str(path[0]) in source
+        )
+        self._key = (names.place, names.allowed, names.free, id(names.hints), members, shapes)
+
+    def __eq__(self, other: object) -> bool:
+        """Whether an expression means the same with the one as with the other."""
+        return isinstance(other, Near) and self._key == other._key
+
+    def __hash__(self) -> int:
+        """Equal for equal ones."""
+        return hash(self._key)
+
+
+def _token(shape: Shape) -> object:
+    # Nothing else gets this identity: who has the token has the shape, too.
+    if len(shape.members) > _FEW:
+        return id(shape)
+    return shape.whose, tuple(shape.members.items())
 
 
 _RUN = frozenset({"id", "policy", "started", "attempt", "nth"})

@@ -1,8 +1,9 @@
 """What members QEMU's own values have: a misspelt one is found before it is read in vain."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from enum import StrEnum
+
+import msgspec
 
 from reactor.core.cel_access import show
 from reactor.core.cel_tree import Misuse, Path
@@ -22,8 +23,7 @@ class Kind(StrEnum):
     ANY = "any value"
 
 
-@dataclass(frozen=True, slots=True)
-class Member:
+class Member(msgspec.Struct, frozen=True):
     """A member: its kinds, all texts that it may be (None: any), whether it may be absent."""
 
     kinds: frozenset[Kind]
@@ -31,8 +31,7 @@ class Member:
     optional: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Shape:
+class Shape(msgspec.Struct, frozen=True):
     """All members of a value, by their dotted path with underscores; ``whose`` they are.
 
     ``whose`` stands in a sentence: "GUEST_PANICKED", "RESET or STOP". In a path ``[]``
@@ -90,8 +89,7 @@ def check_path(path: Path, offsets: tuple[int, ...], shapes: Shapes) -> None:
             check_members(Reading(path, path, offsets), len(root), shape)
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(msgspec.Struct, frozen=True):
     """A path that is read: where it leads, as its author ``wrote`` it, and the offsets of that.
 
     They differ where a macro's variable stands for the items of a list.

@@ -14,6 +14,9 @@ _TEXT_OR_COMMENT = re.compile(
     re.VERBOSE | re.DOTALL,
 )
 
+# An expression without texts, comments and braces, as nearly all of them are.
+_PLAIN = re.compile(r"[^{}\"'/]*\}")
+
 _CLOSING = {")": "(", "]": "[", "}": "{"}
 
 
@@ -50,6 +53,8 @@ def open_bracket(source: str) -> tuple[int, str] | None:
 
 def closing_brace(source: str, start: int) -> int | None:
     """The offset of the `}` that ends a `${` whose expression begins at ``start``."""
+    if plain := _PLAIN.match(source, start):
+        return plain.end() - 1
     depth = 0
     for at, character in outside(source, start):
         if character == "{":

@@ -7,7 +7,7 @@ after a bounded amount of work, whatever the guest put into the data.
 
 import functools
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from reactor.core.cel_access import Env, Evaluate, path_reader, show
@@ -16,7 +16,7 @@ from reactor.core.cel_evaluate import METER
 from reactor.core.cel_explain import explain
 from reactor.core.cel_guards import unguarded
 from reactor.core.cel_kinds import ANYTHING, declared, given, is_harmless, without_has
-from reactor.core.cel_library import KEPT, Refused, compile_untyped, type_of
+from reactor.core.cel_library import KEPT, Declared, Refused, compile_untyped, type_of
 from reactor.core.cel_names import (
     ARM,
     ASK,
@@ -32,6 +32,7 @@ from reactor.core.cel_names import (
     TRIGGER,
     Literal,
     Names,
+    Near,
     check_names,
     conjuncts,
     equality,
@@ -237,46 +238,61 @@ def compile_expression(source: str, *, condition: bool, names: Names) -> Express
         ExpressionError: its author must act; the column counts from 1 in ``source``.
     """
     try:
-        return _compile(source, condition, names)
+        _check_source(source)
+        return _compile(source, condition, Near(names, source))
     except Misuse as misuse:
         at = name_start(source, misuse.at)
         raise ExpressionError(source, at + 1, misuse.problem, misuse.fix) from None
 
 
-def _compile(source: str, condition: bool, names: Names) -> Expression:
-    _check_source(source)
-    tree, kind = _checked(source, names)
-    _check_kind(kind, condition)
-    check_values(tree, names.shapes, condition=condition)
-    kind = _check_declared(source, names) or kind
-    _check_kind(kind, condition)
+@functools.lru_cache(maxsize=KEPT)
+def _compile(source: str, condition: bool, near: Near) -> Expression:
+    names = near.names
+    tree, kind = _checked(source, condition, names)
     parts = [(part, equality(part)) for part in conjuncts(tree)]
     rest = joined([part for part, found in parts if found is None])
     equalities = tuple(found for _, found in parts if found is not None)
     residue = None if rest is None or not equalities else _expression(source, _made(rest))
     risky = tuple(dict.fromkeys(unguarded(tree, names.shapes)))
-    whole = _expression(source, _whole(source), equalities, residue, risky)
-    return replace(whole, gives=given(tree, names.shapes, kind))
+    gives = given(tree, names.shapes, kind)
+    return _expression(source, _whole(source), equalities, residue, risky, gives)
 
 
-def _checked(source: str, names: Names) -> tuple[Node, str]:
+def _checked(source: str, condition: bool, names: Names) -> tuple[Node, str]:
     """The tree, and the name of the type of what it computes."""
     # The types of fixed members are not known where has() asks for one.
-    masked = without_has(source)
+    masked, members = without_has(source), declared(source, names.shapes)
     try:
-        kind = "" if masked is None else type_of(masked)
+        # What is sound with the types of QEMU's own values is sound without them.
+        kind = _sound_kind(masked, members, condition)
+        plain_kind = kind or ("" if masked is None else type_of(masked))
         checked = compile_untyped(source)
     except Refused as refused:
         raise explain(source, str(refused), names) from None
     check_names(checked.tree, names)
-    return checked.tree, kind or checked.kind
+    _check_kind(plain_kind or checked.kind, condition)
+    check_values(checked.tree, names.shapes, condition=condition)
+    if not kind and masked is not None and members:
+        kind = _check_declared(source, masked, members, names)
+    kind = kind or plain_kind or checked.kind
+    _check_kind(kind, condition)
+    return checked.tree, kind
 
 
-def _check_declared(source: str, names: Names) -> str:
-    """The name of the type, with those of QEMU's own values known; empty where none is read."""
-    masked, members = without_has(source), declared(source, names.shapes)
+def _sound_kind(masked: str | None, members: Declared, condition: bool) -> str:
+    """The name of the type with all that is known; empty where anything is wrong with it."""
     if masked is None or not members:
         return ""
+    try:
+        kind = type_of(masked, members)
+        _check_kind(kind, condition)
+    except (Refused, Misuse):
+        return ""
+    return kind
+
+
+def _check_declared(source: str, masked: str, members: Declared, names: Names) -> str:
+    """The same, where the plain types are sound; empty where what is wrong can be computed."""
     try:
         return type_of(masked, members)
     except Refused as refused:
@@ -322,12 +338,13 @@ def _made(tree: Node) -> _Made:
     return _Made(tree, paths, free, evaluate, translator.metered)
 
 
-def _expression(
+def _expression(  # noqa: PLR0913, PLR0917 - the parts of an expression
     source: str,
     made: _Made,
     equalities: tuple[tuple[str, Literal], ...] = (),
     residue: Expression | None = None,
     risky: tuple[str, ...] = (),
+    gives: Member = ANYTHING,
 ) -> Expression:
     return Expression(
         source=source,
@@ -340,6 +357,7 @@ def _expression(
         _evaluate=made.evaluate,
         _metered=made.metered,
         _residue=residue,
+        gives=gives,
     )
 
 

@@ -109,17 +109,16 @@ def compile_template(text: str, names: Names) -> Template:
     parts: list[str | Expression] = []
     plain = ""
     at = 0
-    while at < len(text):
-        if text.startswith(_LITERAL, at):
-            plain += _OPEN
-            at += len(_LITERAL)
-        elif text.startswith(_OPEN, at):
-            expression, end = _expression(text, at, names)
-            parts += [plain, expression] if plain else [expression]
-            plain, at = "", end
-        else:
-            plain += text[at]
-            at += 1
+    while (found := text.find(_OPEN, at)) >= 0:
+        if found > at and text.startswith(_LITERAL, found - 1):
+            plain += text[at : found - 1] + _OPEN
+            at = found + len(_OPEN)
+            continue
+        plain += text[at:found]
+        expression, end = _expression(text, found, names)
+        parts += [plain, expression] if plain else [expression]
+        plain, at = "", end
+    plain += text[at:]
     if plain:
         parts.append(plain)
     return Template(text, tuple(parts))
@@ -156,6 +155,8 @@ def compile_tree(value: object, names: Names, report: Report, path: TreePath = (
     value; the tree is of no use then.
     """
     match value:
+        case str() if _OPEN not in value:
+            return value
         case str():
             try:
                 template = compile_template(value, names)

@@ -83,6 +83,8 @@ def split(text: str, first_line: int = 1) -> Iterator[Chunk]:
     lines = text.split("\n")
     first = 0
     for number, line in enumerate(lines):
+        if not line.startswith(("---", "...")):
+            continue
         ends = _END.match(line)
         if ends or _START.match(line):
             yield _chunk(lines[first:number], first_line + first)

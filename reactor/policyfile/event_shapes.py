@@ -82,6 +82,8 @@ def shape_of(events: tuple[str, ...]) -> Shape | None:
 def either(shapes: Iterable[Shape | None]) -> Shape | None:
     """The data of what has one of these shapes; None where one of them may be any."""
     known = list(shapes)
+    if len(known) == 1:
+        return known[0]
     sound = [shape for shape in known if shape is not None]
     return merged(sound) if sound and len(sound) == len(known) else None
 

@@ -1,15 +1,15 @@
 """The tree of one YAML document, with the place of every key and of every value."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 from reactor.errors import Place
 
 PlainValue = str | int | float | bool | None
 
 
-@dataclass(frozen=True, slots=True)
-class Scalar:
+class Scalar(msgspec.Struct, frozen=True):
     """One value; ``style`` is ``'``, ``"``, ``|``, ``>``, or empty for a plain one.
 
     ``end`` is the place just behind its last character. ``is_cut``: it is
@@ -49,24 +49,21 @@ def _right(place: Place, columns: int) -> Place:
     return Place(place.file, place.line, place.column + columns)
 
 
-@dataclass(frozen=True, slots=True)
-class Sequence:
+class Sequence(msgspec.Struct, frozen=True):
     """A list of nodes."""
 
     place: Place
     items: tuple["Node", ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(msgspec.Struct, frozen=True):
     """A key's place and its value."""
 
     key_place: Place
     value: "Node"
 
 
-@dataclass(frozen=True, slots=True)
-class Dictionary:
+class Dictionary(msgspec.Struct, frozen=True):
     """A YAML mapping; its keys are always strings, in the order of the file."""
 
     place: Place
@@ -83,8 +80,7 @@ class Dictionary:
         return node if isinstance(node, Dictionary) else Dictionary(self.place, {})
 
 
-@dataclass(frozen=True, slots=True)
-class Broken:
+class Broken(msgspec.Struct, frozen=True):
     """A value that the reader has complained about already: nobody looks at it again."""
 
     place: Place

@@ -1,14 +1,16 @@
 """YAML text becomes documents of nodes with places; every problem is found in one pass."""
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
+from typing import NoReturn, cast
 
 import yaml
 
 from reactor.errors import Code, Place, Problem
 from reactor.policyfile.chunks import MAX_DOCUMENTS, Chunk, clean, is_empty, split
-from reactor.policyfile.mistakes import Finding, Spot, explain, in_quotes, spot_of
+from reactor.policyfile.mistakes import Finding, Mark, Spot, explain, in_quotes, spot_of
 from reactor.policyfile.nodes import Broken, Dictionary, Entry, Node, PlainValue, Scalar, Sequence
 from reactor.policyfile.scalars import NumberError, resolve
 
@@ -81,6 +83,10 @@ def _document(chunk: Chunk, root: Node, *, is_sound: bool) -> Document:
     return Document(root, source, root.place, is_sound)
 
 
+# Half of a pair, which an escape can write and nobody can read.
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
 class _GiveUpError(Exception):
     """The document is too deep or too large; the problem is noted already."""
 
@@ -102,11 +108,10 @@ class _Composer:
 
     def compose(self) -> Node | None:
         """The root of the document, or None when YAML itself cannot be read."""
-        for number, line in enumerate(self.lines):
-            if line.startswith("%"):
-                finding = Finding("a YAML directive is not allowed", "take the line out")
-                self._note(self._place(Spot(number, 0)), finding)
-                return None
+        if number := next((n for n, line in enumerate(self.lines) if line[:1] == "%"), -1) + 1:
+            finding = Finding("a YAML directive is not allowed", "take the line out")
+            self._note(self._place(Spot(number - 1, 0)), finding)
+            return None
         self.events = yaml.parse(self.chunk.text, Loader=_LOADER)
         try:
             next(self.events)  # the stream's start
@@ -129,39 +134,43 @@ class _Composer:
     def _place(self, spot: Spot) -> Place:
         return Place(self.file, self.chunk.line + spot.line, spot.column + 1)
 
+    def _at(self, mark: Mark | None) -> Place:
+        mark = cast("Mark", mark)  # PyYAML makes one for all that we ask about
+        return Place(self.file, self.chunk.line + mark.line, mark.column + 1)
+
     def _node(self, event: yaml.Event, depth: int) -> Node:
-        spot = spot_of(event.start_mark)
-        place = self._place(spot)
-        self._bound(place, depth)
+        place = self._at(event.start_mark)
+        self.nodes += 1
+        if depth > MAX_DEPTH or self.nodes > MAX_NODES:
+            self._give_up(place, depth)
         if isinstance(event, yaml.AliasEvent):
             problem = f"`*{event.anchor}` is a YAML alias, which is not allowed"
             self._note(place, Finding(problem, in_quotes(f"*{event.anchor}")))
             return Broken(place)
         forbidden = isinstance(event, yaml.NodeEvent) and self._forbidden(event, place)
         node: Node = Broken(place)
+        if isinstance(event, yaml.ScalarEvent):
+            return node if forbidden else self._scalar(event, place)
         if isinstance(event, yaml.MappingStartEvent):
-            node = self._collection(event, spot, depth, self._dictionary)
+            node = self._collection(event, place, depth, self._dictionary)
         elif isinstance(event, yaml.SequenceStartEvent):
-            node = self._collection(event, spot, depth, self._sequence)
-        elif isinstance(event, yaml.ScalarEvent) and not forbidden:
-            node = self._scalar(event, place)
+            node = self._collection(event, place, depth, self._sequence)
         return Broken(place) if forbidden else node
 
-    def _bound(self, place: Place, depth: int) -> None:
-        self.nodes += 1
+    def _give_up(self, place: Place, depth: int) -> NoReturn:
         if depth > MAX_DEPTH:
             finding = Finding(f"values are nested deeper than {MAX_DEPTH}", "nest them less")
-        elif self.nodes > MAX_NODES:
+        else:
             problem = f"a document cannot hold more than {MAX_NODES} values"
             finding = Finding(problem, "split it into several")
-        else:
-            return
         self._note(place, finding, Code.YAML)
         raise _GiveUpError
 
     def _forbidden(self, event: yaml.NodeEvent, place: Place) -> bool:
         """Whether the node has an anchor or a tag; each is noted."""
         tag = getattr(event, "tag", None)
+        if event.anchor is None and tag is None:
+            return False
         if event.anchor is not None:
             problem = f"`&{event.anchor}` is a YAML anchor, which is not allowed"
             self._note(place, Finding(problem, "take it out; write the value where it is needed"))
@@ -169,13 +178,13 @@ class _Composer:
             tag = tag.replace("tag:yaml.org,2002:", "!!")
             problem = f"`{tag}` is a YAML tag, which is not allowed"
             self._note(place, Finding(problem, "put the value in single quotes, or take it out"))
-        return event.anchor is not None or tag is not None
+        return True
 
     def _scalar(self, event: yaml.ScalarEvent, place: Place) -> Node:
-        end = self._place(spot_of(event.end_mark))
+        end = self._at(event.end_mark)
         text = event.value
         if event.style:
-            if any("\ud800" <= char <= "\udfff" for char in text):
+            if _SURROGATE.search(text):
                 problem = "half a surrogate pair is no character"
                 self._note(place, Finding(problem, "write the whole character"), Code.YAML)
                 return Broken(place)
@@ -185,9 +194,10 @@ class _Composer:
             problem = "inside { } or [ ] a value without quotes cannot hold `?`"
             self._note(place, Finding(problem, in_quotes(text)), Code.YAML)
             return Broken(place)
-        behind = self.lines[end.line - self.chunk.line][end.column - 1 :]
+        line = self.lines[end.line - self.chunk.line]
+        is_cut = "#" in line and line[end.column - 1 :].lstrip().startswith("#")
         try:
-            return Scalar(place, end, resolve(text), "", behind.lstrip().startswith("#"))
+            return Scalar(place, end, resolve(text), "", is_cut)
         except NumberError:
             problem = f"`{text[:40]}` is no number that QEMU could take"
             fix = "use a finite number of at most 64 bits, or put it in single quotes"
@@ -197,15 +207,15 @@ class _Composer:
     def _collection(
         self,
         event: yaml.CollectionStartEvent,
-        spot: Spot,
+        place: Place,
         depth: int,
         inside: Callable[[Place, int], Node],
     ) -> Node:
         if not event.flow_style:
-            return inside(self._place(spot), depth)
+            return inside(place, depth)
         # Not popped when the parser fails: then it tells what was open.
-        self.flow.append(spot)
-        node = inside(self._place(spot), depth)
+        self.flow.append(spot_of(event.start_mark))
+        node = inside(place, depth)
         self.flow.pop()
         return node
 

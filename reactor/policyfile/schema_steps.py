@@ -167,10 +167,6 @@ AnyStep = Annotated[
 ]
 
 
-for _holder in (WhenBranch, DefaultBranch, ChooseStep, RepeatStep, ParallelStep):
-    _holder.model_rebuild()
-
-
 class ArmGuestStep(Step):
     """What is asked of every guest at each connect."""
 

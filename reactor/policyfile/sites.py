@@ -4,6 +4,7 @@ The walk follows the tree, not the models: so it finds its problems also in a
 policy whose models found some.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from reactor.core.cel_shapes import Member, Shape
@@ -29,6 +30,9 @@ from reactor.policyfile.nodes import Dictionary, items_of, mappings_of
 from reactor.policyfile.qemu_shapes import guest_shape
 from reactor.policyfile.runbook_params import Shelf, params_shape
 from reactor.policyfile.sites_steps import Saved, StepWalk
+
+SEQUELS = frozenset({"followed_by", "not_followed_by", "cancel_on"})
+CONDITIONS = frozenset({"if", "inhibit_if"})
 
 
 def _guest(names: Names) -> Names:
@@ -101,12 +105,16 @@ class _Walk:
             self.compiler.value(trigger.get("by"), names.at("a trigger's `by`"), f"{path}/by")
             if state := trigger.get("state"):
                 self.compiler.condition(state, _guest(STATE), f"{path}/state")
-            names = SEQUEL.seeing({"guest": guest_shape(), "trigger.data": data_of(trigger)})
-            for key in ("followed_by", "not_followed_by"):
-                self.compiler.hear(trigger.inner(key), f"{path}/{key}")
-                self._sequel(trigger.inner(key), names, key, f"{path}/{key}")
-            for cancel, below in mappings_of(trigger.get("cancel_on"), f"{path}/cancel_on"):
-                self._sequel(cancel, names, "cancel_on", below)
+            if not SEQUELS.isdisjoint(trigger.entries):
+                self._sequels(trigger, path)
+
+    def _sequels(self, trigger: Dictionary, path: str) -> None:
+        names = SEQUEL.seeing({"guest": guest_shape(), "trigger.data": data_of(trigger)})
+        for key in ("followed_by", "not_followed_by"):
+            self.compiler.hear(trigger.inner(key), f"{path}/{key}")
+            self._sequel(trigger.inner(key), names, key, f"{path}/{key}")
+        for cancel, below in mappings_of(trigger.get("cancel_on"), f"{path}/cancel_on"):
+            self._sequel(cancel, names, "cancel_on", below)
 
     def _sequel(self, node: Dictionary, names: Names, key: str, path: str) -> None:
         if not node.entries:
@@ -123,17 +131,19 @@ class _Walk:
 
     def admission(self) -> None:
         """What is asked before a run starts, and what is computed when it does."""
-        names = self._behind(CONDITION)
-        for condition, path in items_of(self.root.get("if"), "if"):
-            self.compiler.condition(condition, names.asking(), path)
-        for condition, path in items_of(self.root.get("inhibit_if"), "inhibit_if"):
-            at = names.at("`inhibit_if`")
-            self.compiler.condition(condition, at, path, "this counts as true")
+        if not CONDITIONS.isdisjoint(self.root.entries):
+            names = self._behind(CONDITION)
+            for condition, path in items_of(self.root.get("if"), "if"):
+                self.compiler.condition(condition, names.asking(), path)
+            for condition, path in items_of(self.root.get("inhibit_if"), "inhibit_if"):
+                at = names.at("`inhibit_if`")
+                self.compiler.condition(condition, at, path, "this counts as true")
         if ask := self.root.inner("approval").get("ask"):
             self.compiler.tree(ask, self._behind(ASK), "approval/ask")
+        variables = self.root.inner("vars").entries
         known: list[str] = []
-        steps = self._behind(STEPS).at("`vars`")
-        for name, entry in self.root.inner("vars").entries.items():
+        steps = self._behind(STEPS).at("`vars`") if variables else STEPS
+        for name, entry in variables.items():
             here = steps.knowing(variables=known, steps=()).seeing(self._known())
             tree = self.compiler.tree(entry.value, here, f"vars/{name}", lenient=False)
             known.append(name)
@@ -146,16 +156,19 @@ class _Walk:
     def sections(self) -> None:
         """The steps of every section; a step knows what was saved before it."""
         variables = tuple(self.root.inner("vars").entries)
-        handlers = self._behind(HANDLERS)
-        self._section("arm", _guest(ARM))
+        self._section("arm", lambda: _guest(ARM))
         # The run that a limit refused never started, so its `vars` were never computed.
-        self._section("on_limit", handlers.at("`on_limit`").without("vars"))
-        steps = self._behind(STEPS).knowing(variables=variables).seeing(self._known())
-        done = self._section("steps", steps)
-        handlers = handlers.knowing(variables=variables).seeing(self._known())
-        done = self._section("on_failure", handlers, done)
-        self._section("finally", handlers, done)
+        self._section("on_limit", lambda: self._behind(HANDLERS).at("`on_limit`").without("vars"))
 
-    def _section(self, section: str, names: Names, known: Saved = ()) -> Saved:
+        def inside(names: Names) -> Names:
+            return self._behind(names).knowing(variables=variables).seeing(self._known())
+
+        done = self._section("steps", lambda: inside(STEPS))
+        done = self._section("on_failure", lambda: inside(HANDLERS), done)
+        self._section("finally", lambda: inside(HANDLERS), done)
+
+    def _section(self, section: str, names: Callable[[], Names], known: Saved = ()) -> Saved:
+        if section not in self.root.entries:
+            return known
         self.below.lenient = section in {"on_limit", "on_failure", "finally"}
-        return self.below.steps(self.root.get(section), names, section, known)
+        return self.below.steps(self.root.get(section), names(), section, known)

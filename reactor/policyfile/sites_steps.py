@@ -29,7 +29,7 @@ INNER_TEMPLATES = {
     "http": ("url", "json", "headers"),
 }
 STRICT_TEMPLATES = ("to", "format", "args")
-FRESH_CONDITIONS = ("if", "check")
+FRESH_CONDITIONS = {"if": COUNTS_AS_FALSE, "check": "the run fails"}
 FRESH_WAITS = ("until", "stays")
 EVENT_WAITS = ("where", "fail_when")
 
@@ -58,32 +58,39 @@ class StepWalk:
 
         ``names`` are those of the place; each step knows what was saved before it.
         """
+        here = names
+        before: Saved | None = None
         for step, below in mappings_of(node, path):
-            known = self._step(step, names, below, known)
+            if known is not before:
+                here, before = self._knowing(names, known), known
+            self._at_step(step, here, below)
+            known = self._nested(step, names, below, known) + self._saved(step, below)
         return known
 
-    def _step(self, step: Dictionary, names: Names, path: str, known: Saved) -> Saved:
+    def _at_step(self, step: Dictionary, here: Names, path: str) -> None:
         self.compiler.steps += 1
-        here = self._knowing(names, known)
         self._own(step, here, path)
         for to in To:
             self.compiler.send(to, step, path)
         self._wait(step.inner("wait"), here, f"{path}/wait")
-        for verb, keys in INNER_TEMPLATES.items():
-            for key in keys:
-                if node := step.inner(verb).get(key):
+        for verb in (one for one in INNER_TEMPLATES if one in step.entries):
+            inside = step.inner(verb)
+            for key in INNER_TEMPLATES[verb]:
+                if node := inside.get(key):
                     self._tree(key, node, here, f"{path}/{verb}/{key}")
         for place, (word, below) in enumerate(items_of(step.get("exec"), f"{path}/exec")):
             if place:
                 self.compiler.tree(word, here, below, lenient=self.lenient)
         self._run(step, here, path)
-        known = self._nested(step, names, path, known)
+
+    def _saved(self, step: Dictionary, path: str) -> Saved:
+        """The name under which the step saves, if it does, and what then is kept there."""
         saved = self._save(step.get("save"), path)
         for name in saved:
             # Two ways of a `choose` may save under one name.
             shape = _reply_of(step)
             self.replies[name] = shape if self.replies.get(name, shape) is shape else None
-        return known + saved
+        return saved
 
     def _wait(self, wait: Dictionary, names: Names, path: str) -> None:
         if not wait.entries:
@@ -120,14 +127,11 @@ class StepWalk:
             self.compiler.note(finding.place, finding.code, finding.problem, finding.fix, below)
 
     def _own(self, step: Dictionary, names: Names, path: str) -> None:
-        for key, otherwise in zip(
-            FRESH_CONDITIONS, (COUNTS_AS_FALSE, "the run fails"), strict=True
-        ):
+        for key, otherwise in FRESH_CONDITIONS.items():
             if node := step.get(key):
                 self.compiler.condition(node, names.asking(), f"{path}/{key}", otherwise)
-        for key in STEP_TEMPLATES:
-            if node := step.get(key):
-                self._tree(key, node, names, f"{path}/{key}")
+        for key in (one for one in STEP_TEMPLATES if one in step.entries):
+            self._tree(key, step.entries[key].value, names, f"{path}/{key}")
 
     def _nested(self, step: Dictionary, names: Names, path: str, known: Saved) -> Saved:
         """The steps inside a step; what they save is known behind it."""

@@ -180,3 +180,9 @@ def test_every_operator_and_function_is_compared(shape: str) -> None:
                 continue
             computed = "fails" if (value := ours(compiled)) == "refused" else value
             assert computed == theirs(compiled), shape.format(left, right, "1")
+
+
+def test_a_field_of_a_newer_library_is_passed_over() -> None:
+    """Its number may need two bytes; the tree is the same."""
+    serialized = untyped().compile("data.a == 1").serialize()
+    assert parse_tree(serialized + b"\xa2\x06\x01x") == parse_tree(serialized)

@@ -16,7 +16,7 @@ from reactor.app.scenario.coverage import Coverage
 from reactor.app.scenario.runner import run_tests
 from reactor.app.settings_layers import Flags
 from reactor.app.settings_load import load_settings
-from reactor.cli.program import VERBS, app
+from reactor.cli.program import VERBS, program_with
 from reactor.errors import Severity
 from reactor.policyfile import schema
 from reactor.policyfile.check import Loaded, load
@@ -181,7 +181,7 @@ def commands() -> list[tuple[str, list[str]]]:
 @pytest.mark.parametrize("words", [pytest.param(words, id=where) for where, words in commands()])
 def test_every_command_has_a_verb_and_options_that_exist(words: list[str]) -> None:
     """The program knows them; nothing is run."""
-    command = typer.main.get_command(app)
+    command = typer.main.get_command(program_with(VERBS))
     if not words[0].startswith("-"):
         assert words[0] in VERBS
         command = command.commands[words[0]]  # type: ignore[attr-defined]

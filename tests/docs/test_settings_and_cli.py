@@ -12,7 +12,7 @@ from reactor.app.settings_layers import Flags
 from reactor.app.settings_load import load_settings
 from reactor.app.settings_schema import LATER, File
 from reactor.cli.exits import Exit
-from reactor.cli.program import VERBS, app
+from reactor.cli.program import VERBS, program_with
 from reactor.policyfile.schema_base import Model
 
 REFERENCE = Path(__file__).resolve().parents[2] / "docs" / "reference"
@@ -103,7 +103,7 @@ def test_every_verb_is_documented() -> None:
 
 def options(verb: str) -> set[str]:
     """Every spelling of every option of a verb, and of the verbs below it."""
-    command = typer.main.get_command(app).commands[verb]  # type: ignore[attr-defined]
+    command = typer.main.get_command(program_with(VERBS)).commands[verb]  # type: ignore[attr-defined]
     found = [command, *getattr(command, "commands", {}).values()]
     opts = [name for one in found for parameter in one.params for name in parameter.opts]
     return {name for name in opts if name.startswith("-")}
@@ -112,7 +112,7 @@ def options(verb: str) -> set[str]:
 @pytest.mark.parametrize("verb", VERBS)
 def test_every_verb_of_a_family_is_documented(verb: str) -> None:
     """In the section of the family."""
-    command = typer.main.get_command(app).commands[verb]  # type: ignore[attr-defined]
+    command = typer.main.get_command(program_with(VERBS)).commands[verb]  # type: ignore[attr-defined]
     for name in getattr(command, "commands", {}):
         assert f"`reactor {verb} {name}" in " ".join(sections()[verb].split())
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from itertools import combinations
+from itertools import combinations, permutations
 
 from reactor.core.policy import Enforcement, EventTrigger, Policy
 from reactor.core.steps import (
@@ -67,11 +67,19 @@ def opposed(policies: Sequence[Policy]) -> Iterator[tuple[Policy, Problem]]:
             by_event.setdefault(event, []).append(wish)
     told: set[tuple[str, str]] = set()
     for event in sorted(by_event):
+        if not _may_clash(by_event[event]):
+            continue
         for one, other in combinations(by_event[event], 2):
             pair = (one.policy.name, other.policy.name)
             if pair[0] != pair[1] and pair not in told and _opposed(one, other):
                 told.add(pair)
                 yield other.policy, _problem(event, one, other)
+
+
+def _may_clash(wishes: Sequence[_Wish]) -> bool:
+    """Whether any two of them want opposite things; a thousand alike are a million pairs."""
+    kinds = {(one.moves, one.keeps, one.dumps): one for one in wishes}.values()
+    return any(_harms(one, other) for one, other in permutations(kinds, 2))
 
 
 def _problem(event: str, one: _Wish, other: _Wish) -> Problem:

@@ -74,9 +74,10 @@ def _needs_panicked(step: Step) -> bool:
 
 def left_stopped(policy: Policy) -> Iterator[Problem]:
     """A raw reset with nothing behind it that lets the guest run."""
-    for section in sections(policy):
+    runs = _runs_before(policy)
+    for section in filter(None, sections(policy)):
         last = policy.finally_ if section is policy.steps else ()
-        yield from _left_stopped(section, last, runs=_runs_before(policy))
+        yield from _left_stopped(section, last, runs=runs)
 
 
 def _left_stopped(steps: Steps, last: Steps, *, runs: bool) -> Iterator[Problem]:

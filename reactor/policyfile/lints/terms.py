@@ -1,10 +1,12 @@
 """What conditions say of single values: whether two can hold at once, and one implies another."""
 
+import functools
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from reactor.core.cel_access import show
+from reactor.core.cel_library import KEPT
 from reactor.core.cel_names import conjuncts
 from reactor.core.cel_tree import Call, Const, Items, Node, Select, static_path
 from reactor.core.expr import Expression
@@ -80,24 +82,32 @@ class Said:
 
 def said_by(conditions: Iterable[Expression | None]) -> Said:
     """What these conditions say when all of them hold; None holds always."""
+    said = [_said(condition) for condition in conditions if condition is not None]
+    if len(said) == 1:
+        return said[0]
+    values: dict[str, Allowed] = {}
+    for one in said:
+        for path, allowed in one.values.items():
+            values[path] = values.get(path, ANY) & allowed
+    rest = frozenset[str]().union(*(one.rest for one in said))
+    return Said(values, rest, any(one.is_false for one in said))
+
+
+@functools.lru_cache(maxsize=KEPT)
+def _said(condition: Expression) -> Said:
+    """What one condition says; each lint asks it again, and many policies share it."""
     values: dict[str, Allowed] = {}
     rest: set[str] = set()
     is_false = False
-    for condition in conditions:
-        for part in _parts(condition):
-            match _term(part):
-                case None:
-                    rest.add(key_of(part))
-                case bool() as truth:
-                    is_false = is_false or not truth
-                case path, allowed:
-                    values[path] = values.get(path, ANY) & allowed
+    for part in conjuncts(condition.tree):
+        match _term(part):
+            case None:
+                rest.add(key_of(part))
+            case bool() as truth:
+                is_false = is_false or not truth
+            case path, allowed:
+                values[path] = values.get(path, ANY) & allowed
     return Said(values, frozenset(rest), is_false)
-
-
-def _parts(condition: Expression | None) -> Iterator[Node]:
-    if condition is not None:
-        yield from conjuncts(condition.tree)
 
 
 _AT = re.compile(r"\(at=\d+(, )?")

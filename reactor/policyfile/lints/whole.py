@@ -60,7 +60,7 @@ def lint_policy(policy: Policy, keys: Container[str], others: Others) -> Iterato
         open_paths(policy),
         endless_waits(policy) if "timeout" not in keys else (),
     )
-    for section in sections(policy):
+    for section in filter(None, sections(policy)):
         yield from lint_steps(section)
 
 
