@@ -19,7 +19,8 @@ from reactor.app.settings import (
 )
 from reactor.core.policy import Policy
 from reactor.errors import Place
-from reactor.policyfile.check import build_policy
+from reactor.policyfile.check import build_policy, load
+from tests.house.checkout import ROOT
 
 BROKER = MqttSettings("mqtt://broker")
 
@@ -112,6 +113,24 @@ def test_policies_that_cannot_do_all_they_say(
 
 A = {"disk": "a"}
 B = {"disk": "b"}
+
+
+@pytest.mark.parametrize(
+    ("labels", "needed"),
+    [
+        pytest.param({}, set(), id="no labels: all of rules/ as it is"),
+        pytest.param({"on-unplug": "keep"}, set(), id="the label says something else"),
+        pytest.param({"on-unplug": "retry"}, {"device_del", "object-del"}, id="memory"),
+        pytest.param({"quorum-spares": "/s"}, {"blockdev-add", "blockdev-del"}, id="spares"),
+    ],
+)
+def test_the_shipped_policies_ask_for_permissions_by_label_only(
+    labels: dict[str, str], needed: set[str]
+) -> None:
+    """Whoever takes all of rules/ and gives no label has nothing to permit."""
+    here = settings(discoveries=(Discovery("/run/*", labels),))
+    told = not_permitted(load([ROOT / "rules"]).policies, here)
+    assert {str(problem.fix).split("`")[1] for problem in told} == needed
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from reactor.app.settings import QmpSettings
+from reactor.app.settings import Discovery, QmpSettings
 from reactor.core.admission import Verdict
 from reactor.demo import bootcode
 from reactor.demo.guests import Guest
@@ -17,12 +17,18 @@ from tests.lab.shipped import shipped
 pytestmark = pytest.mark.asyncio
 
 POLICY = "memory-unplug"
+RETRIES = {"on-unplug": "retry"}
 ALLOWED = QmpSettings(frozenset({"device_del", "object-del"}))
 SHORTER = {
     "delay: 30s": "delay: 2s",
     "backoff: [2m, 10m]": "backoff: [3s, 5s]",
 }
 QUICK = {"delay: 30s": "delay: 100ms", "backoff: [2m, 10m]": "backoff: [100ms, 100ms]"}
+
+
+def _retried(lab: Lab) -> tuple[Discovery, ...]:
+    """The guests of the lab, with the label that asks for the policy."""
+    return (Discovery(lab.pattern, RETRIES),)
 
 
 async def _asked(lab: Lab, host: Rig, *, ejects: bool) -> Guest:
@@ -52,7 +58,7 @@ async def test_an_unplug_that_failed_inside_qemu_is_done_at_a_later_request(
 ) -> None:
     """Two events are one run; when QEMU can do it the memory and its backend go."""
     texts = [shipped("memory-unplug.yaml", SHORTER)]
-    async with rig(lab, tmp_path, texts, qmp=ALLOWED) as host:
+    async with rig(lab, tmp_path, texts, qmp=ALLOWED, discoveries=_retried(lab)) as host:
         guest = await _asked(lab, host, ejects=True)
         audit = Audit(guest)
         await recipes.break_unplugging(guest)
@@ -70,7 +76,7 @@ async def test_an_unplug_that_failed_inside_qemu_is_done_at_a_later_request(
 async def test_a_guest_that_refuses_is_asked_three_times(lab: Lab, tmp_path: Path) -> None:
     """Its system says no by ACPI each time; then the memory is marked, and keeps its backend."""
     texts = [shipped("memory-unplug.yaml", QUICK)]
-    async with rig(lab, tmp_path, texts, qmp=ALLOWED) as host:
+    async with rig(lab, tmp_path, texts, qmp=ALLOWED, discoveries=_retried(lab)) as host:
         guest = await _asked(lab, host, ejects=False)
         audit = Audit(guest)
         await guest.run()
@@ -98,7 +104,9 @@ async def test_a_guest_that_refuses_is_asked_three_times(lab: Lab, tmp_path: Pat
 
 async def test_without_permission_nothing_is_taken_away(lab: Lab, tmp_path: Path) -> None:
     """The default settings forbid both commands: the mark says which, people are called."""
-    async with rig(lab, tmp_path, [shipped("memory-unplug.yaml", QUICK)]) as host:
+    async with rig(
+        lab, tmp_path, [shipped("memory-unplug.yaml", QUICK)], discoveries=_retried(lab)
+    ) as host:
         guest = await _asked(lab, host, ejects=False)
         audit = Audit(guest)
         await guest.run()

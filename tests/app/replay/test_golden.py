@@ -37,8 +37,6 @@ def test_a_capture_of_a_real_qemu() -> None:
         "guest-crashloaded": ({"succeeded": 1}, {}),
         "guest-crashloaded-over": ({"succeeded": 1}, {}),
         "guest-ended": ({"succeeded": 2}, {}),
-        # Six incidents; nothing is known of the memory devices that there were then.
-        "memory-unplug": ({"skipped": 6}, {}),
         "panic-dump-reset": ({"succeeded": 2, "skipped": 1}, {}),
         "quorum-failure": ({"succeeded": 1}, {}),
         "quorum-report-bad": ({"succeeded": 1}, {}),
