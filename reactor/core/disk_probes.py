@@ -116,6 +116,6 @@ ALL: Mapping[str, Probe] = {
 }
 """Every command of which it can be found out whether it was done.
 
-Source: what QEMU 7.2 was seen to answer before and behind each of them, the last four aside, whose
-jobs stay until they are dismissed (JOB_MANUAL_DISMISS in QEMU's sources).
+Source: what QEMU 7.2 was seen to answer before and behind each of them (tests/lab). The jobs of
+the last four stay until they are dismissed.
 """
