@@ -27,6 +27,9 @@ from tests.simulation.policies import built
 from tests.simulation.stage import Stage, play
 
 GUEST = "web-1"
+PAUSE_S = 5.0
+AWAY_S = 20.0
+"""Seconds of virtual time."""
 
 _TOLD = """
 policy: told
@@ -106,18 +109,18 @@ async def _scene(stage: Stage) -> None:
         qemu.belongings.foresee(name, data)
     half = len(CHANGES) // 2
     stage.start()
-    await asyncio.sleep(5)
+    await asyncio.sleep(PAUSE_S)
     _happen(stage, CHANGES[:3])  # seen as they come: no connect tells of them again
-    await asyncio.sleep(5)
+    await asyncio.sleep(PAUSE_S)
     _happen(stage, [("VSERPORT_CHANGE", {"id": "agent", "open": False}), ("WAKEUP", {})])
-    await asyncio.sleep(5)
+    await asyncio.sleep(PAUSE_S)
     stage.qemus.cut(GUEST, lose_commands=True, lose_replies=True)
     _happen(stage, [CHANGES[0], *CHANGES[3:half]])
-    await asyncio.sleep(20)
+    await asyncio.sleep(AWAY_S)
     await stage.stop()
     _happen(stage, CHANGES[half:])
     stage.start()
-    await asyncio.sleep(20)
+    await asyncio.sleep(AWAY_S)
     await stage.stop()
     await stage.wait_for_ends()
 
