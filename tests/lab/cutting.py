@@ -19,16 +19,24 @@ class Line:
         command: at which it breaks, the first time that it comes by; empty: at none.
         arrives: whether QEMU still gets and obeys it; of what QEMU then says nothing is
             passed on.
+        hangs: whether the line stays there then, without a word, until it is cut.
     """
 
     def __init__(
-        self, socket: Path, guest: Guest, command: str = "", *, arrives: bool = True
+        self,
+        socket: Path,
+        guest: Guest,
+        command: str = "",
+        *,
+        arrives: bool = True,
+        hangs: bool = False,
     ) -> None:
         self.broken = asyncio.Event()
         self._socket = socket
         self.guest = guest
         self._command = command
         self._arrives = arrives
+        self._hangs = hangs
         self._obeyed = asyncio.Event()
         self._server: asyncio.Server | None = None
         self._passing: set[asyncio.Task[None]] = set()
@@ -102,6 +110,8 @@ class Line:
                     return
                 to_qemu.write(line)
                 await self._obeyed.wait()
+                if self._hangs:
+                    await self._cut.wait()
                 return
             to_qemu.write(line)
 
