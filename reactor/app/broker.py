@@ -16,6 +16,7 @@ from reactor.app.inbound import Inbound
 from reactor.app.own_words import OwnWords
 from reactor.app.projection import Projection
 from reactor.app.records import outbox_row
+from reactor.app.refusals import Refusals
 from reactor.app.requests.kinds import Kind
 from reactor.app.requests.reception import Ports, Requests
 from reactor.core.inputs import Received
@@ -41,6 +42,7 @@ class Broker:
         allowed: which requests are taken.
         carry: gives an order or asks a question, see ``requests.reception.Ports``.
         world: the engine's.
+        refusals: keeps what was not done.
     """
 
     def __init__(  # noqa: PLR0913 - its ports, by keyword
@@ -56,6 +58,7 @@ class Broker:
         allowed: Iterable[Kind],
         carry: Callable[[str, Ask, str], Awaitable[Answer]],
         world: Callable[[], World],
+        refusals: Refusals,
     ) -> None:
         self._options = options
         self._projection = projection
@@ -66,11 +69,13 @@ class Broker:
         def ahead() -> float:
             return now() - time.time()
 
-        ports = Ports(carry, self._reply, world, now, ahead, time.monotonic)
+        ports = Ports(carry, self._reply, world, now, ahead, time.monotonic, refusals)
         allowed = tuple(allowed)
         self.requests = Requests(allowed, options.base, ports) if allowed else None
         self.own_words = own = self._watch(options.base)
-        self.inbound = Inbound(offer, options.base, ahead, requests=self.requests, own=own)
+        self.inbound = Inbound(
+            offer, options.base, ahead, requests=self.requests, own=own, refusals=refusals
+        )
         if projection.home_assistant is not None:
             self.inbound.hear(projection.home_assistant.status_topic, self._on_status)
         self.publisher = Publisher(

@@ -35,6 +35,7 @@ from reactor.app.outbox import DropTeller, OutboxPort
 from reactor.app.ports import Outside
 from reactor.app.preflight import raise_file_limit, warn_of, warn_of_nothing
 from reactor.app.projection import LAST_RUNS, Projection, last_runs
+from reactor.app.refusals import Refusals
 from reactor.app.rules import Rules
 from reactor.app.scheduling import Scheduling, earlier_life
 from reactor.app.settings import Settings
@@ -102,6 +103,7 @@ class Daemon:
         path, limits = settings.journal.path, limits_of(settings.journal)
         self.journal = Journal.open(path, now=clock.now, limits=limits, settle=clock.take_up)
         self.upkeep = Upkeep(self.journal)
+        self.refusals = Refusals(self.journal.lazily, clock.now)
         self.engine = Engine(config, self.journal.identity)
         discovery = settings.mqtt.home_assistant if settings.mqtt else None
         self.projection = Projection(prefix, config.host, __version__, discovery)
@@ -142,6 +144,7 @@ class Daemon:
             allowed=self._settings.mqtt.kinds if self._settings.mqtt else (),
             carry=self._carry,
             world=self._world,
+            refusals=self.refusals,
         )
 
     async def _carry(self, who: str, ask: Ask, name: str) -> Answer:
@@ -214,6 +217,7 @@ class Daemon:
             scheduling=self.scheduling,
             troubles=self._troubles,
             judge=self.looker.judge,
+            refusals=self.refusals,
         )
 
     def _troubles(self) -> Mapping[str, str]:

@@ -12,7 +12,9 @@ from reactor.adapters.mqtt import Drop, Inbox, Incoming, Tree
 from reactor.adapters.mqtt.probe import MARK
 from reactor.app.messages import identity, message_of
 from reactor.app.own_words import OwnWords
+from reactor.app.refusals import Refusals
 from reactor.app.requests.reception import Requests
+from reactor.app.requests.routes import about
 from reactor.app.seen import ID_KEPT_S, IDS_MAX, Seen
 from reactor.core.inputs import Operated, Received
 from reactor.core.messages import BY_NAME
@@ -76,6 +78,7 @@ class Inbound:
         clock: seconds that never go back.
         requests: takes orders and questions, where the settings allow any.
         own: watches over our own words, where anything is heard at all.
+        refusals: keeps what was lost on a topic of requests, and of policies by their name.
     """
 
     def __init__(  # noqa: PLR0913 - its ports
@@ -87,10 +90,12 @@ class Inbound:
         *,
         requests: Requests | None = None,
         own: OwnWords | None = None,
+        refusals: Refusals | None = None,
     ) -> None:
         self.inbox = Inbox(self, clock)
         self.requests = requests
         self._own = own
+        self._refusals = refusals
         self.seen = Seen(clock)
         self.lost: dict[Loss, int] = {}
         self._submit = submit
@@ -194,6 +199,9 @@ class Inbound:
 
     def _tell(self, reason: Drop | Loss, topic: str) -> None:
         """Say it at once the first time, then not more than once a minute."""
+        if self._refusals is not None:
+            below = topic.removeprefix(f"{self._base}/")
+            self._refusals.note(reason, below, reason.value, who="mqtt", about=about(below))
         at, untold = self._told.get(reason, (-TELL_S, 0))
         now = self._clock()
         if now - at < TELL_S:

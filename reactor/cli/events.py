@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 PAGE = 5000
 """Rows of the journal that are read at once."""
 
+_REFUSED = "refused"
+"""The kind of their rows, as ``reactor.app.refusals`` has it, which takes long to import."""
+
 POLL_S = 0.2
 """Seconds between two looks for new rows."""
 
@@ -50,6 +53,9 @@ Name = Annotated[
 Number = Annotated[
     int, typer.Option("-n", "--lines", min=0, metavar="N", help="How many of the latest to show.")
 ]
+Refused = Annotated[
+    bool, typer.Option("--refused", help="Requests that were refused, in place of events.")
+]
 Output = Annotated[Lines, typer.Option("-o", "--output", help="For people or for programs.")]
 
 
@@ -61,6 +67,7 @@ def add_to(app: typer.Typer) -> None:
         "reactor events -f",
         "reactor events --guest 'web-*' --event 'BLOCK_*' -n 100",
         "reactor events -f -o jsonl | jq .data",
+        "reactor events --refused --guest web-1",
     )
 
 
@@ -72,11 +79,13 @@ def events(  # noqa: PLR0913 - one parameter for each option
     guest: Guest = None,
     event: Name = None,
     lines: Number = 20,
+    refused: Refused = False,
     output: Output = "text",
 ) -> int:
     """Show the latest events of the guests.
 
-    As QEMU sent them; from the journal, whether or not the daemon runs.
+    As QEMU sent them; from the journal, whether or not the daemon runs. With --refused: the
+    orders, questions and messages that were not carried out, and why.
     """
     if follow and output == "json":
         fix = "write `-o jsonl`: one JSON object a line"
@@ -84,9 +93,10 @@ def events(  # noqa: PLR0913 - one parameter for each option
     path = journal or path_of_settings(config)
     reader = open_journal(path)
     try:
-        wanted = _filter(guest, event)
+        wanted = _filter(guest, event, refused=refused)
         recent, last = _recent(reader, wanted, lines)
-        if not recent and lines and (wrong := _unknown(reader, guest, event)):
+        # A request may name a guest that nobody has: that is why it was refused.
+        if not refused and not recent and lines and (wrong := _unknown(reader, guest, event)):
             if not follow:
                 raise RefusedError("reactor events", wrong.problem, wrong.fix)
             # It may yet come.
@@ -129,10 +139,14 @@ def open_journal(path: Path) -> "Reader":
     return Reader(path)
 
 
-def _filter(guest: str | None, name: str | None) -> Callable[["HistoryRow"], bool]:
+def _filter(
+    guest: str | None, name: str | None, *, refused: bool
+) -> Callable[["HistoryRow"], bool]:
+    kinds = {_REFUSED} if refused else {"event", "made"}
+
     def wanted(row: "HistoryRow") -> bool:
         return (
-            row.kind in {"event", "made"}
+            row.kind in kinds
             and (guest is None or fnmatchcase(row.guest, guest))
             and (name is None or fnmatchcase(row.name, name))
         )
@@ -202,17 +216,29 @@ def _show(rows: Iterable["HistoryRow"], output: Lines) -> None:
 
 
 def _show_line(row: "HistoryRow", screen: Screen) -> None:
-    event = _event(row)
-    data = "(its data cannot be read)" if event is None else to_json(event.data)
-    data += " (own)" if event is not None and event.own else ""
+    data = _said(row)
     at = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(row.at))
     at += f".{int(row.at % 1 * 1000):03}"
     screen.line((at, "dim"), "  ", (row.guest, "bold"), "  ", (row.name, "cyan"), "  ", data)
 
 
+def _said(row: "HistoryRow") -> str:
+    """What there is to be told of it."""
+    if row.kind == _REFUSED:
+        from reactor.app.refusals import refused_of
+
+        refused = refused_of(row)
+        return "(it cannot be read)" if refused is None else refused.sentence
+    event = _event(row)
+    data = "(its data cannot be read)" if event is None else to_json(event.data)
+    return f"{data} (own)" if event is not None and event.own else data
+
+
 def _as_data(row: "HistoryRow") -> dict[str, object]:
     from reactor.app.projection import instant
 
+    if row.kind == _REFUSED:
+        return _as_refused(row)
     event = _event(row)
     return {
         "seq": row.seq,
@@ -224,6 +250,18 @@ def _as_data(row: "HistoryRow") -> dict[str, object]:
         "synthetic": event.synthetic if event else None,
         "data": event.data if event else None,
     }
+
+
+def _as_refused(row: "HistoryRow") -> dict[str, object]:
+    import msgspec
+
+    from reactor.app.projection import instant
+    from reactor.app.refusals import refused_of
+
+    refused = refused_of(row)
+    told: dict[str, object] = {} if refused is None else msgspec.to_builtins(refused)
+    told |= {"seq": row.seq, "guest": row.guest, "what": row.name, "at": instant(row.at)}
+    return told
 
 
 def _event(row: "HistoryRow") -> "Event | None":

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from reactor.adapters.journal import Reader
     from reactor.app.control.answers import RunLine
     from reactor.app.control.asks import AskWhy
+    from reactor.app.refusals import Refused
     from reactor.app.why.reasons import Moment, Why
 
 AROUND_S = 300.0
@@ -122,6 +123,7 @@ def _show(screen: Screen, found: "Why") -> None:
         )
     _show_moments(screen, found)
     _show_runs(screen, found.runs)
+    _show_refused(screen, found.refused)
 
 
 def _show_moments(screen: Screen, found: "Why") -> None:
@@ -186,4 +188,14 @@ def _show_runs(screen: Screen, runs: "list[RunLine]") -> None:
             "  ",
             (run.run, "bold"),
             f"  {run.stands}{took}{reason}",
+        )
+
+
+def _show_refused(screen: Screen, refused: "list[Refused]") -> None:
+    if refused:
+        screen.line()
+        screen.line("refused requests about this guest or policy:")
+    for one in refused:
+        screen.line(
+            ("  " + shown_time(one.at), "dim"), "  ", (one.what, "bold"), f"  {one.sentence}"
         )

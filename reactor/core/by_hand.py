@@ -48,6 +48,12 @@ def only_reads(policy: str) -> bool:
     return bool(command) and not catalog.changes(command)
 
 
+def named(policy: str) -> Policy | None:
+    """The policy of this name, sent without arguments; None where it is no command by hand."""
+    command = command_of(policy)
+    return policy_of(event_of(command, {}, 30.0, "", 0.0)) if command else None
+
+
 def is_glob(name: str) -> bool:
     """Whether an entry of an allow list stands for several commands."""
     return not _GLOB.isdisjoint(name)

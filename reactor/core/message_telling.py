@@ -5,7 +5,7 @@ each policy and reason one line comes at once, then one a minute with the number
 """
 
 from reactor.core.admission import Verdict
-from reactor.core.effect import Log
+from reactor.core.effect import Log, Trace
 from reactor.core.expr import Answer
 from reactor.core.inputs import Message
 from reactor.core.trigger_memory import REFUSALS_TOLD, Telling
@@ -44,12 +44,18 @@ def tell(  # noqa: PLR0913, PLR0917 - what is said of a message
     world.emit(Log(level, text, policy, guest, title=TITLE))
 
 
-def tell_policy(world: World, message: Message, problem: str) -> None:
-    """Tell that a message names no policy that it could start."""
+def tell_policy(world: World, message: Message, named: tuple[str, str], problem: str) -> None:
+    """Tell that a message names no policy that it could start, and leave a trace of it.
+
+    Args:
+        named: the policy and the guest that its topic names.
+    """
     more = _turn(world, "", NO_POLICY)
     if more is not None:
         text = f"{_on(message)}: {problem}{_more(more)}"
         world.emit(Log("warning", text, title=TITLE))
+        policy, guest = map(brief, named)
+        world.emit(Trace(world.now, policy, guest, "trigger", NO_POLICY, problem))
 
 
 def _turn(world: World, policy: str, why: str) -> int | None:

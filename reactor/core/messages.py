@@ -67,11 +67,11 @@ def received(world: World, message: Message) -> None:
             world.triggers.dropped[refused.counted] += 1
             about = refused.guest or _about(world, placed, message, guest)
             _miss(world, placed, message, brief(about), refused.verdict, refused.reason)
-    policy, _ = named(message)
+    policy, guest_named = named(message)
     if policy and not taken and not problems:
         problems.append(f"no policy with an `mqtt` trigger is called {policy!r}")
         world.triggers.dropped[UNKNOWN_POLICY] += 1
-        tell_policy(world, message, brief(problems[0]))
+        tell_policy(world, message, (policy, guest_named), brief(problems[0]))
     if problems and not taken and not message.retain:
         _reply(world, message, problems[0])
 

@@ -7,13 +7,17 @@ from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from typing import Any
 
+import msgspec
 import pytest
 import pytest_asyncio
 from structlog.testing import capture_logs
 
+from reactor.adapters.control import ask
+from reactor.app.control.asks import GiveOrder
 from reactor.app.requests.kinds import Kind
 from reactor.app.settings import MqttSettings
 from reactor.core.config import EngineConfig
+from reactor.core.orders import HoldGuests, StartRun
 from tests.app.house import House, hears
 from tests.app.test_daemon_requests import Operator, orders, subscribed
 from tests.fakes.broker import Mosquitto, Speaker
@@ -122,6 +126,36 @@ async def test_every_refusal_of_a_command_is_answered(house: House, operator: Op
     assert len([line for line in lines if line["event"] == "request refused"]) == len(dropped)
     sent = [one.execute for one in list(guest.commands)[before:]]
     assert not {"stop", "quit", "cont", "system_reset", "dump-guest-memory"} & set(sent)
+
+
+async def test_what_was_refused_is_found_afterwards(house: House, operator: Operator) -> None:
+    """Orders over MQTT and by the socket, messages that were dropped, policies that are not."""
+    await operator.ask("cmd/web-1/quit")
+    await operator.ask("set/hold/web-1", do="up")
+    await operator.ask("ask/why/cmd/stop/web-1")
+    await operator.say("cmd/web-1/stop", b"x" * 100_000)
+    await operator.ask("cmd/web-7/stop")
+    for order in (StartRun("nope", "web-1"), HoldGuests("web-1")):
+        body = msgspec.json.encode(GiveOrder(order))
+        await asyncio.to_thread(ask, house.settings.control_socket, body)
+    await house.until("all is written", lambda: len(house.history("refused")) == 6)
+
+    async def refused(policy: str, guest: str) -> list[tuple[str, str, str]]:
+        why = (await operator.ask("ask/why", policy=policy, guest=guest))["data"]
+        return [(one["what"], one["who"], one["reason"]) for one in why.get("refused", ())]
+
+    anna = "mqtt (says 'anna')"
+    hold = ("set/hold/web-1", anna, "the payload does not fit: Invalid enum value 'up' - at `$.do`")
+    no_quit = "refused: quit is not in the settings' qmp.allow"
+    assert await refused("cmd/quit", "web-1") == [("cmd/web-1/quit", anna, no_quit), hold]
+    large = ("cmd/web-1/stop", "mqtt", "its payload is too large")
+    assert await refused("cmd/stop", "web-1") == [hold, large]
+    assert await refused("cmd/stop", "web-7") == [
+        ("cmd/web-7/stop", anna, "no guest is called 'web-7'; did you mean 'web-1'?")
+    ]
+    ((what, who, reason),) = [one for one in await refused("nope", "web-1") if one != hold]
+    assert (what, reason) == ("start-run", "no policy is called 'nope'")
+    assert who.startswith("uid ")
 
 
 async def test_an_old_client_sends_a_command(

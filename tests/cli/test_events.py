@@ -11,6 +11,7 @@ import pytest
 
 from reactor.adapters.journal import InputRow
 from reactor.app.records import made_row
+from reactor.app.refusals import Refusals
 from reactor.cli import events as verb
 from reactor.cli.exits import Exit
 from reactor.core.inputs import Connected, Facts, Happened
@@ -182,6 +183,35 @@ def test_rows_that_are_gone_show_no_event_twice(
     _, out, _ = reactor("events", "--journal", path, "-o", "jsonl")
     shown = [json.loads(line)["name"] for line in out.splitlines()]
     assert shown == ["E3", "E4", "E7", "E8", "E10"]
+
+
+def test_refused_requests_are_shown_in_place_of_events(reactor: Call, here: Path) -> None:
+    """Also those about guests that nobody has; a row of another version as far as it goes."""
+    path = here / "journal.db"
+    rows: list[InputRow] = []
+    refusals = Refusals(rows.extend, lambda: AT)
+    refusals.note("w", "set/hold/web-9", "no guest", fix="f", who="anna", about=("", "web-9"))
+    refusals.note("w", "cmd/web-1/stop", "too large", about=("cmd/stop", "web-1"))
+    broken = InputRow(AT, "web-1", "refused", "x", b"?")
+    write_rows(path, [*rows, broken, row(Happened(event("STOP")))])
+    _, out, _ = reactor("events", "--refused", "--journal", path)
+    assert [line.split("  ", 1)[1] for line in out.splitlines()] == [
+        "web-9  set/hold/web-9  by anna: no guest",
+        "web-1  cmd/web-1/stop  too large",
+        "web-1  x  (it cannot be read)",
+    ]
+    code, out, _ = reactor("events", "--refused", "--guest", "nobody", "--journal", path)
+    assert (code, out) == (Exit.OK, "")
+    _, out, _ = reactor("events", "--refused", "--guest", "web-9", "-o", "jsonl", "--journal", path)
+    assert json.loads(out) == {
+        "seq": 1,
+        "at": "2027-01-15T08:00:00.250000Z",
+        "what": "set/hold/web-9",
+        "guest": "web-9",
+        "reason": "no guest",
+        "fix": "f",
+        "who": "anna",
+    }
 
 
 def test_an_empty_journal_has_no_events(reactor: Call, here: Path) -> None:

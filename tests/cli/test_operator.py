@@ -33,6 +33,7 @@ from reactor.app.control.asks import (
     AskStatus,
     AskWhy,
 )
+from reactor.app.refusals import Refused
 from reactor.app.timeline import Entry, Timeline
 from reactor.app.why.reasons import Finding, Moment, Why
 from reactor.app.why.reasons import Mark as Sign
@@ -773,6 +774,10 @@ WHY = Why(
         ),
     ],
     runs=RUNS[1:3],
+    refused=[
+        Refused(NOW, "cmd/web-1/stop", "not allowed", who="mqtt (says 'anna')", more=3),
+        Refused(NOW + 1, "set/hold/web-1", "no JSON"),
+    ],
     revision="0123456789abcdef",
     in_force=NOW - 60,
     online=True,
@@ -806,6 +811,11 @@ def test_why_is_told_condition_by_condition(reactor: Call, daemon: FakeDaemon) -
         "runs:\n"
         "  2027-01-15 07:59:10.250  r-1  failed after 2s500ms: it broke\n"
         "  2027-01-15 08:00:00.250  r-0  on_limit: succeeded after 0s\n"
+        "\n"
+        "refused requests about this guest or policy:\n"
+        "  2027-01-15 08:00:00.250  cmd/web-1/stop  by mqtt (says 'anna'): not allowed "
+        "(and 3 more before it)\n"
+        "  2027-01-15 08:00:01.250  set/hold/web-1  no JSON\n"
     )
 
 

@@ -162,11 +162,15 @@ def test_a_sender_that_cannot_name_a_topic_is_answered_by_its_id(
 
 
 def test_a_policy_that_is_not_there_is_told_and_counted() -> None:
-    """In the log, and in the count of what was dropped."""
+    """In the log, in a trace, and in the count of what was dropped."""
     desk = host()
     hear(desk, "trigger/nobody/web-1")
+    hear(desk, "trigger/nobody/web-2")
+    (trace,) = desk.traces("no such policy")
+    assert (trace.policy, trace.guest, trace.path) == ("nobody", "web-1", "trigger")
+    assert trace.reason == "no policy with an `mqtt` trigger is called 'nobody'"
     (line,) = [e.text for _, e in desk.effects if isinstance(e, Log)]
     assert line == (
         "on 'reactor/h1/trigger/nobody/web-1': no policy with an `mqtt` trigger is called 'nobody'"
     )
-    assert desk.engine.world.triggers.dropped["messages for no policy"] == 1
+    assert desk.engine.world.triggers.dropped["messages for no policy"] == 2

@@ -34,6 +34,7 @@ from reactor.app.control.vitals import Parts, daemon_line
 from reactor.app.known import Unknown, of_journal, unknown
 from reactor.app.metrics.collect import Sources, collect
 from reactor.app.metrics.text import render
+from reactor.app.refusals import about_order
 from reactor.app.timeline import read_timeline, run_line
 from reactor.app.why.asking import recent, why_at, why_now
 from reactor.app.why.reasons import Why
@@ -72,7 +73,18 @@ class Desk:
             text = f"the request is not understood: {error}"
             fix = "use the reactor command of the version that the daemon is"
             return Answer(Code.WRONG, text, fix)
-        return await self.carry(who, ask, server)
+        answer = await self.carry(who, ask, server)
+        if isinstance(ask, GiveOrder) and answer.code is Code.REFUSED:
+            self._note(who, ask, answer)
+        return answer
+
+    def _note(self, who: str, ask: GiveOrder, answer: Answer) -> None:
+        """Keep it that an order was refused; those over MQTT are kept with their topics."""
+        order = msgspec.to_builtins(ask.order)
+        what, about = order["type"], about_order(order)
+        self._parts.refusals.note(
+            f"order {what}", what, answer.text, fix=answer.fix, who=who, about=about
+        )
 
     async def carry(  # noqa: C901 - one case for each kind
         self, who: str, ask: Ask, server: ControlServer, name: str = ""

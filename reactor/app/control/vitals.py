@@ -13,6 +13,7 @@ from reactor.app.clock import Clock
 from reactor.app.control.answers import DaemonLine
 from reactor.app.dispatcher import Dispatcher
 from reactor.app.lacks.judge import Judge
+from reactor.app.refusals import Refusals
 from reactor.app.rules import Rules
 from reactor.app.scheduling import Scheduling
 from reactor.app.settings import Settings
@@ -41,6 +42,7 @@ class Parts:
     scheduling: Scheduling
     troubles: Callable[[], Mapping[str, str]]
     judge: Judge
+    refusals: Refusals
 
 
 def daemon_line(parts: Parts, server: ControlServer, since: float) -> DaemonLine:

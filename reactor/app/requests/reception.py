@@ -13,6 +13,7 @@ from reactor.adapters.control import Answer, Code
 from reactor.adapters.mqtt import Incoming, OutMessage, Tree
 from reactor.app.control.asks import Ask
 from reactor.app.messages import message_of
+from reactor.app.refusals import Refusals
 from reactor.app.requests.kinds import Kind
 from reactor.app.requests.names import Names, Refused
 from reactor.app.requests.reading import Sender, read_order, read_question, sender_of
@@ -22,6 +23,7 @@ from reactor.app.requests.replying import (
     reply_topic,
     with_answer,
 )
+from reactor.app.requests.routes import about
 from reactor.app.seen import Seen
 from reactor.core.inputs import Message
 from reactor.core.message_telling import brief
@@ -66,7 +68,7 @@ class Ports:
     ``carry`` gives an order or asks a question: who, what, and the id that an order has in
     the journal. ``publish`` takes a reply; False where nobody will get it. ``ahead`` is by how
     many seconds the engine's clock, ``now``, is ahead of the wall clock. ``clock`` never goes
-    back.
+    back. ``refusals`` are kept for who looks for them afterwards.
     """
 
     carry: Callable[[str, Ask, str], Awaitable[Answer]]
@@ -75,6 +77,7 @@ class Ports:
     now: Callable[[], float]
     ahead: Callable[[], float]
     clock: Callable[[], float]
+    refusals: Refusals
 
 
 class Requests:
@@ -114,7 +117,7 @@ class Requests:
         """Refuse it at once, or carry it out in a task of its own."""
         message = message_of(incoming, self._base, self._ports.ahead())
         if message is None:
-            self._count(Why.NOT_TEXT, incoming.topic, Why.NOT_TEXT.value)
+            self._count(Why.NOT_TEXT, incoming.topic, _no(Why.NOT_TEXT.value), "mqtt")
             return
         try:
             refusal, answer = self._admit(message)
@@ -179,7 +182,7 @@ class Requests:
         return None if below == topic else next(fitting, None)
 
     def _refuse(self, message: Message, why: Why, answer: Answer) -> None:
-        self._count(why, message.topic, answer.text)
+        self._count(why, message.topic, answer, sender_of(message).who)
         if why is not Why.RETAINED:
             self._answer(message, sender_of(message), answer)
 
@@ -191,16 +194,28 @@ class Requests:
         if not self._ports.publish(reply_message(topic, message, sender.id, answer)):
             self.unanswered += 1
 
-    def _count(self, why: Why, topic: str, problem: str) -> None:
-        """Count it, and say it: at once the first time, then once a minute."""
+    def _count(self, why: Why, topic: str, answer: Answer, who: str) -> None:
+        """Count it, keep it, and say it: at once the first time, then once a minute."""
         self.refused[why] = self.refused.get(why, 0) + 1
+        below = topic.removeprefix(f"{self._base}/")
+        self._ports.refusals.note(
+            why, below, answer.text, fix=answer.fix, who=who, about=self._about(below)
+        )
         at, untold = self._told.get(why, (-TELL_S, 0))
         now = self._ports.clock()
         if now - at < TELL_S:
             self._told[why] = (at, untold + 1)
             return
         self._told[why] = (now, 0)
-        log.warning("request refused", topic=brief(topic), reason=brief(problem), more=untold)
+        log.warning("request refused", topic=brief(topic), reason=brief(answer.text), more=untold)
+
+    def _about(self, below: str) -> tuple[str, str]:
+        """The policy and the guest that a topic names, the guest as it is called."""
+        policy, guest = about(below)
+        try:
+            return policy, self._names.guest(guest) if guest else ""
+        except Refused:
+            return policy, guest
 
 
 def order_name(topic: str, name: str) -> str:
@@ -210,7 +225,7 @@ def order_name(topic: str, name: str) -> str:
     return f"m-{hashlib.sha256(msgspec.json.encode([topic, name])).hexdigest()[:24]}"
 
 
-def _no(text: str, fix: str) -> Answer:
+def _no(text: str, fix: str = "") -> Answer:
     return Answer(Code.REFUSED, text, fix)
 
 

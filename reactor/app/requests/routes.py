@@ -9,6 +9,7 @@ import msgspec
 from reactor.app.requests import forms
 from reactor.app.requests.kinds import Kind
 from reactor.app.requests.names import Names, Refused
+from reactor.core.by_hand import policy_name
 from reactor.core.orders import (
     AddSilence,
     Approve,
@@ -45,14 +46,18 @@ class Route:
 
     def words(self, levels: Sequence[str]) -> Words | None:
         """The levels by their names, where they are those of this topic."""
-        mine = self.topic.split("/")
-        # An empty level is no name: for some orders it would mean all.
-        if len(mine) != len(levels) or "" in levels:
-            return None
-        pairs = list(zip(mine, levels, strict=True))
-        if any(name != level for name, level in pairs if not name.startswith("<")):
-            return None
-        return {name[1:-1]: level for name, level in pairs if name.startswith("<")}
+        return _words(self.topic, levels)
+
+
+def _words(topic: str, levels: Sequence[str]) -> Words | None:
+    mine = topic.split("/")
+    # An empty level is no name: for some orders it would mean all.
+    if len(mine) != len(levels) or "" in levels:
+        return None
+    pairs = list(zip(mine, levels, strict=True))
+    if any(name != level for name, level in pairs if not name.startswith("<")):
+        return None
+    return {name[1:-1]: level for name, level in pairs if name.startswith("<")}
 
 
 def _seconds(text: str, member: str = "for", such_as: str = "30m, 2h or 1d") -> float:
@@ -194,3 +199,16 @@ def route_of(topic: str) -> tuple[Route, Words]:
             return route, words
     near = [route.topic for route in ROUTES if topic.startswith(route.kind)]
     raise Refused(f"{topic!r} is no topic of a request", f"publish to {' or '.join(near)}")
+
+
+_ALSO = ("ask/why/<policy>/<guest>", "ask/marks/<guest>", "trigger/<policy>/<guest>")
+"""Topics that are no orders and name somebody."""
+
+
+def about(topic: str) -> tuple[str, str]:
+    """The policy and the guest that a topic below the host's names; empty where it names none."""
+    known = (*(route.topic for route in ROUTES), *_ALSO)
+    levels = topic.split("/")
+    words = next((found for one in known if (found := _words(one, levels)) is not None), {})
+    policy = policy_name(words["command"]) if "command" in words else words.get("policy", "")
+    return policy, words.get("guest", "")

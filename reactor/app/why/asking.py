@@ -13,6 +13,7 @@ from reactor.app.why.judging import Eye
 from reactor.app.why.past import explain, moments_of
 from reactor.app.why.reasons import Finding, Mark, Why
 from reactor.app.why.record import Record, Text, gather, texts_of
+from reactor.core.by_hand import command_of
 from reactor.core.effect import Trace
 from reactor.core.policy import MessageTrigger, Policy
 from reactor.core.world import World
@@ -57,7 +58,8 @@ def why_at(  # noqa: PLR0913 - what is asked, and what is known of the host
         None if one is None else Eye(one, guest, record.labels, host, is_known) for one in built
     ]
     why = explain(policy, guest, at, record, texts, _eyes(texts, eyes))
-    wrong = None if texts and is_known else of_journal(reader, policy, guest)
+    named = None if command_of(policy) else policy
+    wrong = None if (texts or not named) and is_known else of_journal(reader, named, guest)
     if wrong is None:
         return why
     hint = Finding("fix", Mark.NOTE, f"{wrong.problem}: {wrong.fix}")
@@ -72,7 +74,8 @@ def why_now(world: World, policy: str, guest: str, now: float, lacks: Sequence[L
     """
     found = standing.findings(world, policy, guest, now, lacks)
     watched = world.guests.get(guest)
-    unknown = policy not in world.index.policies or watched is None or watched.forgotten
+    known = policy in world.index.policies or bool(command_of(policy))
+    unknown = not known or watched is None or watched.forgotten
     return Why(policy, guest, standing.verdict(found), found, online=True, unknown=unknown)
 
 
@@ -113,6 +116,7 @@ def recent(  # noqa: PLR0913 - what is known of the policy, the guest and the ho
         why,
         moments=moments[-RECENT_SHOWN:],
         runs=[run_line(run) for run in reversed(runs)],
+        refused=record.refused,
         begin=record.begin,
         end=now,
     )

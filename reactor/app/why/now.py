@@ -12,6 +12,7 @@ from reactor.app.why.selecting import selection
 from reactor.app.why.waiting import triggers
 from reactor.core import scopes
 from reactor.core.admission import PolicyState
+from reactor.core.by_hand import allowed, command_of, named, only_reads
 from reactor.core.expr import Expression
 from reactor.core.guest import Guest, Readiness
 from reactor.core.holds import hold_sentence, silence_sentence
@@ -77,6 +78,7 @@ def findings(
     if is_selected:
         found += triggers(world, subject.policy, subject.guest, now)
         found += map(_lack, lacks)
+        found += _allowed(subject)
         for look in (_ready, _silence, _hold, _inhibition, _inhibit_if, _debounce):
             found += look(subject)
         for key in subject.keys:
@@ -99,7 +101,7 @@ def _known(
     world: World, policy: str, guest: str, now: float
 ) -> tuple[list[Finding], Subject | None]:
     found = []
-    loaded = world.index.policies.get(policy)
+    loaded = world.index.policies.get(policy) or named(policy)
     if loaded is None:
         guess = _meant(policy, world.index.policies)
         found.append(Finding("policy", Mark.NO, f"no policy is called {policy!r}{guess}"))
@@ -138,6 +140,18 @@ def _enforcement(subject: Subject) -> Finding:
             return Finding("enforcement", Mark.OK, "enforce: a run acts")
 
 
+def _allowed(subject: Subject) -> Iterator[Finding]:
+    """Whether a command by hand may be sent at all."""
+    command = command_of(subject.policy.name)
+    if not command:
+        return
+    if allowed(subject.world.config.commands, command):
+        yield Finding("commands", Mark.OK, f"`mqtt.commands` lets {command} be sent by hand")
+    else:
+        text = f"the settings' mqtt.commands do not name {command}"
+        yield Finding("commands", Mark.NO, text)
+
+
 def _lack(lack: Lack) -> Finding:
     # What concerns one trigger or step leaves the others as they are.
     return Finding(LACKS, Mark.NOTE if lack.path else Mark.NO, lack.sentence)
@@ -161,6 +175,9 @@ def _ready(subject: Subject) -> Iterator[Finding]:
 
 
 def _silence(subject: Subject) -> Iterator[Finding]:
+    if only_reads(subject.policy.name):
+        yield Finding("silence", Mark.OK, "it only looks: no hold or silence is against it")
+        return
     restraints = subject.world.restraints
     silence = restraints.silence(subject.policy.name, subject.guest.name, subject.now)
     if silence is None:
@@ -170,6 +187,8 @@ def _silence(subject: Subject) -> Iterator[Finding]:
 
 
 def _hold(subject: Subject) -> Iterator[Finding]:
+    if only_reads(subject.policy.name):
+        return
     hold = subject.world.restraints.hold(subject.guest.name, subject.now)
     if hold is None:
         yield Finding("hold", Mark.OK, "nobody holds the guest")
@@ -178,6 +197,8 @@ def _hold(subject: Subject) -> Iterator[Finding]:
 
 
 def _inhibition(subject: Subject) -> Iterator[Finding]:
+    if only_reads(subject.policy.name):
+        return
     restraints = subject.world.restraints
     row = restraints.inhibition(subject.policy.name, subject.guest.name, subject.now)
     if row is None:

@@ -13,6 +13,7 @@ from reactor.app.why.reasons import Finding, Mark, Moment, Why
 from reactor.app.why.record import Record, Seen, Text, text_at
 from reactor.app.why.selecting import selection
 from reactor.core.admission import Verdict
+from reactor.core.by_hand import command_of
 from reactor.core.effect import Trace
 from reactor.core.inputs import Connected
 from reactor.core.policy import EventTrigger, MessageTrigger, Policy
@@ -45,6 +46,7 @@ def explain(  # noqa: PLR0913, PLR0917 - what is asked, and what is known
         findings=found,
         moments=moments,
         runs=[run_line(run) for run in record.runs],
+        refused=record.refused,
         at=at,
         begin=record.begin,
         end=record.end,
@@ -120,6 +122,8 @@ def _came_to(run: RunRow) -> str:
 
 
 def _of_policy(policy: str, at: float, text: Text | None, eye: Eye | None) -> list[Finding]:
+    if command_of(policy):
+        return [Finding("policy", Mark.NOTE, "a command that is sent by hand, and no policy")]
     if text is None:
         return [Finding("policy", Mark.NO, f"the journal knows no policy {policy!r}")]
     if text.source is None:

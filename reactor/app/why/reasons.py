@@ -6,6 +6,7 @@ from enum import StrEnum
 import msgspec
 
 from reactor.app.control.answers import RunLine
+from reactor.app.refusals import Refused
 
 
 class Mark(StrEnum):
@@ -54,8 +55,9 @@ class Why(msgspec.Struct, frozen=True, omit_defaults=True):
     """The explanation: ``verdict`` is the sentence to read first.
 
     ``at`` is None for how it stands now. ``revision`` is that of the policy with which
-    events were looked at again, ``in_force`` since when it was in force. ``online`` is
-    whether the daemon was asked. ``unknown``: nobody knows such a policy, or such a guest.
+    events were looked at again, ``in_force`` since when it was in force. ``refused`` are
+    the requests about this policy or guest that were refused. ``online`` is whether the
+    daemon was asked. ``unknown``: nobody knows such a policy, or such a guest.
     """
 
     policy: str
@@ -64,6 +66,7 @@ class Why(msgspec.Struct, frozen=True, omit_defaults=True):
     findings: list[Finding] = []
     moments: list[Moment] = []
     runs: list[RunLine] = []
+    refused: list[Refused] = []
     at: float | None = None
     begin: float | None = None
     end: float | None = None

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import msgspec
 
 from reactor.adapters.journal import HistoryRow, Reader, RunRow
+from reactor.app.refusals import REFUSED, Refused, refused_of
 from reactor.app.timeline import is_handler
 from reactor.core.effect import Trace
 from reactor.core.event import Event
@@ -29,6 +30,13 @@ MESSAGES_MAX = 200
 """Messages that are looked at; each may hold 64 KiB."""
 
 REFUSALS_MAX = 500
+
+REFUSED_LOOKED = 5000
+"""Refused requests, about whomever, that are looked through."""
+
+REFUSED_SHOWN = 20
+"""Refused requests that are told, the latest."""
+
 RUNS_MAX = 50
 
 BACK_MAX = 200_000
@@ -59,7 +67,8 @@ class Record:
     ``admitted`` is by which trace each run began; ``handlers`` are the policy's ``on_limit``, by
     when the limit refused, and are no runs of a match. ``labels`` are those that the guest was
     last known with, None where that is not known; ``monitor`` is what was last said of its
-    monitor before ``end``. ``fired`` is when schedules of the policy were due. ``cut``:
+    monitor before ``end``. ``fired`` is when schedules of the policy were due. ``refused``
+    are requests about the policy or the guest that were not carried out. ``cut``:
     there were more events than are looked at.
     """
 
@@ -72,6 +81,7 @@ class Record:
     admitted: dict[str, Trace] = field(default_factory=dict)
     handlers: dict[float | None, RunRow] = field(default_factory=dict)
     fired: list[float] = field(default_factory=list)
+    refused: list[Refused] = field(default_factory=list)
     labels: Mapping[str, str] | None = None
     monitor: tuple[float, Connected | Disconnected] | None = None
     cut: bool = False
@@ -122,11 +132,19 @@ def gather(  # noqa: PLR0913 - what is looked for
             first, REFUSALS_MAX, guest="", name=policy, kind="fired", upto=last
         )
     ]
+    record.refused = _refused(reader, policy, guest, first, last)
     found = reader.refusals(policy, guest, begin, end, REFUSALS_MAX)
     record.refusals = [row.trace for row in found]
     _find_runs(reader, record, policy, guest)
     _look_back(reader, guest, last, record)
     return record
+
+
+def _refused(reader: Reader, policy: str, guest: str, first: int, last: int) -> list[Refused]:
+    """The requests about them that were refused between two rows, the latest ones."""
+    rows = reader.history(first, REFUSED_LOOKED, kind=REFUSED, upto=last)
+    found = [one for row in rows if (one := refused_of(row)) is not None]
+    return [one for one in found if one.concerns(policy, guest)][-REFUSED_SHOWN:]
 
 
 def _find_runs(reader: Reader, record: Record, policy: str, guest: str) -> None:

@@ -10,8 +10,10 @@ import pytest
 from structlog.testing import capture_logs
 
 from reactor.adapters.control import Answer, Code
+from reactor.adapters.journal import InputRow
 from reactor.adapters.mqtt import Incoming, OutMessage
 from reactor.app.control.asks import Ask, AskStatus, GiveOrder
+from reactor.app.refusals import Refusals
 from reactor.app.requests import reception as module
 from reactor.app.requests.kinds import Kind
 from reactor.app.requests.reception import Ports, Requests, Why
@@ -42,6 +44,7 @@ class Desk:
     given: list[tuple[str, Ask, str]] = field(default_factory=list)
     said: list[OutMessage] = field(default_factory=list)
     gate: asyncio.Event = field(default_factory=asyncio.Event)
+    rows: list[InputRow] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.gate.set()
@@ -53,6 +56,7 @@ class Desk:
             now=lambda: NOW,
             ahead=lambda: 0.0,
             clock=lambda: self.clock,
+            refusals=Refusals(self.rows.extend, lambda: NOW),
         )
         self.requests = Requests([Kind.HOLD, Kind.ASK, Kind.COMMAND], BASE, ports)
 
@@ -205,6 +209,9 @@ async def test_a_request_is_refused(
     assert desk.given == []
     assert desk.requests.refused == {why: 1}
     assert desk.requests.dropped[f"requests: {why.value}"] == 1
+    ((what, reason),) = [(row.name, msgspec.json.decode(row.body)["reason"]) for row in desk.rows]
+    assert what == "set/hold"
+    assert error in {None, reason}
     assert [line["event"] for line in lines] == ["request refused"]
     assert [reply["error"] for _, reply in desk.replies] == ([] if error is None else [error])
     assert all(reply["fix"] and reply["ok"] is False for _, reply in desk.replies)

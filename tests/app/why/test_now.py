@@ -542,3 +542,47 @@ def test_the_time_is_that_of_who_asks() -> None:
     assert told(why, "cooldown")[0][0] == "ok"
     found: list[Finding] = why_now(subject.engine.world, "p", "web-1", START + 1).findings
     assert next(one.mark for one in found if one.check == "cooldown") is Mark.NO
+
+
+# ---------------------------------------------------------------- commands by hand
+
+
+def by_hand(*orders: AddSilence | HoldGuests) -> Host:
+    """A host that lets `stop` and questions be sent, under these orders."""
+    config = EngineConfig(host="h1", commands=frozenset({"stop", "query-*"}))
+    made = Host(config=config).connect("web-1")
+    for order in orders:
+        made.order(order)
+    return made
+
+
+@pytest.mark.parametrize(
+    ("command", "orders", "verdict"),
+    [
+        pytest.param("stop", (), "nothing stands in the way of a match now", id="allowed"),
+        pytest.param(
+            "cont",
+            (),
+            "a match now would start no run: the settings' mqtt.commands do not name cont",
+            id="not allowed",
+        ),
+        pytest.param(
+            "stop",
+            (HoldGuests("web-1"),),
+            "a match now would start no run: web-1 is held by anna until it is released",
+            id="held",
+        ),
+        pytest.param(
+            "query-status",
+            (HoldGuests("web-1"), AddSilence(("*",), ("*",), 60.0)),
+            "nothing stands in the way of a match now",
+            id="it only looks",
+        ),
+    ],
+)
+def test_why_a_command_by_hand_is_not_sent(
+    command: str, orders: tuple[AddSilence | HoldGuests, ...], verdict: str
+) -> None:
+    """Asked like a policy, by its name."""
+    why = explain(by_hand(*orders), f"cmd/{command}")
+    assert (why.verdict, why.unknown) == (verdict, False)

@@ -11,6 +11,7 @@ import pytest
 
 from reactor.adapters.journal import Batch, InputRow, Journal, Loaded, Reader, RunRow
 from reactor.app.records import input_row, made_row
+from reactor.app.refusals import Refusals
 from reactor.app.why import record as record_module
 from reactor.app.why.asking import recent, why_at
 from reactor.app.why.reasons import Moment, Why
@@ -596,6 +597,30 @@ def test_a_journal_of_version_1_is_explained(tmp_path: Path) -> None:
 
 
 # --------------------------------------------------------------------- recently
+
+
+def test_what_was_refused_stands_in_the_explanation(book: Book) -> None:
+    """That of the time about the policy or the guest; of a command by hand, which is no policy."""
+    book.known().ran(1.0, "r-1", policy="cmd/stop")
+    rows: list[InputRow] = []
+    for after, policy_, guest in (
+        (-90.0, "", "web-1"),
+        (5.0, "", "web-1"),
+        (6.0, "cmd/stop", "web-2"),
+        (7.0, "cmd/stop", ""),
+    ):
+        at = AT + after
+        Refusals(rows.extend, lambda at=at: at).note(  # type: ignore[misc]
+            "w", f"at {after:g}", "no", about=(policy_, guest)
+        )
+    book.rows(*rows)
+    why = book.why(policy_="cmd/stop")
+    assert [one.what for one in why.refused] == ["at 5", "at 7"]
+    assert [run.run for run in why.runs] == ["r-1"]
+    assert (why.unknown, why.findings[0].text) == (
+        False,
+        "a command that is sent by hand, and no policy",
+    )
 
 
 def test_near_misses_stand_beside_what_is_in_the_journal(book: Book) -> None:
