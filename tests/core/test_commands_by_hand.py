@@ -143,6 +143,17 @@ def test_globs_stand_for_commands_that_only_read(command: str, allowed: bool) ->
     assert by_hand.allowed({"query-*", "s[t-z]*", "stop"}, command) is allowed
 
 
+@pytest.mark.parametrize(
+    ("policy", "command"),
+    [("cmd/stop", "stop"), ("cmd/", ""), ("stop", ""), ("a-cmd/stop", "")],
+)
+def test_a_command_by_hand_is_known_by_its_name(policy: str, command: str) -> None:
+    """No policy of a file has a slash in its own."""
+    assert by_hand.command_of(policy) == command
+    made = by_hand.named(policy)
+    assert (made and made.name) == (policy if command else None)
+
+
 # ----------------------------------------------------------------------- sent
 
 
