@@ -4,6 +4,7 @@ import asyncio
 import random
 import time
 from collections.abc import Awaitable, Callable, Iterable
+from functools import partial
 
 import structlog
 
@@ -65,10 +66,7 @@ class Broker:
         self._journal = journal
         self._rng = random.Random()  # noqa: S311 - jitter
         self._asked = asyncio.Event()
-
-        def ahead() -> float:
-            return now() - time.time()
-
+        ahead = partial(_ahead, now)
         ports = Ports(carry, self._reply, world, now, ahead, time.monotonic, refusals)
         allowed = tuple(allowed)
         self.requests = Requests(allowed, options.base, ports) if allowed else None
@@ -139,6 +137,11 @@ class Broker:
             OutMessage(m.topic, m.payload, m.qos, content_type=m.content_type)
             for m in self._projection.retained()
         ]
+
+
+def _ahead(now: Callable[[], float]) -> float:
+    """By how many seconds the engine's clock is ahead of the wall clock."""
+    return now() - time.time()
 
 
 class _BrokerLog:

@@ -110,11 +110,10 @@ def recent(  # noqa: PLR0913 - what is known of the policy, the guest and the ho
         None if one is None else Eye(one, why.guest, labels, host, labels is not None)
         for one in built
     ]
-    moments = moments_of(record, _eyes(texts, eyes))
     runs = reader.runs(RECENT_SHOWN, policy=why.policy, guest=why.guest)
     return msgspec.structs.replace(
         why,
-        moments=moments[-RECENT_SHOWN:],
+        moments=moments_of(record, _eyes(texts, eyes))[-RECENT_SHOWN:],
         runs=[run_line(run) for run in reversed(runs)],
         refused=record.refused,
         begin=record.begin,
