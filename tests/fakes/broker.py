@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import threading
 import time
@@ -61,6 +62,8 @@ class Mosquitto:
         users: passwords by user name; None lets everybody in.
         acl: the text of an ACL file.
         extra: more lines of mosquitto.conf.
+        config: the whole text of mosquitto.conf, in place of all that; it listens on ``port``.
+        port: a free one by default.
     """
 
     def __init__(
@@ -72,9 +75,12 @@ class Mosquitto:
         acl: str | None = None,
         tls: TlsFiles | None = None,
         extra: Sequence[str] = (),
+        config: str | None = None,
+        port: int | None = None,
     ) -> None:
         self.folder = folder
-        self.port = free_port()
+        self.port = free_port() if port is None else port
+        self._text = config
         self._persistence = persistence
         self._users = users
         self._acl = acl
@@ -125,6 +131,10 @@ class Mosquitto:
     def freeze(self) -> None:
         """Let it hang: connections stay open and nothing is answered, until ``thaw``."""
         self._signal(signal.SIGSTOP)
+
+    def reload(self) -> None:
+        """Let it read its passwords and ACL again."""
+        self._signal(signal.SIGHUP)
 
     def thaw(self) -> None:
         """Let it go on."""
@@ -182,7 +192,8 @@ class Mosquitto:
                 f"require_certificate {'true' if self._tls.require_client else 'false'}",
             ]
         config = self.folder / "mosquitto.conf"
-        config.write_text("\n".join([*lines, *self._extra, ""]), encoding="utf-8")
+        text = self._text or "\n".join([*lines, *self._extra, ""])
+        config.write_text(text, encoding="utf-8")
         return config
 
     def _write_passwords(self, users: Mapping[str, str]) -> Path:
@@ -209,6 +220,14 @@ class Mosquitto:
         traceback: TracebackType | None,
     ) -> None:
         self.kill()
+
+
+def _host_for(client: Client, tls: ssl.SSLContext | None) -> str:
+    """Where the client goes; with TLS to the name that stands in the certificate."""
+    if tls is None:
+        return "127.0.0.1"
+    client.tls_set_context(tls)
+    return "localhost"
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,6 +262,7 @@ class Subscriber:
         qos: int = 1,
         username: str | None = None,
         password: str | None = None,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         self.messages: list[Received] = []
         self.subscriptions = 0
@@ -254,6 +274,7 @@ class Subscriber:
         self._client = Client(CallbackAPIVersion.VERSION2, protocol=MQTTProtocolVersion.MQTTv5)
         if username is not None:
             self._client.username_pw_set(username, password)
+        self._host = _host_for(self._client, tls)
         self._client.on_connect = lambda client, *_: client.subscribe(self._topic, self._qos)
         self._client.on_subscribe = lambda *_: self._subscribed()
         self._client.on_message = lambda _client, _userdata, message: self._take(message)
@@ -263,6 +284,11 @@ class Subscriber:
         """Start, and wait until the broker has acknowledged the subscription."""
         self._thread.start()
         self.wait_for(lambda: self.subscriptions > 0)
+
+    @property
+    def connected(self) -> bool:
+        """Whether the broker lets it be there just now."""
+        return self._client.is_connected()
 
     def stop(self) -> None:
         """Disconnect and end the thread."""
@@ -311,7 +337,7 @@ class Subscriber:
     def _run(self) -> None:
         while not self._stop.is_set():
             try:
-                self._client.connect("127.0.0.1", self._port, keepalive=60)
+                self._client.connect(self._host, self._port, keepalive=60)
             except OSError:
                 self._stop.wait(0.02)
                 continue
@@ -358,15 +384,20 @@ class Speaker:
         username: str | None = None,
         password: str | None = None,
         old: bool = False,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         version = MQTTProtocolVersion.MQTTv311 if old else MQTTProtocolVersion.MQTTv5
         self._client = Client(CallbackAPIVersion.VERSION2, protocol=version)
         if username is not None:
             self._client.username_pw_set(username, password)
-        self._client.connect("127.0.0.1", port)
+        self._codes: dict[int, int] = {}
+        self._client.on_publish = lambda _client, _userdata, mid, code, _properties: (
+            self._codes.update({mid: code.value})
+        )
+        self._client.connect(_host_for(self._client, tls), port)
 
-    def say(self, topic: str, payload: bytes | str, **extras: Unpack[Extras]) -> None:
-        """One message.
+    def say(self, topic: str, payload: bytes | str, **extras: Unpack[Extras]) -> int:
+        """One message; the broker's reason code: from 128 on it was refused (MQTT 5).
 
         Raises:
             AssertionError: the broker did not acknowledge it in time.
@@ -387,6 +418,7 @@ class Speaker:
             rc = self._client.loop(timeout=0.05)
             if rc is not MQTTErrorCode.MQTT_ERR_SUCCESS or time.monotonic() > deadline:
                 raise AssertionError(f"the broker did not take a message on {topic!r}: {rc}")
+        return self._codes.pop(info.mid, 0)
 
     def __enter__(self) -> Self:
         return self

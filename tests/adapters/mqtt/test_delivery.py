@@ -4,6 +4,7 @@ import asyncio
 import itertools
 from collections.abc import Callable
 from pathlib import Path
+from typing import TypedDict
 
 import pytest
 import uvloop
@@ -134,6 +135,16 @@ def test_nothing_is_lost_when_the_broker_is_killed(
         runner.run(_kill_in_the_middle(tmp_path))
 
 
+class Reader(TypedDict):
+    """Who listens."""
+
+    username: str
+    password: str
+
+
+READER: Reader = {"username": "reader", "password": "r"}
+
+
 async def _kill_in_the_middle(tmp_path: Path) -> None:
     # The publisher must not be back before the subscriber is, or what it sends
     # has nobody to go to: a wrong password keeps it out for so long.
@@ -141,10 +152,9 @@ async def _kill_in_the_middle(tmp_path: Path) -> None:
     password.write_text("right\n")
     folder = tmp_path / "broker"
     folder.mkdir()
-    reader = {"username": "reader", "password": "r"}
     with (
         Mosquitto(folder, users={"reactor": "right", "reader": "r"}) as broker,
-        Subscriber(broker.port, f"{BASE}/t/#", qos=0, **reader) as subscriber,
+        Subscriber(broker.port, f"{BASE}/t/#", qos=0, **READER) as subscriber,
     ):
         setup = rig(broker.url, username="reactor", password_file=password)
         for number in range(400):
