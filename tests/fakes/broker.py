@@ -230,6 +230,11 @@ def _host_for(client: Client, tls: ssl.SSLContext | None) -> str:
     return "localhost"
 
 
+def _close(client: Client) -> None:
+    """Close what the client keeps open until it is collected: its socket, and a pair of its own."""
+    client._reset_sockets()  # noqa: SLF001
+
+
 @dataclass(frozen=True, slots=True)
 class Received:
     """One message as a subscriber got it; ``retain`` means that the broker had kept it."""
@@ -346,6 +351,7 @@ class Subscriber:
             self._stop.wait(0.02)
         self._client.disconnect()
         self._client.loop(timeout=0.05)
+        _close(self._client)
 
     def __enter__(self) -> Self:
         self.start()
@@ -431,3 +437,4 @@ class Speaker:
     ) -> None:
         self._client.disconnect()
         self._client.loop(timeout=0.05)
+        _close(self._client)
