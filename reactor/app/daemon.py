@@ -33,7 +33,7 @@ from reactor.app.inbound import earlier_messages
 from reactor.app.lacks.looking import CHANGING_COMMANDS, Looker
 from reactor.app.outbox import DropTeller, OutboxPort
 from reactor.app.ports import Outside
-from reactor.app.preflight import raise_file_limit, warn_of, warn_of_nothing
+from reactor.app.preflight import raise_file_limit, share_the_interpreter, warn_of, warn_of_nothing
 from reactor.app.projection import LAST_RUNS, Projection, last_runs
 from reactor.app.refusals import Refusals
 from reactor.app.rules import Rules
@@ -73,8 +73,9 @@ async def run_alone(daemon: "Daemon") -> None:
 
     What is there when it is ready stays for good: taken out of the garbage
     collector's view, or it would be looked through again and again, for 50 ms
-    each time, in which no guest is listened to.
+    each time, in which no guest is listened to. And its threads take short turns.
     """
+    share_the_interpreter()
     tidy = asyncio.create_task(_tidy_once(daemon.ready), name="garbage collector")
     try:
         await daemon.run()

@@ -1,17 +1,18 @@
 """The one loop: inputs to the engine, its effects to the journal, then to the world.
 
-Nothing acts before the input that caused it, and its own intent, are durable.
+Nothing acts before the input that caused it, and its own intent, are durable. While
+one batch is on its way to the disk the next is handled, so that a storm costs the
+processor's time or the disk's, and not their sum.
 """
 
 import asyncio
 import hashlib
 from collections.abc import Callable, Sequence
 
-import structlog
-
 from reactor.adapters.journal import Batch, Loaded
 from reactor.app.calls import Calls, Deed, sent_to
 from reactor.app.clock import Clock
+from reactor.app.commits import Commits, Work
 from reactor.app.line import Adoption, Bounds, Line, guest_of
 from reactor.app.ports import JournalPort, Outside
 from reactor.app.projection import Projection
@@ -64,21 +65,19 @@ from reactor.core.inputs import (
     Ticked,
 )
 from reactor.core.policy import Policy
-from reactor.errors import JournalError
 
 MESSAGES_MAX_BYTES = 8 << 20
 """Bytes of messages that may wait, each reckoned as one KiB and its payload."""
 
 BOUNDS = Bounds()
 BATCH_MAX = 1000
-BATCH_S = 0.01
-"""How long a batch with effects may take, or as long as the last commit, up to BATCH_MAX_S: in a
-storm nobody waits for long, and a slow disk is not asked for each few inputs."""
+"""Inputs of one batch, and so the most that are handled ahead of a disk that is slow."""
 
-BATCH_MAX_S = 0.5
-RETRY_JOURNAL_S = 1.0
+BATCH_S = 0.005
+"""How long it may take to handle a batch with effects: in a storm nobody waits for long."""
 
-log = structlog.get_logger("reactor")
+TURN_S = 0.0025
+"""As long of it at once: then adapters read and write, and a commit may begin."""
 
 
 class Dispatcher:
@@ -116,8 +115,8 @@ class Dispatcher:
         self._alarm: asyncio.TimerHandle | None = None
         self._alarm_at: float | None = None
         self._message_bytes = 0
-        self.batch_s = BATCH_S
-        self.journal_trouble = ""
+        self.commits = Commits(journal, self._wake.set)
+        self._work = Work()
         self.stopping = False
         self.teller = Teller()
 
@@ -157,40 +156,76 @@ class Dispatcher:
 
     async def run(self) -> None:
         """Handle inputs until ``stop`` has seen the last answer."""
-        while not (self.stopping and not self._calls.in_flight and not self._inputs):
-            await self._wait()
-            batch, effects = Batch(), list[Effect]()
-            self._handle_some(batch, effects)
-            self._inputs.tell_ends()
-            await self._carry_out(batch, effects)
+        try:
+            while not self._is_over():
+                await self._wait()
+                if (work := self.commits.take_durable()) is not None:
+                    self._act_all(work)
+                    # What was handled meanwhile waited for the disk, too.
+                    self._work.held_up |= work.refused
+                    await self._let_go()
+                if not self._must_wait():
+                    self._handle_some(self._work)
+                    self._inputs.tell_ends()
+                if self.commits.under_way is None:
+                    await self._let_go()
+        finally:
+            self.commits.abandon()
 
-    def _handle_some(self, batch: Batch, effects: list[Effect]) -> None:
-        """Handle what stands in the line, as far as a batch goes."""
-        began, number, handled = self._clock.now(), self._inputs.ahead, 0
+    def _is_over(self) -> bool:
+        rests = not (self._calls.in_flight or self._inputs or self._work.inputs)
+        return self.stopping and rests and self.commits.under_way is None
+
+    def _must_wait(self) -> bool:
+        """Whether nothing more may be handled before the disk has taken what it was given."""
+        work = self._work
+        is_full = work.inputs >= BATCH_MAX or work.took_s > BATCH_S or bool(self.commits.trouble)
+        return is_full and self.commits.under_way is not None
+
+    async def _let_go(self) -> None:
+        """Send off what was handled; what nobody waits for acts at once."""
+        work, self._work = self._work, Work()
+        if not must_be_durable(work.batch, work.effects):
+            if work.batch.inputs:
+                self._journal.lazily(work.batch.inputs)
+            self._act_all(work)
+        elif self._inputs:
+            self.commits.send_off(work)
+        else:
+            # Nobody waits: the way through a task would only take time.
+            await self.commits.commit(work)
+            self._act_all(work)
+
+    def _handle_some(self, work: Work) -> None:
+        """Handle what stands in the line, as far as a turn goes."""
+        batch, effects = work.batch, work.effects
+        began, number, before = self._clock.now(), self._inputs.ahead, work.inputs
         # What stood back comes too where the batch costs a commit anyway.
-        while handled < number or (batch.messages and self._inputs.ahead):
+        while work.inputs - before < number or (batch.messages and self._inputs.ahead):
             at, input_ = self._inputs.take()
-            handled += 1
+            work.inputs += 1
             if isinstance(input_, Received):
                 self._message_bytes -= _room(input_)
             # An answer that came before a deadline counts, however late it is looked at.
             self._tick(at, batch, effects)
             self._take(at, input_, batch, effects)
             dear = effects or batch.messages
-            if handled >= BATCH_MAX or (dear and self._clock.now() - began > self.batch_s):
+            if work.inputs >= BATCH_MAX or (dear and self._clock.now() - began > TURN_S):
                 break
+        work.took_s += self._clock.now() - began
         if not self._inputs:
             self._tick(self._clock.now(), batch, effects)
-        elif handled >= number:
+        elif work.inputs - before >= number:
             # Only guests that flood have older inputs: nobody's time stands still for them.
             self._tick(began, batch, effects)
 
     async def take_up(self, effects: list[Effect], policies: Sequence[Policy], at: float) -> None:
         """Carry out what the engine wants since its start, ``at``, before any input."""
-        batch = Batch()
-        self._note_policies(batch, policies, at, starts=True)
-        self._fill(batch, effects)
-        await self._carry_out(batch, effects)
+        work = Work(effects=effects)
+        self._note_policies(work.batch, policies, at, starts=True)
+        self._fill(work.batch, effects)
+        await self.commits.commit(work)
+        self._act_all(work)
 
     def _note_policies(
         self, batch: Batch, policies: Sequence[Policy], at: float, *, starts: bool = False
@@ -204,24 +239,19 @@ class Dispatcher:
         told = self._projection.policies(policies, digest.hexdigest()[:12])
         batch.messages += map(outbox_row, told)
 
-    async def _carry_out(self, batch: Batch, effects: list[Effect]) -> None:
-        """Make a batch durable, then act."""
-        held_up = False
-        if must_be_durable(batch, effects):
-            began = self._clock.now()
-            held_up = await self._commit(batch)
-            self.batch_s = min(max(BATCH_S, self._clock.now() - began), BATCH_MAX_S)
-            if batch.messages and self._nudge is not None:
-                self._nudge()
-        elif batch.inputs:
-            self._journal.lazily(batch.inputs)
+    def _act_all(self, work: Work) -> None:
+        """Do what a batch wants done: it is durable."""
+        if work.batch.messages and self._nudge is not None:
+            self._nudge()
         # Commands first: they must not wait for the lines that tell of them.
-        for effect in effects:
+        for effect in work.effects:
             if isinstance(effect, Deed):
-                self._calls.do(effect, held_up=held_up, gone=effect.id in self._gone)
-        self._gone.clear()
-        for effect in effects:
+                gone = effect.id in self._gone
+                self._gone.discard(effect.id)
+                self._calls.do(effect, held_up=work.held_up, gone=gone)
+        for effect in work.effects:
             self._act(effect)
+        self.teller.tell(work.effects)
 
     def stop(self) -> None:
         """Send no more commands; ``run`` returns when those in flight are answered.
@@ -242,12 +272,15 @@ class Dispatcher:
         self._wake.set()
 
     async def _wait(self) -> None:
+        if self._must_wait():
+            await self.commits.wait()
+            return
         if self._inputs:
-            # Let adapters read and write between two batches.
+            # Let adapters read and write between two turns.
             await asyncio.sleep(0)
             return
         self._wake.clear()
-        if self.stopping and not self._calls.in_flight:
+        if self.commits.is_durable or self._is_over():
             return
         self._set_alarm()
         await self._wake.wait()
@@ -279,7 +312,7 @@ class Dispatcher:
             follow = self._engine.handle(input_, at)
             input_ = as_seen(input_, follow)
             if isinstance(input_, Connected | Disconnected):
-                self._gone |= sent_to(input_.guest, effects)
+                self._gone |= sent_to(input_.guest, self.commits.with_those_under_way(effects))
             if isinstance(input_, Answered):
                 asked = self._asked.pop(input_.id, ("", ""))
                 batch.inputs.append(answer_row(at, input_, *asked))
@@ -331,30 +364,6 @@ class Dispatcher:
             if self._nudge is not None:
                 batch.messages += map(outbox_row, self._projection.messages(effect))
 
-    async def _commit(self, batch: Batch) -> bool:
-        """Commit, again and again while the disk refuses; whether it did."""
-        held_up = False
-        while True:
-            try:
-                await self._journal.commit(batch)
-            except JournalError as error:
-                if self.journal_trouble != error.problem:
-                    self.journal_trouble = error.problem
-                    # No stack: the sentence says it all, and it may come every second.
-                    log.error(  # noqa: TRY400
-                        "journal cannot be written",
-                        place=str(error.place),
-                        problem=error.problem,
-                        fix=error.fix,
-                    )
-                held_up = True
-                await asyncio.sleep(RETRY_JOURNAL_S)
-            else:
-                if self.journal_trouble:
-                    log.warning("journal is written again", after=self.journal_trouble)
-                    self.journal_trouble = ""
-                return held_up
-
     def _act(self, effect: Effect) -> None:  # noqa: C901 - one case for each kind
         match effect:
             case AskPath() | AskFree():
@@ -366,10 +375,10 @@ class Dispatcher:
                 self._calls.discard(effect)
             case Dumped():
                 self._calls.dumped(effect)
-            case Log() | Trace() | RunChanged() | MarkSet() | MarkCleared():
-                self.teller.tell(effect)
             case Execute() | CallAgent() | CallHttp() | StartProgram():
                 pass  # begun already
+            case Log() | Trace() | RunChanged() | MarkSet() | MarkCleared():
+                pass  # told together
             case Keep() | Publish() | EventSeen() | GuestChanged():
                 pass  # durable already
 

@@ -3,11 +3,12 @@
 The order is that of arrival as long as few inputs wait. Of a guest that floods a
 few stand in the line, and what it sends beyond them waits behind its own: the
 others wait for those few, never for all. When very many guests have the same to
-say, such as that they panicked, whoever has something else to say is heard in turn
-with them. In every case the inputs of one guest keep their order.
+say, such as that they panicked, the line is parted in three, that are heard in turn:
+who has something else to say, what was answered, and the crowd. In every case the
+inputs of one guest keep their order.
 """
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -31,8 +32,8 @@ from reactor.core.inputs import (
 )
 from reactor.core.policy import Policy
 
-SHORT_TURNS = 4
-"""Inputs of the short line that come before one of the long line."""
+TURNS = 4
+"""Inputs of a shorter line that come before one of the longer lines."""
 
 REASON = "too many inputs wait"
 
@@ -51,8 +52,8 @@ class Bounds:
 
     In the ``line``, ``ahead`` of them of one guest; ``behind`` it, ``guest`` of
     them of one guest, and ``bytes`` of what they say. A line of ``long`` is
-    long; then answers, and inputs of which fewer than ``few`` of the same kind
-    wait, stand in a short one.
+    parted: answers, and inputs of which fewer than ``few`` of the same kind
+    wait, stand in lines of their own.
 
     Beyond the first bounds events and firings are dropped, answers never. An
     event that nobody would miss is dropped from half of them on, so that a flood
@@ -87,10 +88,12 @@ class Line:
         self._matters = matters
         self._bounds = bounds
         self._line: deque[_Place] = deque()
-        self._short: deque[_Place] = deque()
-        self._in_short: set[str] = set()
-        self._kinds: dict[str, int] = {}
-        self._turn = 0
+        self._answers: deque[_Place] = deque()
+        self._rare: deque[_Place] = deque()
+        self._apart: dict[str, deque[_Place]] = {}
+        self._is_parted = False
+        self._kinds: Counter[str] = Counter()
+        self._turn = self._rare_turn = 0
         self._ahead: dict[str, int] = {}
         self._behind: dict[str, deque[tuple[float, int, Input | Adoption]]] = {}
         self._waiting_behind = 0
@@ -101,12 +104,12 @@ class Line:
         self.missed = 0
 
     def __len__(self) -> int:
-        return len(self._line) + len(self._short) + self._waiting_behind
+        return self.ahead + self._waiting_behind
 
     @property
     def ahead(self) -> int:
         """How many stand in line, and do not wait behind their like."""
-        return len(self._line) + len(self._short)
+        return len(self._line) + len(self._answers) + len(self._rare)
 
     def put(self, at: float, input_: Input | Adoption, guest: str = "") -> None:
         """Let an input in, if there is room for it; one of no guest stands in the line at once."""
@@ -114,27 +117,22 @@ class Line:
         if number >= self._bounds.ahead:
             self._stand_back(at, input_, guest)
             return
-        waiting = len(self._line) + len(self._short)
+        waiting = len(self._line) + len(self._answers) + len(self._rare)
         if waiting >= self._bounds.line // 2 and self._refuses(
             input_, guest, waiting, self._bounds.line
         ):
             return
         if guest:
             self._ahead[guest] = number + 1
-        if waiting < self._bounds.long and not self._in_short:
+        if waiting < self._bounds.long and not self._is_parted:
             self._line.append((at, guest, "", input_))
         else:
             self._stand(at, input_, guest)
 
     def take(self) -> tuple[float, Input | Adoption]:
         """The next input, and when it came: never before the one that was taken last."""
-        # Some of the short line for one of the long one: neither holds up the other.
-        if self._short and (self._turn < SHORT_TURNS or not self._line):
-            self._turn += 1
-            at, guest, kind, input_ = self._short.popleft()
-        else:
-            self._turn = 0
-            at, guest, kind, input_ = self._line.popleft()
+        line = self._next() if self._is_parted else self._line
+        at, guest, kind, input_ = line.popleft()
         if kind:
             self._uncount(kind)
         if guest:
@@ -142,6 +140,18 @@ class Line:
         if at > self._latest:  # noqa: PLR1730 - max() would be a dear call on the hot path
             self._latest = at
         return self._latest, input_
+
+    def _next(self) -> deque[_Place]:
+        """Some of a shorter line for one of the longer ones: none holds up another."""
+        if self._rare and (self._rare_turn < TURNS or not (self._answers or self._line)):
+            self._rare_turn += 1
+            return self._rare
+        self._rare_turn = 0
+        if self._answers and (self._turn < TURNS or not self._line):
+            self._turn += 1
+            return self._answers
+        self._turn = 0
+        return self._line
 
     def tell_ends(self) -> None:
         """Say which floods are over: of each guest, when none of its inputs stands back."""
@@ -165,31 +175,49 @@ class Line:
             self._ahead[guest] = left
         else:
             del self._ahead[guest]
-            self._in_short.discard(guest)
-
-    def _stand(self, at: float, input_: Input | Adoption, guest: str) -> None:
-        """Let it stand in one of the two lines: all of one guest stand in the same."""
-        if guest in self._in_short:
-            self._short.append((at, guest, "", input_))
-        elif len(self._line) < self._bounds.long or not guest:
-            self._line.append((at, guest, "", input_))
-        else:
-            kind, same = _kind_of(input_), 0
-            if kind:
-                same = self._kinds.get(kind, 0)
-                self._kinds[kind] = same + 1
-            line = self._line
-            if same < self._bounds.few and self._ahead[guest] == 1:
-                self._in_short.add(guest)
-                line = self._short
-            line.append((at, guest, kind, input_))
+            self._apart.pop(guest, None)
+            if not self._apart and len(self._line) < self._bounds.long // 2:
+                self._is_parted = False
 
     def _uncount(self, kind: str) -> None:
         left = self._kinds[kind] - 1
-        if left:
+        if left > 0:
             self._kinds[kind] = left
         else:
             del self._kinds[kind]
+
+    def _stand(self, at: float, input_: Input | Adoption, guest: str) -> None:
+        """Let it stand in one of the lines: all of one guest stand in the same."""
+        if not self._is_parted:
+            if len(self._line) < self._bounds.long:
+                self._line.append((at, guest, "", input_))
+                return
+            self._part()
+        line = self._apart.get(guest)
+        if line is not None:
+            line.append((at, guest, "", input_))
+            return
+        kind = _kind_of(input_) if guest else ""
+        if guest and self._ahead[guest] == 1 and self._kinds[kind] < self._bounds.few:
+            line = self._apart[guest] = self._rare if kind else self._answers
+        if kind:
+            self._kinds[kind] += 1
+        (self._line if line is None else line).append((at, guest, kind, input_))
+
+    def _part(self) -> None:
+        """Take those out of the line who say what few say."""
+        places = [
+            (at, guest, _kind_of(input_) if guest else "", input_)
+            for at, guest, _, input_ in self._line
+        ]
+        self._is_parted = True
+        self._kinds = Counter(kind for _, _, kind, _ in places if kind)
+        crowd = {guest for _, guest, kind, _ in places if self._kinds[kind] >= self._bounds.few}
+        self._line = deque(place for place in places if not place[1] or place[1] in crowd)
+        for place in places:
+            if (guest := place[1]) and guest not in crowd:
+                own = self._rare if place[2] else self._answers
+                self._apart.setdefault(guest, own).append(place)
 
     def _stand_back(self, at: float, input_: Input | Adoption, guest: str) -> None:
         bounds, own = self._bounds, self._behind.get(guest)

@@ -1,16 +1,23 @@
 """The daemon's log on standard error: for people on a terminal, JSON lines elsewhere."""
 
+import asyncio
+import atexit
 import logging
 import os
 import sys
-from collections.abc import Sequence
+import threading
+from collections.abc import Callable, Sequence
 from typing import TextIO
 
+import msgspec
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
 from reactor.app.log_options import LogFormat, LogLevel
 from reactor.app.printable import printable
+
+TOGETHER_MAX = 1000
+"""Lines that are written at once, and so the most that a kill takes along."""
 
 
 def set_up_logs(
@@ -62,13 +69,20 @@ def _last(*, is_json: bool, colours: bool) -> Sequence[Processor]:
     if is_json:
         return (
             structlog.processors.format_exc_info,
-            structlog.processors.JSONRenderer(default=str),
+            _json,
         )
     return (
         structlog.processors.format_exc_info,
         _visible,
         structlog.dev.ConsoleRenderer(colors=colours, pad_event_to=0),
     )
+
+
+def _json(_logger: WrappedLogger, _method: str, line: EventDict) -> str:
+    return _ENCODER.encode(line).decode()
+
+
+_ENCODER = msgspec.json.Encoder(enc_hook=str)
 
 
 def _visible(_logger: WrappedLogger, _method: str, line: EventDict) -> EventDict:
@@ -83,23 +97,61 @@ class _Sink:
     """Writes whole lines, and loses them when nobody can read them any more.
 
     A log whose reader went away (``reactor run | head``, a full disk) must not
-    stop the daemon.
+    stop the daemon. In a storm each write by itself would cost as much as what it
+    tells of: so the lines of one turn of the loop, up to the first warning, are
+    written together.
     """
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
         self.is_terminal = stream.isatty()
         self.lost = 0
+        self._lines: list[str] = []
+        self._lock = threading.Lock()
+        atexit.register(self.flush)
 
     def msg(self, text: str) -> None:
-        """Write a line."""
-        try:
-            self._stream.write(text + "\n")
-            self._stream.flush()
-        except (OSError, ValueError):
-            self.lost += 1
+        """Write a line, and what came before it."""
+        self._add(text)
+        self.flush()
 
-    debug = info = warning = error = critical = exception = log = msg
+    def soon(self, text: str) -> None:
+        """Write a line at the end of this turn of the loop; at once where there is none."""
+        if self._add(text) == 1 and not _at_the_end_of_the_turn(self.flush):
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what waits."""
+        with self._lock:
+            lines, self._lines = self._lines, []
+            if not lines:
+                return
+            try:
+                self._stream.write("\n".join(lines) + "\n")
+                self._stream.flush()
+            except (OSError, ValueError):
+                self.lost += len(lines)
+
+    def _add(self, text: str) -> int:
+        """How many lines wait."""
+        with self._lock:
+            self._lines.append(text)
+            number = len(self._lines)
+        if number >= TOGETHER_MAX:
+            self.flush()
+        return number
+
+    debug = info = soon
+    warning = error = critical = exception = log = msg
+
+
+def _at_the_end_of_the_turn(what: Callable[[], None]) -> bool:
+    """Whether there is a loop in this thread, which then calls it."""
+    try:
+        asyncio.get_running_loop().call_soon(what)
+    except RuntimeError:
+        return False
+    return True
 
 
 class _Handler(logging.Handler):

@@ -1,15 +1,14 @@
 """Effects as lines of the operator's log."""
 
+from collections.abc import Iterable
+
 import structlog
+from structlog.typing import FilteringBoundLogger
 
 from reactor.app.metrics.tally import Tally
-from reactor.core.effect import Log, MarkCleared, MarkSet, RunChanged, Trace
+from reactor.core.effect import Effect, Log, MarkCleared, MarkSet, RunChanged, Trace
 
 _AS_MEANT = frozenset({"succeeded", "skipped", "stopped", "would run"})
-
-Told = Log | Trace | RunChanged | MarkSet | MarkCleared
-
-log = structlog.get_logger("reactor")
 
 
 class Teller:
@@ -18,24 +17,27 @@ class Teller:
     def __init__(self) -> None:
         self.tally = Tally()
 
-    def tell(self, effect: Told) -> None:
-        """One line, where it is worth one."""
-        match effect:
-            case Log():
-                _tell_line(effect)
-            case Trace():
-                self.tally.trace(effect)
-                _tell_trace(effect)
-            case RunChanged():
+    def tell(self, effects: Iterable[Effect]) -> None:
+        """Those of the effects that are worth a line."""
+        # Found once for all of them: to find it takes a third of the time of a line.
+        log: FilteringBoundLogger = structlog.get_logger("reactor").bind()
+        for effect in effects:
+            if isinstance(effect, RunChanged):
                 self.tally.run(effect)
-                _tell_run(effect)
-            case MarkSet(mark):
+                _tell_run(effect, log)
+            elif isinstance(effect, Trace):
+                self.tally.trace(effect)
+                _tell_trace(effect, log)
+            elif isinstance(effect, Log):
+                _tell_line(effect, log)
+            elif isinstance(effect, MarkSet):
+                mark = effect.mark
                 log.info("mark set", guest=mark.guest, mark=mark.key, reason=mark.reason)
-            case MarkCleared(mark):
-                log.info("mark cleared", guest=mark.guest, mark=mark.key)
+            elif isinstance(effect, MarkCleared):
+                log.info("mark cleared", guest=effect.mark.guest, mark=effect.mark.key)
 
 
-def _tell_line(effect: Log) -> None:
+def _tell_line(effect: Log, log: FilteringBoundLogger) -> None:
     """What a `log` step, an operator or the engine says."""
     say = {"warning": log.warning, "debug": log.debug}.get(effect.level, log.info)
     fields = {"policy": effect.policy, "guest": effect.guest, "run": effect.run}
@@ -43,7 +45,7 @@ def _tell_line(effect: Log) -> None:
     say(effect.title, text=effect.text, **known)
 
 
-def _tell_trace(trace: Trace) -> None:
+def _tell_trace(trace: Trace, log: FilteringBoundLogger) -> None:
     """Why something was or was not done."""
     fields = {"policy": trace.policy, "guest": trace.guest, "path": trace.path}
     if trace.run:
@@ -56,7 +58,7 @@ def _tell_trace(trace: Trace) -> None:
     say("trace", verdict=trace.verdict, **fields)
 
 
-def _tell_run(run: RunChanged) -> None:
+def _tell_run(run: RunChanged, log: FilteringBoundLogger) -> None:
     """Each step of a run as it begins, and how the run ended."""
     fields = {"run": run.run, "policy": run.policy, "guest": run.guest}
     if run.ended is not None:

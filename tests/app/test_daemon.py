@@ -17,8 +17,8 @@ from structlog.testing import capture_logs
 
 from reactor.adapters.journal import Journal
 from reactor.app import clock as clock_module
+from reactor.app import commits
 from reactor.app import daemon as module
-from reactor.app import dispatcher as loop
 from reactor.app import guests as guests_module
 from reactor.app.daemon import Daemon, serve
 from reactor.app.rules import Rules
@@ -491,7 +491,7 @@ async def test_a_full_disk_at_the_start_does_not_keep_it_from_stopping(
 ) -> None:
     """It is said, nothing acts, and a stop is a stop."""
     monkeypatch.setattr(module, "STOP_S", 0.1)
-    monkeypatch.setattr(loop, "RETRY_JOURNAL_S", 0.01)
+    monkeypatch.setattr(commits, "RETRY_JOURNAL_S", 0.01)
     house.policy(STOP)
     guest = await house.guest()
     daemon = Daemon(house.settings)
@@ -506,7 +506,7 @@ async def test_a_full_disk_at_the_start_does_not_keep_it_from_stopping(
         await until("it watches", lambda: guest.ready)
         guest.event("WATCHDOG")
         await until("the event is in", lambda: daemon.dispatcher.waiting > 0)
-        assert daemon.dispatcher.journal_trouble == "the disk is full"
+        assert daemon.dispatcher.commits.trouble == "the disk is full"
         daemon.stop()
         await asyncio.wait_for(task, 10)
     said_so = [line["problem"] for line in lines if line["event"] == "journal cannot be written"]

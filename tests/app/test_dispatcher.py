@@ -12,6 +12,7 @@ import pytest_asyncio
 from structlog.testing import capture_logs
 
 from reactor.adapters.journal import Batch, InputRow, IntentRow, OutcomeRow
+from reactor.app import commits
 from reactor.app import dispatcher as module
 from reactor.app.clock import Clock
 from reactor.app.depth import DEPTH_MAX
@@ -258,7 +259,7 @@ Open = Callable[..., Desk]
 @pytest_asyncio.fixture
 async def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Open]:
     """Makes desks and clears them away."""
-    monkeypatch.setattr(module, "RETRY_JOURNAL_S", 0.01)
+    monkeypatch.setattr(commits, "RETRY_JOURNAL_S", 0.01)
     made: list[Desk] = []
 
     def make(*policies: str, broker: bool = True) -> Desk:
@@ -296,6 +297,98 @@ async def test_nothing_acts_before_its_commit_returned(desk: Open) -> None:
     assert host.nudges > nudges
 
 
+@pytest.mark.parametrize(
+    ("batch_s", "most", "left"),
+    [
+        pytest.param(60.0, 1000, 0, id="all of them"),
+        pytest.param(60.0, 3, 6, id="as many as a batch may have"),
+        pytest.param(0.0, 1000, 8, id="as long as a batch may take"),
+    ],
+)
+async def test_while_a_batch_is_on_its_way_the_next_is_handled(
+    desk: Open, monkeypatch: pytest.MonkeyPatch, batch_s: float, most: int, left: int
+) -> None:
+    """Within bounds. It is not asked for before the first is durable, and nothing of it acts."""
+    host = await desk(STOP, MARK).start()
+    monkeypatch.setattr(module, "TURN_S", 0.0)
+    monkeypatch.setattr(module, "BATCH_S", batch_s)
+    monkeypatch.setattr(module, "BATCH_MAX", most)
+    host.paper.gate.clear()
+    asked = host.paper.asked
+    with capture_logs() as lines:
+        host.event()
+        for number in range(9):
+            host.event("BLOCK_IO_ERROR", number=number, reason=number)
+        await host.until("they are handled", lambda: host.dispatcher.waiting == left)
+        for _ in range(20):
+            await asyncio.sleep(0)
+        assert host.dispatcher.waiting == left
+        assert host.paper.asked == asked + 1
+        assert host.guests.sent == []
+        assert lines == []
+        host.paper.gate.set()
+        await host.rest()
+    assert host.guests.sent == [("web-1", "stop")]
+    reasons = [line["reason"] for line in lines if line["event"] == "mark set"]
+    assert reasons == [str(number) for number in range(9)]
+
+
+async def test_a_connection_that_breaks_while_a_command_waits_for_the_disk_keeps_it_back(
+    desk: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The break is handled in the next batch, the command is of the one before."""
+    host = await desk(STOP).start()
+    monkeypatch.setattr(module, "TURN_S", 0.0)
+    host.paper.gate.clear()
+    host.event()
+    host.give(Disconnected("web-1", "QEMU closed the monitor"))
+    host.give(Connected("web-1", "2-2", Facts(status="running", qemu_version="7.2.22")))
+    await host.until("it is handled", lambda: not host.dispatcher.waiting)
+    host.paper.gate.set()
+    await host.rest()
+    assert host.guests.sent == []
+    assert [one.detail for one in host.paper.outcomes] == [b"the monitor was another one by then"]
+
+
+async def test_what_was_handled_while_the_disk_refused_is_held_up_too(
+    desk: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It waited as long; and nothing more is handled from the refusal on."""
+    host = await desk(STOP).start("web-1", "web-2", "web-3")
+    monkeypatch.setattr(module, "TURN_S", 0.0)
+    monkeypatch.setattr(module, "BATCH_S", 60.0)
+    host.paper.gate.clear()
+    host.event(guest="web-1")
+    host.event(guest="web-2")
+    await host.until("both are decided", lambda: not host.dispatcher.waiting)
+    host.paper.refuses = FULL
+    host.paper.gate.set()
+    await host.until("it is told", lambda: bool(host.dispatcher.commits.trouble))
+    host.event(guest="web-3")
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert host.dispatcher.waiting == 1
+    host.paper.refuses = None
+    await host.rest()
+    held_up = [one.detail for one in host.paper.outcomes if one.outcome == "not sent"]
+    assert held_up == [b"the journal could not be written when it was decided"] * 2
+    assert sorted(host.guests.sent) == [(f"web-{number}", "stop") for number in (1, 2, 3)]
+
+
+async def test_a_loop_that_is_ended_withdraws_what_waits_for_the_disk(desk: Open) -> None:
+    """Nobody commits for a loop that is gone."""
+    host = await desk(STOP, MARK).start()
+    host.paper.gate.clear()
+    asked, before = host.paper.asked, len(host.paper.batches)
+    host.event("BLOCK_IO_ERROR", reason=1)
+    host.event()
+    await host.until("the journal is asked", lambda: host.paper.asked > asked)
+    await host.end()
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert len(host.paper.batches) == before
+
+
 async def test_an_intent_is_durable_before_its_command_and_its_outcome_after(desk: Open) -> None:
     """Whoever reads the journal after a crash knows what may have been sent."""
     host = await desk(STOP).start()
@@ -325,9 +418,9 @@ async def test_a_commit_that_fails_holds_everything_back_until_it_works(
         host.event()
         await host.until("it is tried", lambda: host.paper.asked > asked)
         assert host.guests.sent == []
-        assert host.dispatcher.journal_trouble == "the disk is full"
+        assert host.dispatcher.commits.trouble == "the disk is full"
         await host.rest()
-    assert host.dispatcher.journal_trouble == ""
+    assert host.dispatcher.commits.trouble == ""
     assert host.guests.sent == [("web-1", "stop")]
     assert host.paper.messages("/told") == ["web-1"]
     assert [line for line in lines if "journal" in line["event"]] == [
@@ -670,7 +763,7 @@ async def test_a_batch_with_effects_ends_when_its_time_is_over(
 ) -> None:
     """What came first acts, whatever else waits; what has no effects costs no commit."""
     monkeypatch.setattr(module, "BATCH_S", patience)
-    monkeypatch.setattr(module, "BATCH_MAX_S", patience)
+    monkeypatch.setattr(module, "TURN_S", patience)
     host = await desk(MARK, broker=False).start()
     before = len(host.paper.batches)
     for number in range(5):
@@ -693,7 +786,7 @@ async def test_how_much_of_a_flood_is_handled_at_once(
 ) -> None:
     """The others wait for it either way, and for a commit they wait anyway."""
     monkeypatch.setattr(module, "BATCH_S", 60.0)
-    monkeypatch.setattr(module, "BATCH_MAX_S", 60.0)
+    monkeypatch.setattr(module, "TURN_S", 60.0)
     host = await desk(MARK, broker=broker).start()
     for number in range(1500):
         host.event("NIC_RX_FILTER_CHANGED", number=number)
@@ -702,34 +795,6 @@ async def test_how_much_of_a_flood_is_handled_at_once(
         await asyncio.sleep(0)
         left.append(host.dispatcher.waiting)
     assert max(before - after for before, after in itertools.pairwise(left)) == most
-
-
-@pytest.mark.parametrize(
-    ("took", "patience"),
-    [
-        pytest.param(0.0, 0.01, id="a fast disk"),
-        pytest.param(0.2, 0.2, id="a slow disk"),
-        pytest.param(3.0, 0.5, id="a disk that hangs"),
-    ],
-)
-async def test_a_batch_may_take_as_long_as_a_commit(
-    desk: Open, monkeypatch: pytest.MonkeyPatch, took: float, patience: float
-) -> None:
-    """Within bounds: else a slow disk would be asked for each few inputs of a storm."""
-    host = await desk(MARK).start()
-    now, late = host.clock.now, list[float]()
-    monkeypatch.setattr(host.clock, "now", lambda: now() + sum(late))
-    commit = host.paper.commit
-
-    async def slow(batch: Batch) -> None:
-        await commit(batch)
-        late.append(took)
-
-    monkeypatch.setattr(host.paper, "commit", slow)
-    host.event("BLOCK_IO_ERROR", number=1, reason=1)
-    await host.until("it is committed", lambda: bool(late))
-    await host.rest()
-    assert host.dispatcher.batch_s == pytest.approx(patience, abs=0.009)
 
 
 async def test_messages_have_a_room_of_their_own(

@@ -188,9 +188,11 @@ LONG = Bounds(line=40, ahead=10, behind=6, guest=4, long=3, few=2)
     [
         pytest.param("aP bP cQ", "abc", id="a line at its length: as they came"),
         pytest.param("aP bP cP dQ", "dabc", id="a long line: another kind is heard at once"),
-        pytest.param("aP bP cP dP", "dabc", id="the kind is counted from then on"),
-        pytest.param("aP bP cP dP eP fP", "deabcf", id="few of a kind, and no more"),
-        pytest.param("aP bP cP dP eP fP gQ", "degabcf", id="and another kind is heard again"),
+        pytest.param("aP bP cP dP", "abcd", id="those in line count: a crowd keeps its order"),
+        pytest.param("aP bQ cP dP", "bacd", id="who stands in the crowd is let out of it"),
+        pytest.param("aP bP bQ cP dP", "abbcd", id="but nobody who is one of the crowd, too"),
+        pytest.param("aP bP cP dQ eQ fQ gQ", "deabcfg", id="few of a kind, and no more"),
+        pytest.param("aP bP cP dQ eQ fQ gR", "degabcf", id="and another kind is heard again"),
         pytest.param("aP bP cP aQ", "abca", id="nobody overtakes what is of the same guest"),
         pytest.param("aP bP cP dQ dP dP dP", "ddddabc", id="and all of it stays together"),
         pytest.param(
@@ -217,12 +219,26 @@ def test_answers_do_not_wait_behind_a_crowd() -> None:
     assert taken[-1] == Answered("")
 
 
+def test_who_has_something_else_to_say_does_not_wait_behind_answers() -> None:
+    """A storm brings two answers for each of its events: four turns of five, both ways."""
+    full = line(LONG)
+    put(full, "aaaabc")
+    for guest in "hijkl":
+        full.put(9.0, Answered(guest), guest)
+    for guest, name in zip("pqrst", "QRSTU", strict=True):
+        full.put(9.0, happened(guest, 0, name), guest)
+    taken = [full.take()[1] for _ in range(len(full))]
+    who = [i.id if isinstance(i, Answered) else cast("Happened", i).event.guest for i in taken]
+    assert "".join(who) == "pqrshtijkalaaabc"
+
+
 def test_a_crowd_is_forgotten_when_it_is_over() -> None:
     """The next one is told from others anew."""
     full = line(LONG)
     for _ in range(3):
-        put(full, "abcdefg")
-        assert "".join(_taken(full)[0] for _ in range(len(full))) == "deabcfg"
+        put(full, "abcdef")
+        put(full, "g", "OTHER")
+        assert "".join(_taken(full)[0] for _ in range(len(full))) == "gabcdef"
 
 
 ACTS = st.lists(

@@ -5,11 +5,14 @@ import io
 import json
 import logging
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import pytest
 import structlog
 
+from reactor.app import logs
 from reactor.app.log_options import LogFormat, LogLevel
 from reactor.app.logs import set_up_logs
 
@@ -169,6 +172,89 @@ def test_a_line_of_a_library_that_cannot_be_formatted_is_no_error(
     set_up_logs(stream=Stream())
     logging.getLogger("library").error("%d", "no number")
     assert "--- Logging error ---" in capsys.readouterr().err
+
+
+class Writes(Stream):
+    """A stream that notes what is written together."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.together: list[list[str]] = []
+
+    def write(self, text: str) -> int:
+        """Note the events."""
+        self.together.append([json.loads(line)["event"] for line in text.splitlines()])
+        return super().write(text)
+
+
+@pytest.mark.asyncio
+async def test_the_lines_of_one_turn_are_written_together() -> None:
+    """In a storm each by itself would cost as much as what it tells of."""
+    stream = Writes()
+    set_up_logs("json", "debug", stream)
+    log = structlog.get_logger()
+    log.info("a")
+    log.debug("b")
+    assert stream.together == []
+    await asyncio.sleep(0)
+    assert stream.together == [["a", "b"]]
+    log.info("c")
+    await asyncio.sleep(0)
+    assert stream.together == [["a", "b"], ["c"]]
+
+
+@pytest.mark.parametrize("level", ["warning", "error", "critical"])
+@pytest.mark.asyncio
+async def test_a_warning_waits_for_nothing(level: str) -> None:
+    """It may be the last line; what came before it stands before it."""
+    stream = Writes()
+    set_up_logs("json", stream=stream)
+    log = structlog.get_logger()
+    log.info("before")
+    getattr(log, level)("now")
+    assert stream.together == [["before", "now"]]
+    log.info("after")
+    await asyncio.sleep(0)
+    assert stream.together == [["before", "now"], ["after"]]
+
+
+@pytest.mark.asyncio
+async def test_no_more_lines_wait_than_a_thousand(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A kill takes no more along."""
+    monkeypatch.setattr(logs, "TOGETHER_MAX", 3)
+    stream = Writes()
+    set_up_logs("json", stream=stream)
+    for number in range(7):
+        structlog.get_logger().info(str(number))
+    assert stream.together == [["0", "1", "2"], ["3", "4", "5"]]
+    await asyncio.sleep(0)
+    assert stream.together[2:] == [["6"]]
+
+
+@pytest.mark.asyncio
+async def test_lines_of_other_threads_keep_none_back() -> None:
+    """Where there is no loop a line is written at once, and those that wait before it."""
+    stream = Writes()
+    set_up_logs("json", stream=stream)
+    log = structlog.get_logger()
+    log.info("loop")
+    await asyncio.to_thread(log.info, "thread")
+    assert [event for lines in stream.together for event in lines] == ["loop", "thread"]
+
+
+def test_the_end_of_the_program_writes_what_waits() -> None:
+    """A loop that was ended does not take its last line along."""
+    code = (
+        "import asyncio, structlog\n"
+        "from reactor.app.logs import set_up_logs\n"
+        "set_up_logs('json')\n"
+        "loop = asyncio.new_event_loop()\n"
+        "loop.call_soon(loop.stop)\n"
+        "loop.call_soon(lambda: structlog.get_logger().info('last'))\n"
+        "loop.run_forever()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, timeout=60)
+    assert json.loads(done.stderr)["event"] == "last"
 
 
 def test_the_log_of_a_loop_goes_there_too() -> None:

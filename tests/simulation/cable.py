@@ -29,6 +29,8 @@ class Pipe:
     def __init__(self, loop: VirtualLoop) -> None:
         self._loop = loop
         self._waiting: deque[Callable[[], None]] = deque()
+        self._is_held = False
+        self._late = 0
 
     def put(self, what: Callable[[], None]) -> None:
         """Let this happen at the other end."""
@@ -39,8 +41,21 @@ class Pipe:
         """What is on its way never arrives."""
         self._waiting.clear()
 
+    def hold(self) -> None:
+        """Let nothing arrive until ``go_on``."""
+        self._is_held = True
+
+    def go_on(self) -> None:
+        """Let arrive what should have arrived meanwhile."""
+        self._is_held = False
+        late, self._late = self._late, 0
+        for _ in range(late):
+            self._loop.call_soon(self._arrive)
+
     def _arrive(self) -> None:
-        if self._waiting:
+        if self._is_held:
+            self._late += 1
+        elif self._waiting:
             self._waiting.popleft()()
 
 
@@ -90,6 +105,14 @@ class Cable(asyncio.Transport):
         if not self._closing and self.before_write(data):
             self._there.put(lambda: self._server.received(self, bytes(data)))
 
+    def pause_reading(self) -> None:
+        """The near end reads nothing."""
+        self._back.hold()
+
+    def resume_reading(self) -> None:
+        """The near end reads again."""
+        self._back.go_on()
+
     def close(self) -> None:
         """As ``abort``."""
         self.abort()
@@ -99,6 +122,7 @@ class Cable(asyncio.Transport):
         if self._closing:
             return
         self._closing = True
+        self._back.go_on()
         self._there.put(lambda: self._server.closed(self))
         self._end()
 

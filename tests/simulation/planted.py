@@ -11,6 +11,7 @@ from reactor.adapters.mqtt.publisher import Publisher
 from reactor.app import clock
 from reactor.app.calls import Deed
 from reactor.app.clock import Clock
+from reactor.app.commits import Commits, Work
 from reactor.app.dispatcher import Dispatcher
 from reactor.core import connection, doubts, machine
 from reactor.core.effect import Effect, Keep
@@ -27,27 +28,29 @@ def _method(owner: type, name: str, value: object) -> Iterator[None]:
 
 def intent_after_sending() -> Any:
     """Commands go out before what announces them is on disk."""
-    real = Dispatcher._carry_out
+    real = Dispatcher._let_go
 
-    async def carry_out(self: Dispatcher, batch: Batch, effects: list[Effect]) -> None:
+    async def let_go(self: Dispatcher) -> None:
+        effects = self._work.effects
         deeds = [effect for effect in effects if isinstance(effect, Deed)]
         for deed in deeds:
             self._calls.do(deed)
-        await real(self, batch, [effect for effect in effects if effect not in deeds])
+        self._work.effects = [effect for effect in effects if effect not in deeds]
+        await real(self)
 
-    return _method(Dispatcher, "_carry_out", carry_out)
+    return _method(Dispatcher, "_let_go", let_go)
 
 
 def full_disk_ignored() -> Any:
     """What the disk refuses is forgotten, and done all the same."""
 
-    async def commit(self: Dispatcher, batch: Batch) -> None:
+    async def commit(self: Commits, work: Work) -> None:
         try:
-            await self._journal.commit(batch)
+            await self._journal.commit(work.batch)
         except JournalError as error:
-            self.journal_trouble = error.problem
+            self.trouble = error.problem
 
-    return _method(Dispatcher, "_commit", commit)
+    return _method(Commits, "commit", commit)
 
 
 def _without(kind: str, *, first: int = 0) -> Any:

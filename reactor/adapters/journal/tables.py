@@ -33,7 +33,7 @@ _FIXED = frozenset({"policy", "guest"})
 """What never changes of a run: an index of it is written once then."""
 
 # Few sizes, so that SQLite's compiled statements are found again.
-STEPS = (100, 10, 1)
+STEPS = tuple(1 << power for power in range(9, -1, -1))
 
 
 def write(

@@ -2,16 +2,21 @@
 
 The hot path of the whole project (docs/adr/0004): an event that arrives in
 one piece, as nearly all do, costs one search for its end, one decode, one call.
+A monitor that floods gets turns like everybody else: so many lines, then the others.
 """
 
 import asyncio
 import os
+import sys
 from collections.abc import Callable
 from typing import Protocol, cast
 
 from reactor.adapters.qmp.messages import Message, decode
 from reactor.adapters.qmp.shared import Shared
 from reactor.core.foreign import UNREADABLE
+
+LINES_AT_ONCE = 200
+"""Lines of one chunk before other monitors are read: a chunk of a flood has a thousand."""
 
 EventSink = Callable[[str, str, dict[str, object], float], None]
 """Takes guest, name, data and QEMU's time stamp of one event."""
@@ -47,9 +52,11 @@ class Wire(asyncio.Protocol):
         "_descriptor",
         "_event_limit",
         "_guest",
+        "_is_paused",
         "_limit",
         "_owner",
         "_partial",
+        "_rest",
         "_stopped",
         "_to",
         "sink",
@@ -63,6 +70,8 @@ class Wire(asyncio.Protocol):
         self._limit = shared.limits.line_bytes
         self._event_limit = min(shared.limits.event_bytes, self._limit)
         self._partial = bytearray()
+        self._rest = b""
+        self._is_paused = False
         self._stopped = False
         self._descriptor = -1
         self._to: asyncio.Transport | None = None
@@ -74,7 +83,9 @@ class Wire(asyncio.Protocol):
         self._owner.made()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Tell the owner, with what the loop knows."""
+        """Tell the owner, with what the loop knows, after what came before."""
+        rest, self._rest = self._rest, b""
+        self._chunk(rest, sys.maxsize)
         self._stopped = True
         self._to = None
         self._owner.lost(exc)
@@ -83,8 +94,10 @@ class Wire(asyncio.Protocol):
         """Hand on every message that ``data`` completes."""
         whole = data.find(b"\n") == len(data) - 1
         short = len(data) <= self._event_limit
-        if whole and short and not self._partial and not self._stopped:
+        if whole and short and not (self._partial or self._rest or self._stopped):
             self._line(data)
+        elif self._rest:
+            self._rest += data
         else:
             self._chunk(data)
 
@@ -119,15 +132,20 @@ class Wire(asyncio.Protocol):
         """Close the connection at once; no message is handed on any more."""
         self._stopped = True
         self._partial = bytearray()
+        self._rest = b""
         if self._to is not None:
             # Not close(): that would wait until a QEMU that hangs has read
             # what is still unsent.
             self._to.abort()
 
-    def _chunk(self, data: bytes) -> None:
-        start = 0
+    def _chunk(self, data: bytes, most: int = LINES_AT_ONCE) -> None:
+        start = lines = 0
         # A listener may stop the wire between two lines of one chunk.
         while not self._stopped:
+            if lines >= most and self._to is not None:
+                self._leave(data[start:], self._to)
+                return
+            lines += 1
             end = data.find(b"\n", start)
             piece = data[start:] if end < 0 else data[start:end]
             if len(self._partial) + len(piece) > self._limit:
@@ -145,6 +163,24 @@ class Wire(asyncio.Protocol):
                 self._any_line(line)
             else:
                 self._any_line(piece)
+
+    def _leave(self, rest: bytes, transport: asyncio.Transport) -> None:
+        """Take the rest in the next turn of the loop, and nothing that comes behind it before."""
+        if not rest:
+            return
+        self._rest = rest
+        if not self._is_paused:
+            self._is_paused = True
+            transport.pause_reading()
+        asyncio.get_running_loop().call_soon(self._go_on)
+
+    def _go_on(self) -> None:
+        rest, self._rest = self._rest, b""
+        self._chunk(rest)
+        if self._is_paused and not self._rest and self._to is not None:
+            self._is_paused = False
+            if not self._to.is_closing():
+                self._to.resume_reading()
 
     def _any_line(self, line: bytes | bytearray) -> None:
         if len(line) <= self._event_limit:

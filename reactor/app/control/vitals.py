@@ -56,7 +56,7 @@ def daemon_line(parts: Parts, server: ControlServer, since: float) -> DaemonLine
         since=since,
         now=parts.clock.now(),
         journal=str(parts.journal.path),
-        journal_problem=parts.dispatcher.journal_trouble or parts.journal.problem,
+        journal_problem=parts.dispatcher.commits.trouble or parts.journal.problem,
         broker=_link(parts.broker),
         broker_url=settings.mqtt.url if settings.mqtt else "",
         policies=len(world.index.policies),

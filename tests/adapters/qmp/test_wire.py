@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from reactor.adapters.qmp import Limits
 from reactor.adapters.qmp.messages import Message
 from reactor.adapters.qmp.shared import Shared
-from reactor.adapters.qmp.wire import BufferedWire, Wire, wire_for
+from reactor.adapters.qmp.wire import LINES_AT_ONCE, BufferedWire, Wire, wire_for
 from tests.adapters.qmp.scene import Recorder, chance, eventually
 from tests.fakes.qmp_server import event_line
 
@@ -227,6 +227,94 @@ def test_a_line_waits_for_room_in_the_kernel(runner: Callable[..., bytes]) -> No
         return bytes(read).lstrip(b".")
 
     assert runner(write_into_a_full_socket()) == b"first\nsecond\n"
+
+
+class Flood:
+    """A wire on a socket, and a monitor that sends 1,000 events at once."""
+
+    def __init__(self) -> None:
+        self.notes = Notes()
+        self.wire: Wire | None = None
+        self.seen: list[int] = []
+        self._ours, self.theirs = socket.socketpair()
+        self._ours.setblocking(False)  # noqa: FBT003
+
+    async def begin(self) -> None:
+        """Connect, and send; from then on each turn of the loop notes what has come by then."""
+        loop = asyncio.get_running_loop()
+        notes = self.notes
+        self.wire = wire_for(loop, "web-1", notes, notes.shared, notes.event)
+        wire = self.wire
+        await loop.create_unix_connection(lambda: wire, sock=self._ours)
+        self.theirs.sendall(b"".join(event_line("STOP", {"n": n}, 1.0) for n in range(1000)))
+        loop.call_soon(self._look, loop)
+
+    def _look(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.seen.append(len(self.notes.told))
+        if self.notes.told[-1] != ("lost", None):
+            loop.call_soon(self._look, loop)
+
+    @property
+    def numbers(self) -> list[object]:
+        """Of the events that came."""
+        return [note[2]["n"] for note in self.notes.told if isinstance(note, tuple) and note[2:]]
+
+
+@pytest.mark.parametrize("runner", [asyncio.run, uvloop.run], ids=["asyncio", "uvloop"])
+def test_a_monitor_that_floods_gets_turns(runner: Callable[..., Flood]) -> None:
+    """So many lines, then others; what comes behind keeps its place, and the end is the last."""
+
+    async def flood() -> Flood:
+        made = Flood()
+        await made.begin()
+        await eventually(lambda: len(made.notes.told) > 1)
+        made.theirs.sendall(event_line("STOP", {"n": 1000}, 1.0))
+        made.theirs.close()
+        await eventually(lambda: made.notes.told[-1] == ("lost", None))
+        return made
+
+    made = runner(flood())
+    assert made.numbers == list(range(1001))
+    steps = [after - before for before, after in itertools.pairwise(made.seen)]
+    assert max(steps) <= LINES_AT_ONCE + 1
+
+
+@pytest.mark.parametrize("runner", [asyncio.run, uvloop.run], ids=["asyncio", "uvloop"])
+def test_a_wire_that_is_stopped_within_a_flood_says_nothing_more(
+    runner: Callable[..., Flood],
+) -> None:
+    """Neither of the rest nor of what is still in the kernel."""
+
+    async def stop_within() -> Flood:
+        made = Flood()
+        await made.begin()
+        await eventually(lambda: len(made.notes.told) > 1)
+        assert made.wire is not None
+        made.wire.stop()
+        heard = len(made.numbers)
+        await eventually(lambda: made.notes.told[-1] == ("lost", None))
+        assert len(made.numbers) == heard
+        made.theirs.close()
+        return made
+
+    numbers = runner(stop_within()).numbers
+    assert numbers == list(range(len(numbers)))
+    assert LINES_AT_ONCE <= len(numbers) < 1000
+
+
+def test_a_connection_that_is_lost_within_a_flood_has_said_all_of_it() -> None:
+    """SHUTDOWN is among the last words."""
+
+    async def lose_within() -> Flood:
+        made = Flood()
+        await made.begin()
+        await eventually(lambda: len(made.notes.told) > 1)
+        assert made.wire is not None
+        made.wire.connection_lost(None)
+        made.theirs.close()
+        return made
+
+    assert asyncio.run(lose_within()).numbers == list(range(1000))
 
 
 def test_a_sink_may_stop_the_wire() -> None:
