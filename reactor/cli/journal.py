@@ -7,7 +7,7 @@ import typer
 
 from reactor.cli.asking import Config, Daemon, JournalPath, Said, SaidOutput, WholeOutput
 from reactor.cli.exits import Exit
-from reactor.cli.journal_shown import shown_figures
+from reactor.cli.journal_shown import salvaged_lines, shown_figures
 from reactor.cli.screen import Screen, to_json
 from reactor.cli.tables import show_data
 from reactor.cli.verbs import add_family, add_verb
@@ -16,6 +16,12 @@ from reactor.core.text import render_size
 if TYPE_CHECKING:
     from reactor.adapters.journal import Figures
 
+Damaged = Annotated[
+    Path,
+    typer.Argument(
+        metavar="DAMAGED", readable=False, help="The damaged file, with its '-wal' beside it."
+    ),
+]
 Target = Annotated[
     Path,
     typer.Argument(metavar="FILE", readable=False, help="Where the copy goes: a new file."),
@@ -28,6 +34,9 @@ def add_to(app: typer.Typer) -> None:
         app, journal_verb, "reactor journal", "reactor journal check", name="journal"
     )
     add_verb(family, check, "reactor journal check --journal /var/backups/journal.db")
+    add_verb(
+        family, salvage_verb, "reactor journal salvage damaged/journal.db saved.db", name="salvage"
+    )
     add_verb(family, backup, "reactor journal backup /var/backups/journal-$(date +%F).db")
 
 
@@ -81,7 +90,7 @@ def check(
         screen.line(f"{path}: ", ("damaged", "red"))
         for line in found:
             screen.line(f"  {line}")
-        fix = 'put a backup in its place, or move it away: see "Dumps and journal on disk"'
+        fix = "put a backup in its place, or `reactor journal salvage` saves what can be read"
         screen.line(("  fix: ", "green"), fix)
     return Exit.FINDINGS if found else Exit.OK
 
@@ -104,6 +113,31 @@ def backup(
     with daemon.reader():
         size = back_up(path, target.absolute())
     return _tell_copy(target, size, output)
+
+
+def salvage_verb(damaged: Damaged, target: Target, *, output: SaidOutput = "text") -> int:
+    """Read what can be read of a damaged journal into a new one, and tell what is lost.
+
+    The damaged file is only read. Exit code 1: something is lost.
+    """
+    import time
+
+    import msgspec
+
+    from reactor.adapters.journal import salvage
+    from reactor.app.salvaging import unsound
+
+    saved = salvage(damaged.absolute(), target.absolute(), now=time.time(), unsound=unsound)
+    if output == "json":
+        print(to_json({"saved": str(target)} | msgspec.to_builtins(saved)))
+    else:
+        screen = Screen()
+        for line in salvaged_lines(saved):
+            screen.line(line)
+        screen.line(
+            f"{target}: ", ("all of it was read", "green") if saved.whole else "what could be read"
+        )
+    return Exit.OK if saved.whole else Exit.FINDINGS
 
 
 def _tell_copy(target: Path, size: int, output: Said) -> int:

@@ -92,6 +92,36 @@ def test_a_copy(reactor: Call, journal: Path, here: Path) -> None:
     assert json.loads(out) == {"copy": str(other), "size_bytes": other.stat().st_size}
 
 
+def test_a_damaged_journal_is_salvaged(reactor: Call, here: Path) -> None:
+    """What was saved and what is lost is told, and the events that are left can be read."""
+    path, saved = here / "journal.db", here / "saved.db"
+    write_events(path, *(event("STOP") for _ in range(2000)))
+    code, out, err = reactor("journal", "salvage", path, saved)
+    assert (code, err) == (Exit.OK, "")
+    counted, whole = out.splitlines()
+    assert counted.startswith("saved: 0 counter, 2001 history, 0 state, ")
+    assert whole == f"{saved}: all of it was read"
+
+    content = bytearray(path.read_bytes())
+    middle = len(content) // 4096 // 2 * 4096
+    content[middle : middle + 4096] = b"\xff" * 4096
+    path.write_bytes(content)
+    code, out, err = reactor("journal", "salvage", path, here / "less.db")
+    assert (code, err) == (Exit.FINDINGS, "")
+    assert "lost:  1 pages of the file, with the rows on them\n" in out
+    assert "rows of history, by the gaps in their numbers\n" in out
+    assert out.endswith(f"{here / 'less.db'}: what could be read\n")
+    assert reactor("journal", "check", "--journal", here / "less.db")[0] == Exit.OK
+    assert reactor("events", "--journal", here / "less.db")[0] == Exit.OK
+
+    code, out, _ = reactor("journal", "salvage", path, here / "other.db", "-o", "json")
+    told = json.loads(out)
+    assert (code, told["pages"], told["torn"], told["dropped"]) == (Exit.FINDINGS, 1, 0, [])
+    assert told["rows"]["history"] + told["missing"]["history"] == 2001
+    code, _, err = reactor("journal", "salvage", path, saved)
+    assert (code, "the file exists already" in err) == (Exit.CANNOT_CONNECT, True)
+
+
 def test_no_journal(reactor: Call, here: Path) -> None:
     """Nothing is made of it."""
     path = here / "none.db"

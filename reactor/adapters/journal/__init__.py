@@ -8,6 +8,7 @@ from reactor.adapters.journal.copying import back_up, findings
 from reactor.adapters.journal.intake import Limits
 from reactor.adapters.journal.outbox import Outbox
 from reactor.adapters.journal.reader import Reader
+from reactor.adapters.journal.rescue import Saved, salvage
 from reactor.adapters.journal.retention import GONE, Bounds
 from reactor.adapters.journal.rows import (
     Batch,
@@ -48,8 +49,10 @@ __all__ = [
     "Reader",
     "Revision",
     "RunRow",
+    "Saved",
     "Statistics",
     "TraceRow",
     "back_up",
     "findings",
+    "salvage",
 ]

@@ -45,20 +45,13 @@ def back_up(path: Path, target: Path) -> int:
     """
     connection = open_for_reading(path)
     try:
-        with _unfinished(target) as part:
+        with unfinished(target) as part:
             try:
                 connection.execute("VACUUM INTO ?", (str(part),))
             except sqlite3.Error as error:
-                raise _failed(error, path, target) from error
-            _sync(part)
-            os.link(part, target)
-            _sync(target.parent)
+                raise failed(error, path, target) from error
+            publish(part, target)
             return target.stat().st_size
-    except FileExistsError as error:
-        raise JournalError(target, "the file exists already", _OTHER) from error
-    except OSError as error:
-        problem = f"the copy cannot be written: {error.strerror}"
-        raise JournalError(target, problem, "make room, or name a file elsewhere") from error
     finally:
         connection.close()
 
@@ -67,11 +60,18 @@ _OTHER = "name a file that does not exist yet"
 
 
 @contextlib.contextmanager
-def _unfinished(target: Path) -> Iterator[Path]:
-    """An empty file of its owner beside the target, gone at the end."""
+def unfinished(target: Path) -> Iterator[Path]:
+    """An empty file of its owner beside the target, gone at the end.
+
+    Raises:
+        JournalError: the target exists, or nothing can be written beside it.
+    """
     if target.exists():
-        raise FileExistsError
-    handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
+        raise JournalError(target, "the file exists already", _OTHER)
+    try:
+        handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
+    except OSError as error:
+        raise _unwritable(target, error) from error
     os.close(handle)
     try:
         yield Path(name)
@@ -80,7 +80,29 @@ def _unfinished(target: Path) -> Iterator[Path]:
             Path(name + suffix).unlink(missing_ok=True)
 
 
-def _failed(error: sqlite3.Error, path: Path, target: Path) -> JournalError:
+def publish(part: Path, target: Path) -> None:
+    """Give a file that is whole its name, durable; never in the place of another file.
+
+    Raises:
+        JournalError: a file of that name is there now, or the disk refuses.
+    """
+    try:
+        _sync(part)
+        os.link(part, target)
+        _sync(target.parent)
+    except FileExistsError as error:
+        raise JournalError(target, "the file exists already", _OTHER) from error
+    except OSError as error:
+        raise _unwritable(target, error) from error
+
+
+def _unwritable(target: Path, error: OSError) -> JournalError:
+    problem = f"the copy cannot be written: {error.strerror}"
+    return JournalError(target, problem, "make room, or name a file elsewhere")
+
+
+def failed(error: sqlite3.Error, path: Path, target: Path) -> JournalError:
+    """SQLite's error while a copy of ``path`` was written to ``target``."""
     if getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_FULL:
         return JournalError(target, "the disk is full", "make room, or name a file elsewhere")
     return explain(error, path, opening=True)

@@ -340,7 +340,10 @@ _EXPLAINED = {
     ),
     sqlite3.SQLITE_NOTADB: (
         "this is not an SQLite file, or one whose beginning is damaged",
-        f"{OTHER_PATH}; instead of a damaged journal restore a backup",
+        (
+            f"{OTHER_PATH}; in place of a damaged journal put a backup, or what "
+            "'reactor journal salvage' saves of it"
+        ),
     ),
     sqlite3.SQLITE_BUSY: _LOCKED,
     sqlite3.SQLITE_LOCKED: _LOCKED,
@@ -370,7 +373,7 @@ def _damaged(path: Path, finding: str) -> JournalError:
     return JournalError(
         path,
         f"the journal is damaged ({finding})",
-        "restore a backup, or move the file and its '-wal' and '-shm' away and start with a "
-        "new one: open runs and marks are lost then ('sqlite3 FILE .recover' saves what can "
-        "still be read)",
+        "restore a backup; or move the file and its '-wal' and '-shm' away and save what can be "
+        "read of it ('reactor journal salvage DAMAGED NEW'), or start with a new one: open runs "
+        "and marks are lost then",
     )

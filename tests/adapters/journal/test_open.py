@@ -19,11 +19,14 @@ from reactor.errors import JournalError
 from tests.adapters.journal.support import NOW, batch, connected, locked, now, numbers, opened
 
 OTHER = "set 'journal.path' to a journal of reactor, or to a file that does not exist yet"
-NOT_SQLITE = f"{OTHER}; instead of a damaged journal restore a backup"
+NOT_SQLITE = (
+    f"{OTHER}; in place of a damaged journal put a backup, or what 'reactor journal salvage' "
+    "saves of it"
+)
 DAMAGED = (
-    "restore a backup, or move the file and its '-wal' and '-shm' away and start with a "
-    "new one: open runs and marks are lost then ('sqlite3 FILE .recover' saves what can "
-    "still be read)"
+    "restore a backup; or move the file and its '-wal' and '-shm' away and save what can be "
+    "read of it ('reactor journal salvage DAMAGED NEW'), or start with a new one: open runs "
+    "and marks are lost then"
 )
 
 
