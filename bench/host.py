@@ -81,7 +81,8 @@ class Host:
         figures = self._daemon.journal.statistics()
         world = self._daemon.engine.world
         waits = self._daemon.dispatcher.waiting or figures.commits_waiting or figures.rows_waiting
-        return not waits and not world.runs and not world.asked
+        looks = self._daemon.looker.is_busy
+        return not (waits or world.runs or world.asked or looks)
 
     def _vitals(self) -> list[float]:
         memory, peak = _memory()

@@ -18,6 +18,10 @@ from reactor.core.foreign import UNREADABLE
 LINES_AT_ONCE = 200
 """Lines of one chunk before other monitors are read: a chunk of a flood has a thousand."""
 
+REST_S = 0.001
+"""How long the rest of a chunk waits: about as long as those lines took, so that what floods has
+half of the time at most. A commit that others wait for needs the interpreter, too."""
+
 EventSink = Callable[[str, str, dict[str, object], float], None]
 """Takes guest, name, data and QEMU's time stamp of one event."""
 
@@ -165,14 +169,14 @@ class Wire(asyncio.Protocol):
                 self._any_line(piece)
 
     def _leave(self, rest: bytes, transport: asyncio.Transport) -> None:
-        """Take the rest in the next turn of the loop, and nothing that comes behind it before."""
+        """Take the rest a moment later, and nothing that comes behind it before."""
         if not rest:
             return
         self._rest = rest
         if not self._is_paused:
             self._is_paused = True
             transport.pause_reading()
-        asyncio.get_running_loop().call_soon(self._go_on)
+        asyncio.get_running_loop().call_later(REST_S, self._go_on)
 
     def _go_on(self) -> None:
         rest, self._rest = self._rest, b""

@@ -111,6 +111,11 @@ class Looker:
         for guest in self._connected:
             self._plan(guest, SETTLE_S)
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether a guest that is connected was not looked at yet."""
+        return bool(self._connected.keys() - self.standings.keys())
+
     # -------------------------------------------------------------- the looks
 
     async def run(self) -> None:
