@@ -97,6 +97,19 @@ def make_file(path: Path) -> None:
         ) from error
 
 
+NO_ROOM_BYTES = 64 << 10
+"""SQLite needs at least so much beside its file when it opens one."""
+
+
+def has_no_room(folder: Path) -> bool:
+    """Whether its disk is so full that not even SQLite's small files can be made there."""
+    try:
+        found = os.statvfs(folder)
+    except OSError:
+        return False
+    return found.f_bavail * found.f_frsize < NO_ROOM_BYTES
+
+
 def demand(path: Path, rights: int) -> None:
     """Nothing, when this process has the rights (of ``os.access``) on the file.
 

@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
-from reactor.adapters.journal.files import demand
+from reactor.adapters.journal.files import demand, has_no_room
 from reactor.errors import JournalError
 
 APPLICATION_ID = 0x52454143
@@ -315,6 +315,9 @@ def explain(error: sqlite3.Error, path: Path, *, opening: bool = False) -> Journ
         return _damaged(path, str(error))
     if family == sqlite3.SQLITE_INTERRUPT:
         return closed(path)
+    # A file that maps the log and cannot grow is told as a disk that failed.
+    if family == sqlite3.SQLITE_IOERR and has_no_room(path.parent):
+        family = sqlite3.SQLITE_FULL
     problem, fix = _EXPLAINED.get(family, _UNEXPLAINED)
     if not opening:
         fix += _MEANWHILE.get(family, "")

@@ -604,3 +604,31 @@ async def test_readers_are_not_kept_out_by_the_lock_or_a_writer(path: Path) -> N
             assert [row.at for row in reader.history(0, 10)] == [1.0]
             reader.close()
             reader.close()
+
+
+@pytest.mark.parametrize(
+    ("free", "full"),
+    [
+        pytest.param(15, True, id="too little for SQLite's own files"),
+        pytest.param(16, False, id="just enough"),
+        pytest.param(None, False, id="a disk that does not say"),
+    ],
+)
+def test_a_full_disk_is_not_taken_for_a_broken_one(
+    path: Path, free: int | None, monkeypatch: pytest.MonkeyPatch, *, full: bool
+) -> None:
+    """Where the file that maps the log cannot grow SQLite speaks of an error of the disk."""
+
+    def statvfs(_folder: Path) -> os.statvfs_result:
+        if free is None:
+            raise OSError
+        return os.statvfs_result((4096, 4096, 100, free, free, 10, 10, 10, 0, 255))
+
+    monkeypatch.setattr(os, "statvfs", statvfs)
+    cause = sqlite3.OperationalError("disk I/O error")
+    cause.sqlite_errorcode = sqlite3.SQLITE_IOERR_SHMSIZE
+    cause.sqlite_errorname = "SQLITE_IOERR_SHMSIZE"
+    told = schema.explain(cause, path, opening=True)
+    assert told.problem == (
+        "the disk is full" if full else "the disk failed (SQLITE_IOERR_SHMSIZE: disk I/O error)"
+    )
