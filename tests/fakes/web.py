@@ -29,12 +29,14 @@ class Server:
 
     `/status/CODE`, `/redirect/CODE?LOCATION`, `/echo`, `/bytes/N`, `/drip` (a byte now and
     then, without end), `/silent` (nothing, until `release`), `/broken` (half a body),
-    `/cut` (no answer), `/garbage`, `/cookie`, `/raw?HEADERS|BODY`.
+    `/cut` (no answer), `/garbage`, `/cookie`, `/raw?HEADERS|BODY`. Any other path: the next of
+    `codes`, and 200 when there is none left.
     """
 
     tls: ssl.SSLContext | None = None
     got: list[Got] = field(default_factory=list)
     release: threading.Event = field(default_factory=threading.Event)
+    codes: list[int] = field(default_factory=list)
 
     def __enter__(self) -> Self:
         handler = type("Handler", (_Handler,), {"server_of": self})
@@ -91,7 +93,8 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         self.server_of.got.append(got)
         _, kind, *rest = self.path.partition("?")[0].split("/")
         query = unquote(self.path.partition("?")[2])
-        getattr(self, f"_{kind}")(rest[0] if rest else "", query)
+        answer = getattr(self, f"_{kind}", None) if kind else None
+        (answer or self._next)(rest[0] if rest else "", query)
 
     def _send(self, code: int, body: bytes, **headers: str) -> None:
         self.send_response(code)
@@ -104,6 +107,10 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
     def _status(self, code: str, query: str) -> None:
         self._send(int(code), query.encode())
+
+    def _next(self, _rest: str, _query: str) -> None:
+        codes = self.server_of.codes
+        self._send(codes.pop(0) if codes else 200, b"")
 
     def _redirect(self, code: str, query: str) -> None:
         self._send(int(code), b"elsewhere", location=query)
