@@ -24,6 +24,7 @@ TARGETS = [
     "soak",
     "differ",
     "home-assistant",
+    "node-red",
     "pins",
     "clean",
 ]
