@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from bench import check, cpu, growth, latency, load, match, report, soak
+from bench import check, cpu, growth, latency, load, match, outbox, report, soak
 from bench.figures import Figure, Row, Wrong
 from bench.scale import FULL, SMOKE, Scale
 
@@ -18,6 +18,7 @@ ROWS = (
     Row("latency", "time from an event on the wire to its command", latency.measure),
     Row("cpu", "processor time of an event that no policy takes", cpu.measure),
     Row("check", "reactor check of many policies, as a program", check.measure),
+    Row("outbox", "messages from a policy to a subscriber at a real broker", outbox.measure),
     Row("load", "a crowd of monitors, and how they fare beside the worst of them", load.measure),
     Row("soak", "whether anything grows in a steady stream of events", soak.measure),
 )

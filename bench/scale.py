@@ -9,8 +9,9 @@ class Scale:
 
     ``sweeps`` are events that every one of the ``watched`` monitors gets in
     the row ``cpu``. ``crowd`` monitors are watched in the row ``load``, one of which
-    sends ``flood`` events a second; each of its parts takes ``load_s``. The row
-    ``soak`` takes ``soak_s``. ``large`` adds 100,000 policies to the row ``growth``.
+    sends ``flood`` events a second; each of its parts takes ``load_s``. In the row ``outbox``
+    ``tells`` messages go one by one, and ``stream`` at once. The row ``soak`` takes
+    ``soak_s``. ``large`` adds 100,000 policies to the row ``growth``.
     """
 
     rounds: int
@@ -25,6 +26,8 @@ class Scale:
     crowd: int
     flood: int
     load_s: float
+    tells: int
+    stream: int
     soak_s: float
     large: bool = False
 
@@ -42,6 +45,8 @@ FULL = Scale(
     crowd=5000,
     flood=100_000,
     load_s=5.0,
+    tells=100,
+    stream=2000,
     soak_s=60.0,
 )
 
@@ -58,5 +63,7 @@ SMOKE = Scale(
     crowd=100,
     flood=20_000,
     load_s=1.0,
+    tells=20,
+    stream=300,
     soak_s=4.5,
 )

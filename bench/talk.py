@@ -152,6 +152,39 @@ class Commits(msgspec.Struct, tag="commits", frozen=True):
     gap_s: float
 
 
+class Meet(msgspec.Struct, tag="meet", frozen=True):
+    """Go to the broker that listens on this port; answer when it has let you in."""
+
+    port: int
+
+
+class Tell(msgspec.Struct, tag="tell", frozen=True):
+    """Publish ``count`` messages one after the other, ``gap_s`` between two of them."""
+
+    count: int
+    gap_s: float
+
+
+class Stream(msgspec.Struct, tag="stream", frozen=True):
+    """Publish ``count`` messages over so many topics; answered with the seconds until the last ack.
+
+    On each topic the next one goes out when the one before is acknowledged.
+    """
+
+    count: int
+    topics: int
+
+
+class Heard(msgspec.Struct, tag="heard", frozen=True):
+    """Answer once ``count`` messages of a publisher have come in since the last time.
+
+    With the seconds from each one's publishing to its coming.
+    """
+
+    publisher: str
+    count: int
+
+
 class End(msgspec.Struct, tag="end", frozen=True):
     """Close everything and end."""
 
@@ -171,6 +204,10 @@ Request = (
     | Watch
     | Spent
     | Commits
+    | Meet
+    | Tell
+    | Stream
+    | Heard
     | End
 )
 

@@ -64,6 +64,7 @@ class Mosquitto:
         extra: more lines of mosquitto.conf.
         config: the whole text of mosquitto.conf, in place of all that; it listens on ``port``.
         port: a free one by default.
+        log: what it writes about; to write a line for each packet takes its time.
     """
 
     def __init__(
@@ -77,10 +78,12 @@ class Mosquitto:
         extra: Sequence[str] = (),
         config: str | None = None,
         port: int | None = None,
+        log: str = "all",
     ) -> None:
         self.folder = folder
         self.port = free_port() if port is None else port
         self._text = config
+        self._log_type = log
         self._persistence = persistence
         self._users = users
         self._acl = acl
@@ -171,7 +174,7 @@ class Mosquitto:
             # read this folder.
             f"user {getpass.getuser()}",
             "log_dest stderr",
-            "log_type all",
+            f"log_type {self._log_type}",
             "set_tcp_nodelay true",
             # Not 0, "no limit": Mosquitto 2.0 then ends every connection whose message it
             # refuses, because its queue is never shorter than 0.
