@@ -114,6 +114,11 @@ class Intake:
         self._bytes = 0
         self.dropped = 0
 
+    @property
+    def is_closed(self) -> bool:
+        """Whether nothing more is taken in."""
+        return self._closed
+
     def commit(self, entry: Commit) -> None:
         """The batch is written next.
 

@@ -24,7 +24,7 @@ from dataclasses import dataclass, field, replace
 import msgspec
 
 from reactor.adapters.journal import tables
-from reactor.adapters.journal.rows import OutboxRow
+from reactor.adapters.journal.rows import OutboxMessage, OutboxRow
 
 COUNTERS = ("expired", "superseded", "evicted", "refused", "denied")
 
@@ -41,13 +41,16 @@ _INSERT = (
 class Ledger:
     """What the outbox holds and dropped: a copy is changed inside a transaction.
 
-    ``last`` is the number of the newest message, 0 where none is known.
+    ``last`` is the number of the newest message, 0 where none is known. ``fresh`` are the
+    messages of this transaction; ``is_cut``: some had to give way in it.
     """
 
     most: int
     waiting: int = 0
     last: int = 0
     dropped: dict[str, int] = field(default_factory=dict)
+    fresh: list[OutboxMessage] = field(default_factory=list)
+    is_cut: bool = False
 
     @classmethod
     def read(cls, connection: sqlite3.Connection, most: int) -> "Ledger":
@@ -59,7 +62,7 @@ class Ledger:
 
     def copy(self) -> "Ledger":
         """One that can be changed and thrown away."""
-        return replace(self, dropped=dict(self.dropped))
+        return replace(self, dropped=dict(self.dropped), fresh=[], is_cut=False)
 
     def counters(self) -> dict[str, int]:
         """The drops under the names of the table ``counter``."""
@@ -73,6 +76,7 @@ def put(
     if ledger.waiting + len(rows) <= ledger.most:
         _insert(connection, ledger, rows, now)
         return
+    ledger.is_cut = True
     gone = connection.execute(
         "DELETE FROM outbox WHERE passing = 1 AND expires <= ?", (now,)
     ).rowcount
@@ -151,3 +155,22 @@ def _insert(
     if cursor is not None and cursor.lastrowid is not None:
         ledger.waiting += len(rows)
         ledger.last = cursor.lastrowid
+        # AUTOINCREMENT and one writer: the rows of one statement follow each other.
+        first = ledger.last + 1 - len(rows)
+        ledger.fresh += [_message(row, seq, now) for seq, row in enumerate(rows, first)]
+
+
+def _message(row: OutboxRow, seq: int, now: float) -> OutboxMessage:
+    """The row as the reader would give it."""
+    expires = None if row.expiry_s is None else now + row.expiry_s
+    return OutboxMessage(
+        seq,
+        now,
+        row.topic,
+        row.payload,
+        row.qos,
+        row.retain,
+        expires,
+        row.content_type,
+        row.properties,
+    )

@@ -26,9 +26,14 @@ class Outbox:
     async def pending(self, after: int, limit: int) -> list[OutboxMessage]:
         """At most ``limit`` messages with a number beyond ``after``, in their order.
 
+        Those that were just journaled come from memory: no thread, no question to SQLite.
+
         Raises:
             JournalError: the disk failed, or the journal is closed.
         """
+        recent = self._writer.tail.after(after, limit)
+        if recent is not None and not self._intake.is_closed:
+            return recent
         return await asyncio.to_thread(self._reader.outbox, after, limit)
 
     async def wait(self, after: int) -> None:

@@ -17,6 +17,7 @@ from reactor.adapters.journal.ledger import Ledger
 from reactor.adapters.journal.rows import Batch, InputRow
 from reactor.adapters.journal.schema import explain
 from reactor.adapters.journal.stopwatch import Stopwatch
+from reactor.adapters.journal.tail import Tail
 from reactor.errors import JournalError
 
 HISTORY_DROPPED = "history.dropped"
@@ -68,6 +69,7 @@ class Writer:
         self._busy_since: float | None = None
         self._dropped = self._saved = _read_dropped(connection)
         self.ledger = Ledger.read(connection, limits.outbox_rows)
+        self.tail = Tail(self.ledger.last)
         self.bell = Bell(self.ledger.last)
         self.care = Care(connection, limits.bounds, limits.pace, now)
         self.stopwatch = Stopwatch()
@@ -224,6 +226,12 @@ class Writer:
         if self.problem:
             self._connection.execute("REPLACE INTO meta(key, value) VALUES ('probe', ?)", (now,))
         self._connection.execute("COMMIT")
+        if job.done:
+            self.tail.remove(job.done)
+        if ledger.is_cut:
+            self.tail.cut(ledger.last)
+        else:
+            self.tail.add(ledger.fresh)
         self.ledger = ledger
         self._saved = dropped
         if job.synced:

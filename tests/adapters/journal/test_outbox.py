@@ -1,16 +1,18 @@
 """The outbox: at least once, in order, bounded, with a reason for every drop."""
 
 import asyncio
+import tempfile
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from reactor.adapters.journal import Batch, Journal, Limits, OutboxMessage, OutboxRow
 from reactor.adapters.journal.ledger import SPARE
+from reactor.adapters.journal.tail import BYTES, ROWS
 from reactor.errors import JournalError
 from tests.adapters.journal.support import NOW, now, opened, until
-
-pytestmark = pytest.mark.asyncio
 
 NONE_DROPPED = {"expired": 0, "superseded": 0, "evicted": 0, "refused": 0, "denied": 0}
 
@@ -51,6 +53,7 @@ def topics(journal: Journal) -> list[str]:
     return [message.topic for message in journal.reader.outbox(0, 1000)]
 
 
+@pytest.mark.asyncio
 async def test_a_message_comes_back_as_it_was_given(path: Path) -> None:
     """With the time of the journal's clock, every float exact, and bytes that are no text."""
     async with opened(path) as journal:
@@ -68,6 +71,7 @@ async def test_a_message_comes_back_as_it_was_given(path: Path) -> None:
         ]
 
 
+@pytest.mark.asyncio
 async def test_pending_pages_by_number(path: Path) -> None:
     """At most so many, beyond the number given, in order."""
     async with opened(path) as journal:
@@ -78,6 +82,7 @@ async def test_pending_pages_by_number(path: Path) -> None:
         assert await journal.outbox.pending(5, 2) == []
 
 
+@pytest.mark.asyncio
 async def test_what_is_done_is_gone_also_after_a_restart(path: Path) -> None:
     """Without a commit, without an fsync; unknown numbers are ignored."""
     async with opened(path) as journal:
@@ -91,6 +96,7 @@ async def test_what_is_done_is_gone_also_after_a_restart(path: Path) -> None:
         assert journal.outbox.counters()["waiting"] == 2
 
 
+@pytest.mark.asyncio
 async def test_what_was_not_sent_is_counted_once_by_why(path: Path) -> None:
     """Also when it is told twice, and over restarts; what was sent is not."""
     dropped = {**NONE_DROPPED, "expired": 2, "denied": 1}
@@ -108,6 +114,7 @@ async def test_what_was_not_sent_is_counted_once_by_why(path: Path) -> None:
         assert journal.outbox.counters() == {"waiting": 2, **dropped}
 
 
+@pytest.mark.asyncio
 @pytest.mark.parametrize("waiting", [SPARE - 1, SPARE, SPARE + 1])
 async def test_what_tells_of_drops_has_places_of_its_own(path: Path, waiting: int) -> None:
     """In an outbox that is full of what must last; those places are bounded as well."""
@@ -121,6 +128,7 @@ async def test_what_tells_of_drops_has_places_of_its_own(path: Path, waiting: in
         assert journal.outbox.counters() == {"waiting": 3 + kept, **counted}
 
 
+@pytest.mark.asyncio
 async def test_one_goes_for_one_also_beyond_the_bound(path: Path) -> None:
     """An alert takes an event's place where a notice had none: it is not refused for that."""
     async with opened(path, Limits(outbox_rows=2)) as journal:
@@ -131,6 +139,7 @@ async def test_one_goes_for_one_also_beyond_the_bound(path: Path) -> None:
         assert journal.outbox.counters() == {"waiting": 3, **NONE_DROPPED, "evicted": 1}
 
 
+@pytest.mark.asyncio
 async def test_numbers_are_never_used_again(path: Path) -> None:
     """Also when the outbox was empty at the restart: a cursor would skip messages."""
     async with opened(path) as journal:
@@ -141,6 +150,7 @@ async def test_numbers_are_never_used_again(path: Path) -> None:
         assert [m.seq for m in journal.reader.outbox(0, 10)] == [3]
 
 
+@pytest.mark.asyncio
 async def test_wait_returns_when_a_message_is_there(path: Path) -> None:
     """At once for one that is there already, otherwise with the commit, never for other rows."""
     async with opened(path) as journal:
@@ -160,6 +170,7 @@ async def test_wait_returns_when_a_message_is_there(path: Path) -> None:
         await journal.outbox.wait(0)
 
 
+@pytest.mark.asyncio
 @pytest.mark.parametrize(
     ("held", "new", "left", "dropped"),
     [
@@ -276,6 +287,7 @@ async def test_a_full_outbox_drops_by_the_rules(
         assert journal.reader.counters() == (stored if dropped else {})
 
 
+@pytest.mark.asyncio
 async def test_the_newest_retained_message_is_the_one_that_stays(path: Path) -> None:
     """After a replacement the payload is the new one's."""
     async with opened(path, Limits(outbox_rows=2)) as journal:
@@ -284,6 +296,7 @@ async def test_the_newest_retained_message_is_the_one_that_stays(path: Path) -> 
         assert [m.payload for m in journal.reader.outbox(0, 10)] == [b"alert", b"new"]
 
 
+@pytest.mark.asyncio
 async def test_a_batch_that_fails_leaves_the_outbox_as_it_was(path: Path) -> None:
     """The event that had to make room is still there, and nothing is counted."""
     bad = OutboxRow("t", b"", qos=2**70)
@@ -298,6 +311,7 @@ async def test_a_batch_that_fails_leaves_the_outbox_as_it_was(path: Path) -> Non
         assert journal.reader.counters() == {}
 
 
+@pytest.mark.asyncio
 async def test_pending_of_a_closed_journal_is_refused(path: Path) -> None:
     """The pump learns that it must end."""
     journal = Journal.open(path, now=now)
@@ -307,3 +321,74 @@ async def test_pending_of_a_closed_journal_is_refused(path: Path) -> None:
     assert str(caught.value) == (
         f"{path}: the journal is closed\n  fix: start the daemon again to use it"
     )
+
+
+async def both(journal: Journal, after: int, limit: int) -> list[int]:
+    """The numbers that memory knows, or else the disk; where memory knows, both know the same."""
+    asked = journal.outbox.pending(after, limit)
+    recent, stored = await asked, journal.reader.outbox(after, limit)
+    assert recent == stored
+    return [row.seq for row in recent]
+
+
+@pytest.mark.asyncio
+async def test_what_was_just_journaled_is_not_read_from_the_disk(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is the same to the last member; after a restart the disk is asked."""
+    rows = [
+        OutboxRow("a", b"\x00", 2, retain=True, expiry_s=0.1, properties={"k": "v"}),
+        loose("b"),
+        notice("c"),
+    ]
+    async with opened(path) as journal:
+        await journal.commit(Batch(messages=rows))
+        assert await both(journal, 0, 2) == [1, 2]
+        journal.outbox.done([2])
+        await until(lambda: topics(journal) == ["a", "c"])
+        await until(lambda: journal.outbox.counters()["waiting"] == 2)
+        assert await both(journal, 0, 9) == [1, 3]
+        monkeypatch.setattr(journal.reader, "outbox", None)
+        assert [row.seq for row in await journal.outbox.pending(1, 9)] == [3]
+        assert await journal.outbox.pending(3, 9) == []
+    async with opened(path) as journal:
+        await journal.commit(Batch(messages=[alert("d")]))
+        assert await both(journal, 0, 9) == [1, 3, 4]
+        assert await both(journal, 1, 1) == [3]
+        assert await both(journal, 3, 9) == [4]
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize(
+    ("rows", "size"),
+    [
+        pytest.param(ROWS - 1, 1, id="fewer than are kept"),
+        pytest.param(ROWS, 1, id="as many"),
+        pytest.param(ROWS + 1, 1, id="one more"),
+        pytest.param(9, BYTES // 8, id="too large together"),
+    ],
+)
+async def test_of_what_memory_has_not_the_disk_tells(path: Path, rows: int, size: int) -> None:
+    """Nothing is left out at the seam."""
+    async with opened(path) as journal:
+        await journal.commit(Batch(messages=[OutboxRow("t", b"x" * size)] * rows))
+        for after in (0, 1, 2, rows - 1, rows):
+            assert await both(journal, after, rows) == list(range(after + 1, rows + 1))
+
+
+@given(st.lists(st.tuples(st.integers(0, 3), st.integers(1, 6), st.sets(st.integers(1, 40)))))
+@settings(max_examples=20, deadline=None)
+def test_memory_and_disk_never_differ(steps: list[tuple[int, int, set[int]]]) -> None:
+    """Whatever comes, goes and gives way."""
+    kinds = (event, alert, state, notice)
+
+    async def play(path: Path) -> None:
+        async with opened(path, Limits(outbox_rows=8)) as journal:
+            for kind, number, done in steps:
+                journal.outbox.done(done)
+                await journal.commit(Batch(messages=[kinds[kind]("t")] * number))
+                for after in (0, 5, 20):
+                    await both(journal, after, 100)
+
+    with tempfile.TemporaryDirectory() as folder:
+        asyncio.run(play(Path(folder) / "journal.db"))
