@@ -104,12 +104,19 @@ def static_checks() -> list[Check]:
 
 
 def test_checks() -> list[Check]:
-    """The fast tests, then the floors of the coverage that they measured."""
+    """The fast tests, then the floors of the coverage that they measured.
+
+    Histories of the whole daemon and damaged input come by themselves: to measure what they
+    cover takes more than twice the time, and what they cover others must cover by intent.
+    """
     floor = tool("coverage", "report", "--fail-under")
     pure = "--include=reactor/errors.py,reactor/core/*,reactor/qapi/*,reactor/policyfile/*"
-    tests = pytest("-m", "not lab", f"--numprocesses={CORES}", "--cov", "--cov-report=", "tests")
+    fast = ("-m", "not lab", f"--numprocesses={CORES}")
+    by_chance = ("tests/simulation", "tests/fuzz")
+    others = ("tests", *(f"--ignore={folder}" for folder in by_chance))
     return [
-        Check("tests", tests, limit=720),
+        Check("tests", pytest(*fast, "--cov", "--cov-report=", *others), limit=720),
+        Check("simulation and fuzz", pytest(*fast, *by_chance), limit=300),
         Check("coverage of core, qapi and policyfile is 100 %", (*floor, "100", pure)),
         # The demo is covered by the lab, on a real QEMU.
         Check("coverage of all is at least 90 %", (*floor, "90", "--omit=reactor/demo/*")),
