@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from reactor.core import scopes
 from reactor.core.effect import Log, Publish
-from reactor.core.facts import known_facts
+from reactor.core.facts import decided_blind, known_facts
 from reactor.core.flow import BLOCK, NEXT, Ended, Failed, Flow
 from reactor.core.holds import inhibit
 from reactor.core.marks import SELF, Mark, MarkKind
@@ -59,6 +59,7 @@ def _act(  # noqa: C901 - one case for each kind
             if answer.failed:
                 return Ended(Outcome.FAILED, f"check failed: {answer.reason}")
             if not answer.truth:
+                decided_blind(world, run, scopes.facts_of(condition))
                 return Ended(Outcome.SKIPPED, f"check is false: {answer.reason}")
             return NEXT
         case FailStep(_, text):

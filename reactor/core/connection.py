@@ -123,7 +123,7 @@ def _take_over(world: World, guest: Guest, input_: Connected, *, same: bool) -> 
         guest.dump_ended = None
     guest.epoch, guest.facts, guest.connected = input_.epoch, facts, True
     guest.connected_at, guest.asking = world.now, None
-    guest.end_known, guest.seen, guest.moved = False, "", ""
+    guest.end_known, guest.seen, guest.moved, guest.again = False, "", "", ""
     ended = any(name == "DUMP_COMPLETED" for name, _ in by_state)
     guest.own.dumping = guest.own.dumping and (ended or facts.dump == "active")
     guest.awaited_until = None

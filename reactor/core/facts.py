@@ -6,6 +6,7 @@ from reactor.core.catalog import DISCONNECTED
 from reactor.core.effect import AskFree, Execute
 from reactor.core.guest import Guest
 from reactor.core.inputs import Answered
+from reactor.core.resync import leaves_a_state
 from reactor.core.run import Phase, Run
 from reactor.core.world import World
 
@@ -63,6 +64,19 @@ def fresh_facts(world: World, run: Run, needed: frozenset[str]) -> bool:
 
 UNHEARD = "QEMU does not answer, and its monitor is there"
 """Why a condition cannot be decided."""
+
+
+def decided_blind(world: World, run: Run, needed: frozenset[str]) -> None:
+    """A condition that needs these facts was false while the guest's monitor was away.
+
+    So nobody has seen to the event of the run. Where the guest still stands at the next connect
+    as the event left it, it is told again.
+    """
+    guest, event = world.guest_of(run), run.origin.event
+    asked = not needed.isdisjoint(QUERIES)
+    if asked and not guest.connected and run.epoch == guest.epoch and leaves_a_state(event):
+        guest.again = event.name
+        world.keep_guest(guest)
 
 
 def is_unheard(guest: Guest, needed: frozenset[str]) -> bool:

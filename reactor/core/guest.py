@@ -51,6 +51,7 @@ class KeptGuest(msgspec.Struct, frozen=True, omit_defaults=True):
     end_known: bool = False
     seen: str = ""
     moved: str = ""
+    again: str = ""
 
 
 @dataclass(slots=True)
@@ -95,7 +96,8 @@ class Guest:
     a SHUTDOWN was seen, or REACTOR_GUEST_LOST was said. ``forgotten``: nobody
     names the guest any more, and it stays only for its open runs. ``seen`` is the
     event that came after the status was asked last, and that its present state would prove
-    again, ``moved`` the state that an event since then led to; ``made_up`` are the events
+    again, ``moved`` the state that an event since then led to; ``again`` is an event of which a
+    run decided while nobody could be asked; ``made_up`` are the events
     that the latest connect, at ``connected_at``, made up for; ``ahead`` are the subjects and
     keys that it told of while their events may still be held back in QEMU.
     ``held`` are the matches that wait for the arm of their policy, numbered as they came.
@@ -115,6 +117,7 @@ class Guest:
     lost_reason: str = ""
     seen: str = ""
     moved: str = ""
+    again: str = ""
     made_up: frozenset[str] = frozenset()
     connected_at: float = 0.0
     ahead: frozenset[tuple[str, str]] = frozenset()
@@ -148,7 +151,15 @@ class Guest:
         """The stored snapshot; None before the first connect, and for a guest that is gone."""
         if not self.epoch or self.forgotten:
             return None
-        return KeptGuest(self.epoch, self.facts, self.since, self.end_known, self.seen, self.moved)
+        return KeptGuest(
+            epoch=self.epoch,
+            facts=self.facts,
+            since=self.since,
+            end_known=self.end_known,
+            seen=self.seen,
+            moved=self.moved,
+            again=self.again,
+        )
 
 
 BY_COMMAND = "host-qmp-system-reset"

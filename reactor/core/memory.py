@@ -197,6 +197,7 @@ def _restore_guest(world: World, name: str, kept: KeptGuest) -> None:
     guest = _guest(world, name)
     guest.epoch, guest.facts, guest.since = kept.epoch, kept.facts, kept.since
     guest.end_known, guest.seen, guest.moved = kept.end_known, kept.seen, kept.moved
+    guest.again = kept.again
 
 
 def _restore_run(world: World, run: Run, revisions: Mapping[str, Policy]) -> None:

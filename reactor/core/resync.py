@@ -51,7 +51,10 @@ def missed(guest: Guest, facts: Facts, epoch: str) -> Iterator[tuple[str, Mappin
         if same and (after == AFTER_RESET or before == STOPPED_FOR_GOOD):
             yield "RESET", {}
         # What another QEMU was in is no news of this one.
-        yield from _moved(before, after, guest.seen if same else "")
+        seen = guest.seen if same and guest.seen != guest.again else ""
+        yield from _moved(before, after, seen)
+    elif same and guest.again and _PROVED.get(after, ("", {}))[0] == guest.again:
+        yield _PROVED[after]
 
 
 def _dump_has_ended(before: str, after: str) -> bool:

@@ -3,7 +3,7 @@
 from reactor.core import scopes
 from reactor.core.admission import Decision, LedgerRow, Verdict, slot_refusal
 from reactor.core.expr import Scope
-from reactor.core.facts import UNHEARD, known_facts
+from reactor.core.facts import UNHEARD, decided_blind, known_facts
 from reactor.core.holds import restraint
 from reactor.core.machine import advance, end_run, fail_before_steps
 from reactor.core.ops import Enter, Section
@@ -109,6 +109,7 @@ def _check_conditions(world: World, run: Run) -> None:
         path = "if" if len(policy.conditions) == 1 else f"if/{number}"
         if not answer.truth:
             reason = f"`{condition.source}` is false: {answer.reason}"
+            decided_blind(world, run, scopes.facts_of(condition))
             verdict = Verdict.CONDITION_FALSE
             _skip(world, run, Decision(verdict, reason, values=answer.values, path=path))
             return
