@@ -9,6 +9,7 @@ from reactor.adapters.journal import Reader
 from reactor.adapters.journal.rows import RunRow, TraceRow
 from reactor.app.clock import SET_S
 from reactor.core.engine import Engine
+from tests.simulation.comparing import missed
 from tests.simulation.policies import DELAY_S, LIMIT, LIMIT_S
 from tests.simulation.qemus import Deed, Monitor
 from tests.simulation.stage import Stage
@@ -57,6 +58,7 @@ def audit(stage: Stage) -> list[str]:
         *_limits(journal.reader),
         *_timers(stage),
         *_state(stage, journal.reader, engine),
+        *missed(stage, journal.reader, engine),
     ]
 
 

@@ -7,6 +7,7 @@ from random import Random
 from reactor.core.orders import AddSilence, HoldGuests, ReleaseGuests
 from tests.simulation.disk import Crash, Where
 from tests.simulation.policies import ALL, CHANGED, GUESTS
+from tests.simulation.qemus import DEVICES
 from tests.simulation.stage import Stage
 
 PAUSES = (0.0, 0.0005, 0.0015, 0.0035, 0.011, 0.06, 0.4, 1.7, 2.0, 6.0, 31.0, 400.0)
@@ -20,6 +21,9 @@ KINDS = """
     disk-full disk-full disk-fine disk-fine wall-ahead wall-back
     reload change slow-dump broken-dump fine-dump hold release release silence
 """.split()
+
+BESIDE = "port port port unplug unplug hang hang".split()
+"""What happens besides, put between the others: QEMU's devices change, or it hangs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +45,16 @@ def history(seed: int) -> list[Move]:
     names = tuple(GUESTS)
     # Some histories are short and dense, some are long.
     pauses = PAUSES[: rng.choice((6, 9, 12))]
-    return [
+    moves = [
         Move(rng.choice(pauses), rng.choice(KINDS), rng.choice(names), rng.randrange(1000))
         for _ in range(rng.randint(2, 24))
     ]
+    for _ in range(rng.randint(0, 8)):
+        beside = Move(
+            rng.choice(pauses), rng.choice(BESIDE), rng.choice(names), rng.randrange(1000)
+        )
+        moves.insert(rng.randint(0, len(moves)), beside)
+    return moves
 
 
 async def make(stage: Stage, move: Move) -> None:
@@ -114,6 +124,9 @@ _MOVES: Mapping[str, Callable[[Stage, str, int], None]] = {
     "broker-cut-at": _broker_cut_at,
     "broker-silent": _broker_silent,
     "broker-up": lambda stage, _, __: stage.broker.up(),
+    "port": lambda stage, guest, _: stage.qemus.flip(guest),
+    "unplug": lambda stage, guest, n: stage.qemus.unplug(guest, DEVICES[n % len(DEVICES)]),
+    "hang": lambda stage, guest, n: stage.qemus.hang(guest, (3.0, 20.0, 90.0)[n % 3]),
     "disk-full": lambda stage, _, __: _disk(stage, full=True),
     "disk-fine": lambda stage, _, __: _disk(stage, full=False),
     "wall-ahead": lambda stage, _, n: _set_clock(stage, n, 1.0),

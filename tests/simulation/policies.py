@@ -112,18 +112,35 @@ steps: [{log: heard}]
 finally: [{publish: "over/${run.id}"}]
 """
 
+_TOLD = """
+policy: told
+description: Passes on what is compared over a break.
+trigger: {event: [VSERPORT_CHANGE, DEVICE_DELETED], own: true}
+mode: parallel
+max: 1000
+steps:
+  - publish: "told/${guest.name}"
+    payload:
+      at: "${string(event.received)}"
+      made: "${event.synthetic}"
+      event: "${event.name}"
+      data: "${data}"
+finally: [{publish: "over/${run.id}"}]
+"""
+
 
 def built(*texts: str) -> tuple[Policy, ...]:
     """The policies of these texts."""
     return tuple(build_policy(text, Place("simulation", 1, 1)) for text in texts)
 
 
-ALL = built(_LIMITED_PANIC, _PANIC, _RESUME, _SLOW, _COUNTED, _ABSENT, _ECHO)
+ALL = built(_LIMITED_PANIC, _PANIC, _RESUME, _SLOW, _COUNTED, _ABSENT, _ECHO, _TOLD)
 CHANGED = built(
     _LIMITED_PANIC,
     _PANIC.replace("however often", "as often as it takes"),
     _RESUME,
     _SLOW.replace("parallel", "restart"),
     _COUNTED,
+    _TOLD,
 )
 """Another revision of two policies, and two that are gone; the panics are seen to all the same."""

@@ -18,7 +18,8 @@ from reactor.app.scenario.happenings import happen
 from reactor.app.scenario.limiter import Occurrence
 from reactor.app.scenario.qemu import Traits
 from reactor.core.inputs import Refusal
-from reactor.policyfile.policy_tests import Answering
+from reactor.core.subjects_devices import PERIPHERAL
+from reactor.policyfile.policy_tests import Answering, EventHappens
 from tests.simulation.cable import Cable
 from tests.simulation.loop import START, VirtualLoop
 
@@ -28,6 +29,15 @@ GREETING = (
 )
 ACTIONS = {"panic": "pause", "shutdown": "poweroff", "reboot": "reset"}
 """What the command lines say: a panic pauses, with or without reactor."""
+
+PORT = "agent"
+DEVICES = ("d0", "d1", "d2")
+"""What every QEMU has from its start: a port that is closed, and devices."""
+
+_FORESEEN = (
+    EventHappens("", "VSERPORT_CHANGE", {"id": PORT}),
+    *(EventHappens("", "DEVICE_DELETED", {"device": name}) for name in DEVICES),
+)
 
 WATCHED = frozenset({"dump-guest-memory", "system_reset", "cont", "stop"})
 
@@ -208,6 +218,7 @@ class Qemus:
             answerer,
             lambda name, event: self.monitors[name].told(event),
             lambda name, _words: self.monitors[name].ended(),
+            foreseen=_FORESEEN,
         )
         guest.start("running")
         return self._kinds.get(name, Monitor)(guest, answerer, self)
@@ -244,6 +255,27 @@ class Qemus:
         self.agenda.catch_up()
         if qemu is not None and qemu.is_running:
             happen(qemu, event, data)
+
+    def flip(self, name: str) -> None:
+        """The guest opens its port, or closes it."""
+        qemu = self.monitors[name].guest.qemu
+        if qemu is not None:
+            is_open = qemu.belongings.ports.get(PORT, False)
+            self.event(name, "VSERPORT_CHANGE", {"id": PORT, "open": not is_open})
+
+    def unplug(self, name: str, device: str) -> None:
+        """The guest gives a device back, if it has it."""
+        qemu = self.monitors[name].guest.qemu
+        if qemu is not None and device in qemu.belongings.devices:
+            path = f"{PERIPHERAL}/{device}"
+            self.event(name, "DEVICE_DELETED", {"device": device, "path": path})
+
+    def hang(self, name: str, seconds: float) -> None:
+        """QEMU does and answers nothing for so long, and then all that it was told."""
+        qemu = self.monitors[name].guest.qemu
+        self.agenda.catch_up()
+        if qemu is not None:
+            qemu.deaf_until = max(qemu.deaf_until, self.agenda.now + seconds)
 
     def die(self, name: str, seconds: float) -> None:
         """QEMU is killed, and started again by its manager after so long."""

@@ -39,7 +39,7 @@ from reactor.app.settings import (
 )
 from reactor.core.effect import AskPath, Dumped
 from reactor.core.inputs import Answered, Operated
-from reactor.core.orders import Order
+from reactor.core.orders import HoldGuests, Order
 from reactor.core.policy import Policy
 from reactor.errors import JournalError
 from tests.simulation.broker import Broker
@@ -166,6 +166,7 @@ class Stage:
         self.boots = 1
         self.send_crash: int | None = None
         self.refused = 0
+        self.was_held = False
         self._over: list[Life] = []
         self._orders = 0
         self.settings = Settings(
@@ -245,6 +246,7 @@ class Stage:
     def order(self, order: Order) -> None:
         """An operator gives an order, if there is a daemon to take it."""
         self._orders += 1
+        self.was_held = self.was_held or isinstance(order, HoldGuests)
         if self.life is not None and self.life.daemon.ready.is_set():
             self.life.daemon.dispatcher.submit(Operated(f"o-{self._orders}", "anna", order))
 

@@ -37,6 +37,8 @@ class Belongings:
     def foresee(self, event: str, data: _Data) -> None:
         """Have from the start what this event will be about."""
         match event:
+            case "VSERPORT_CHANGE":
+                self.ports.setdefault(_text(data, "id"), False)  # a port begins closed
             case "DEVICE_DELETED":
                 self.devices.setdefault(_text(data, "device"))
             case "BLOCK_EXPORT_DELETED":
