@@ -160,10 +160,24 @@ def limited_as(command: str) -> str | None:
 
 
 def written_files(command: str, arguments: Mapping[str, object]) -> list[str]:
-    """The files of the host that QEMU would write, besides those of a dump."""
+    """The files of the host that QEMU would write, besides those of a dump and of disks."""
     name = arguments.get("filename")
-    writes = command in {"memsave", "pmemsave", "screendump"}
-    return [name] if writes and isinstance(name, str) else []
+    found = [name] if command in _WRITES_FILENAME else []
+    if command == "migrate":
+        uri = str(arguments.get("uri", ""))
+        if uri.startswith(_TO_FILE):
+            found.append(uri.removeprefix(_TO_FILE).partition(",offset=")[0])
+        channels = arguments.get("channels")
+        rows = channels if isinstance(channels, list) else []
+        ways = [row.get("addr") for row in rows if isinstance(row, Mapping)]
+        found += [way.get("filename") for way in ways if isinstance(way, Mapping)]
+    return [name for name in found if isinstance(name, str)]
+
+
+_TO_FILE = "file:"
+_WRITES_FILENAME = frozenset(
+    "memsave pmemsave screendump dump-skeys dumpdtb xen-save-devices-state".split()
+)
 
 
 def agent_commands() -> frozenset[str]:

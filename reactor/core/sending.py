@@ -170,6 +170,9 @@ def refusal(world: World, command: str, arguments: Mapping[str, object]) -> str 
             return f"refused: {command}: the path {name!r} must be absolute in a raw command"
         if problem := confined(world, name)[1]:
             return f"refused: {command}: the {problem}"
+        if ".." in name.split("/"):
+            # Behind a link `..` is not where it seems to be: QEMU follows the link first.
+            return f"refused: {command}: write the path {name!r} without `..`"
     return None
 
 
