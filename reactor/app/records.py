@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import msgspec
 
 from reactor import __version__
-from reactor.adapters.http import HIDDEN, shown_url
+from reactor.adapters.http import shown_url
 from reactor.adapters.journal import (
     GONE,
     Batch,
@@ -32,6 +32,7 @@ from reactor.core.effect import (
 )
 from reactor.core.event import Event
 from reactor.core.foreign import UNREADABLE
+from reactor.core.hidden import without_secrets
 from reactor.core.inputs import (
     Answered,
     Connected,
@@ -183,25 +184,13 @@ def intent_row(now: float, effect: Execute | CallAgent | CallHttp | StartProgram
 def _shown(effect: Execute | CallAgent | CallHttp | StartProgram) -> tuple[str, object]:
     match effect:
         case Execute():
-            return effect.command, _without_secrets(effect.arguments)
+            return effect.command, without_secrets(effect.arguments)
         case CallAgent():
-            return f"agent {effect.command}", _without_secrets(effect.arguments)
+            return f"agent {effect.command}", without_secrets(effect.arguments)
         case CallHttp():
             return f"http {effect.method} {shown_url(effect.url)}", {}
         case StartProgram():
             return f"exec {effect.program}", {"arguments": effect.arguments}
-
-
-def _without_secrets(arguments: Mapping[str, object]) -> Mapping[str, object]:
-    """The arguments of a command as they may be kept.
-
-    Source: QEMU's qapi/ui.json and qga/qapi-schema.json (``password``), qapi/qom.json
-    (the objects ``secret`` and ``secret_keyring``; ``data`` is the secret itself).
-    """
-    hidden = {"password"}
-    if str(arguments.get("qom-type", "")).startswith("secret"):
-        hidden.add("data")
-    return {name: HIDDEN if name in hidden else value for name, value in arguments.items()}
 
 
 def run_row(effect: RunChanged) -> RunRow:

@@ -7,12 +7,13 @@ from reactor.core import template
 from reactor.core.event import Event
 from reactor.core.expr import Answer, EvaluationFailed, Expression, Scope
 from reactor.core.guest import Guest
+from reactor.core.hidden import request_shown, without_secrets
 from reactor.core.inputs import Message
 from reactor.core.marks import SELF, MarkKind
 from reactor.core.ops import Section
 from reactor.core.plans import Candidate
 from reactor.core.run import Origin, Role, Run
-from reactor.core.steps import EventWait, Step, StepOptions
+from reactor.core.steps import EventWait, HttpStep, Step, StepOptions
 from reactor.core.template import Tree, render_tree
 from reactor.core.world import World
 
@@ -261,7 +262,7 @@ def _marked(world: World, guest: str) -> Callable[[str, str, str | None], bool]:
 
 
 def describe(world: World, run: Run, step: Step) -> dict[str, object]:
-    """A step's rendered members, for an audit's ``would run``."""
+    """A step's rendered members, for an audit's ``would run``; secrets stay out of it."""
     members: dict[str, object] = {}
     for field in fields(step):
         value = getattr(step, field.name)
@@ -274,4 +275,7 @@ def describe(world: World, run: Run, step: Step) -> dict[str, object]:
                 members[field.name] = list(value.events)
             case _:
                 members[field.name] = render_leniently(world, run, value)
-    return members
+    if isinstance(step, HttpStep):
+        found = (members.get(name) for name in ("url", "headers", "json"))
+        members |= request_shown(*found)
+    return dict(without_secrets(members))

@@ -1,6 +1,6 @@
 """HTTP requests of policies: web services that are told or asked."""
 
 from reactor.adapters.http.client import HttpClient, Limits
-from reactor.adapters.http.request import HIDDEN, shown_url
+from reactor.adapters.http.request import shown_url
 
-__all__ = ["HIDDEN", "HttpClient", "Limits", "shown_url"]
+__all__ = ["HttpClient", "Limits", "shown_url"]

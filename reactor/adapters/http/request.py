@@ -13,6 +13,7 @@ import httpx
 import msgspec
 
 from reactor.core.effect import CallHttp
+from reactor.core.hidden import HIDDEN
 
 _METHOD = re.compile(r"[A-Z]{1,20}")
 # Source: RFC 9110, 5.6.2 (token).
@@ -23,8 +24,6 @@ _FRAMING = frozenset({"connection", "content-length", "host", "transfer-encoding
 _SECRET_NAME = re.compile(r"auth|cookie|token|secret|passw|key|signature|credential", re.IGNORECASE)
 _SECRET_LENGTH = 4
 """Shorter ones are in every text by chance; to hide them there would hide nothing."""
-
-HIDDEN = "***"
 
 
 class WrongRequestError(Exception):
