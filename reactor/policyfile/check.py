@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from reactor.core.config import EngineConfig
 from reactor.core.policy import Policy
@@ -11,7 +12,6 @@ from reactor.errors import Code, Place, PolicyError, Problem, Severity
 from reactor.policyfile import schema
 from reactor.policyfile.builder import BETWEEN, build
 from reactor.policyfile.builder_steps import steps_of
-from reactor.policyfile.builder_tests import build_test
 from reactor.policyfile.calls import Ask
 from reactor.policyfile.files import Source, read_all
 from reactor.policyfile.findings import fit
@@ -22,12 +22,12 @@ from reactor.policyfile.mistakes import brief
 from reactor.policyfile.nodes import Broken, Dictionary, Node, way
 from reactor.policyfile.papers import Paper, doubled, names
 from reactor.policyfile.permissions import forbidden, needed
-from reactor.policyfile.policy_tests import PolicyTest
 from reactor.policyfile.reader import read
-from reactor.policyfile.runbooks import Library, built_in, make_library
-from reactor.policyfile.schema_tests import Test
+from reactor.policyfile.runbooks import Library, built_in_later, make_library
 from reactor.policyfile.sites import compile_policy
-from reactor.policyfile.tests_check import unknown_names
+
+if TYPE_CHECKING:
+    from reactor.policyfile.policy_tests import PolicyTest
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class Loaded:
     policies: tuple[Policy, ...]
     problems: tuple[Problem, ...]
     files: int
-    tests: tuple[PolicyTest, ...] = ()
+    tests: "tuple[PolicyTest, ...]" = ()
     test_problems: tuple[Problem, ...] = ()
     asks: tuple[Ask, ...] = ()
     ignores: tuple[Ignore, ...] = ()
@@ -100,13 +100,13 @@ class _Found:
 
     papers: dict[str, list[Paper]] = field(default_factory=dict)
     policies: list[Policy] = field(default_factory=list)
-    tests: list[PolicyTest] = field(default_factory=list)
+    tests: "list[PolicyTest]" = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
     warnings: list[Problem] = field(default_factory=list)
     test_problems: list[Problem] = field(default_factory=list)
     asks: list[Ask] = field(default_factory=list)
     ignores: list[Ignore] = field(default_factory=list)
-    library: Library = field(default_factory=built_in)
+    library: Library = field(default_factory=built_in_later)
     doubled: set[str] = field(default_factory=set)
 
 
@@ -130,6 +130,8 @@ def _take_all(found: _Found) -> None:
 
 
 def _take_runbooks(papers: Sequence[Paper], found: _Found) -> None:
+    if not papers:
+        return
     base = found.library
     library = found.library = make_library(papers, base, found.problems)
     for name in library.books.keys() - base.books.keys():
@@ -155,6 +157,13 @@ def _take_policies(papers: Sequence[Paper], found: _Found) -> None:
 
 
 def _take_tests(papers: Sequence[Paper], found: _Found) -> None:
+    if not papers:
+        return
+    # Models as many as those of policies: most sets that are checked have no tests.
+    from reactor.policyfile.builder_tests import build_test
+    from reactor.policyfile.schema_tests import Test
+    from reactor.policyfile.tests_check import unknown_names
+
     doubled("test", papers, found.test_problems)
     policies = frozenset(names("policy", found.papers.get("policy", ())))
     for document, root in papers:

@@ -1,4 +1,7 @@
-"""A document's tree laid on the models; what does not fit, in our words and with its place."""
+"""A document's tree laid on the models; what does not fit, in our words and with its place.
+
+The models of `test:` documents are imported when one is there: they are as many as all others.
+"""
 
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -12,10 +15,8 @@ from reactor.errors import Code, Place, Problem
 from reactor.policyfile.mistakes import brief, spell
 from reactor.policyfile.nodes import Broken, Dictionary, Node, Scalar, Sequence
 from reactor.policyfile.schema_base import Model
-from reactor.policyfile.schema_expect import EXPECTATIONS, WITHOUT_EFFECT, Expected
 from reactor.policyfile.schema_step import Step
 from reactor.policyfile.schema_steps import VERBS, verbs_of
-from reactor.policyfile.schema_timeline import ENTRIES
 from reactor.policyfile.schema_triggers import KINDS
 from reactor.policyfile.schema_waits import WAITS
 from reactor.policyfile.values import meant
@@ -226,6 +227,8 @@ def _which_entry(spot: _Spot) -> list[_Said]:
     if not isinstance(node, Dictionary):
         fix = "write it as `{at: 5m, event: NAME, guest: NAME}`"
         return [_Said(node.place, "an entry of the timeline is a mapping", fix)]
+    from reactor.policyfile.schema_timeline import ENTRIES
+
     known = {word for model in ENTRIES.values() for word in model.words()}
     return _which(node, "entry", tuple(ENTRIES), "make them two entries", known)
 
@@ -234,6 +237,8 @@ def _which_effect(spot: _Spot) -> list[_Said]:
     node = spot.node
     if not isinstance(node, Dictionary):
         return [_Said(node.place, "an expectation is a mapping", "write it as `- VERB: value`")]
+    from reactor.policyfile.schema_expect import EXPECTATIONS, WITHOUT_EFFECT, Expected
+
     if "not" in node.entries:
         fix = "write what stands beside it inside: `not: {VERB: ..., at: ...}`"
         return [_Said(node.place, "`not` stands alone, around an expectation", fix)]

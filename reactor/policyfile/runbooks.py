@@ -1,10 +1,10 @@
 """Runbooks: which there are, which can be run, and what belongs to a policy that runs them."""
 
 import functools
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import resources
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from reactor.errors import Code, Place, Problem
 from reactor.policyfile.expressions import Compiler, Use
@@ -201,3 +201,27 @@ def built_in() -> Library:
         if isinstance(document.root, Dictionary)
     ]
     return make_library(papers, Library(), [])
+
+
+_Value = TypeVar("_Value")
+
+
+class _Later(Mapping[str, _Value]):
+    """A mapping that is made when it is first looked at."""
+
+    def __init__(self, make: Callable[[], Mapping[str, _Value]]) -> None:
+        self._make = make
+
+    def __getitem__(self, key: str) -> _Value:
+        return self._make()[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._make())
+
+    def __len__(self) -> int:
+        return len(self._make())
+
+
+def built_in_later() -> Library:
+    """The same, read when a step runs a runbook: most policies run none."""
+    return Library(_Later(lambda: built_in().books), Shelf(_Later(lambda: built_in().shelf.params)))
