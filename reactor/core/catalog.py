@@ -7,7 +7,6 @@ all others of QMP.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from fnmatch import fnmatchcase
 
 from reactor.core import catalog_agent, catalog_commands
 
@@ -85,8 +84,9 @@ _NEEDS_ALLOW = (
     "xen-* x-* yank"
 ).split()
 
+_FAMILIES = tuple(word.removesuffix("*") for word in _NEEDS_ALLOW if word.endswith("*"))
 _ALLOWED_ONLY = frozenset(
-    name for name in _CLASSES if any(fnmatchcase(name, pattern) for pattern in _NEEDS_ALLOW)
+    name for name in _CLASSES if name in _NEEDS_ALLOW or name.startswith(_FAMILIES)
 )
 
 # Sent twice they leave what they leave when sent once. `cont` is not among them:

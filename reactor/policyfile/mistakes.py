@@ -27,9 +27,7 @@ class Spot(NamedTuple):
     column: int
 
 
-class Mark(Protocol):
-    """A mark of PyYAML, from whichever of its two parsers; both count from 0."""
-
+class _Mark(Protocol):
     line: int
     column: int
 
@@ -82,7 +80,7 @@ def in_quotes(text: str) -> str:
     return f"{_QUOTE_IT}: '{quoted}'" if len(text) <= 60 else _QUOTE_IT
 
 
-def spot_of(mark: Mark | None, otherwise: Spot | None = None) -> Spot:
+def spot_of(mark: _Mark | None, otherwise: Spot | None = None) -> Spot:
     """Where PyYAML's mark stands; it makes one for all that we ask about."""
     return Spot(mark.line, mark.column) if mark is not None else (otherwise or Spot(0, 0))
 

@@ -4,13 +4,13 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import NoReturn, cast
+from typing import Any, NoReturn
 
 import yaml
 
 from reactor.errors import Code, Place, Problem
 from reactor.policyfile.chunks import MAX_DOCUMENTS, Chunk, clean, is_empty, split
-from reactor.policyfile.mistakes import Finding, Mark, Spot, explain, in_quotes, spot_of
+from reactor.policyfile.mistakes import Finding, Spot, explain, in_quotes, spot_of
 from reactor.policyfile.nodes import Broken, Dictionary, Entry, Node, PlainValue, Scalar, Sequence
 from reactor.policyfile.scalars import NumberError, resolve
 
@@ -134,8 +134,7 @@ class _Composer:
     def _place(self, spot: Spot) -> Place:
         return Place(self.file, self.chunk.line + spot.line, spot.column + 1)
 
-    def _at(self, mark: Mark | None) -> Place:
-        mark = cast("Mark", mark)  # PyYAML makes one for all that we ask about
+    def _at(self, mark: Any) -> Place:  # noqa: ANN401 - a `Mark`: all that we ask about has one
         return Place(self.file, self.chunk.line + mark.line, mark.column + 1)
 
     def _node(self, event: yaml.Event, depth: int) -> Node:
@@ -143,14 +142,14 @@ class _Composer:
         self.nodes += 1
         if depth > MAX_DEPTH or self.nodes > MAX_NODES:
             self._give_up(place, depth)
+        if isinstance(event, yaml.ScalarEvent) and event.anchor is None and event.tag is None:
+            return self._scalar(event, place)
         if isinstance(event, yaml.AliasEvent):
             problem = f"`*{event.anchor}` is a YAML alias, which is not allowed"
             self._note(place, Finding(problem, in_quotes(f"*{event.anchor}")))
             return Broken(place)
         forbidden = isinstance(event, yaml.NodeEvent) and self._forbidden(event, place)
         node: Node = Broken(place)
-        if isinstance(event, yaml.ScalarEvent):
-            return node if forbidden else self._scalar(event, place)
         if isinstance(event, yaml.MappingStartEvent):
             node = self._collection(event, place, depth, self._dictionary)
         elif isinstance(event, yaml.SequenceStartEvent):
@@ -237,11 +236,11 @@ class _Composer:
 
     def _key(self, key: Node, entries: dict[str, Entry]) -> str | None:
         """The key's name, or None, with a note, when its entry cannot be kept."""
+        if isinstance(key, Scalar) and isinstance(key.value, str):
+            return self._name(key.value, key.style, key.place, entries)
         match key:
             case Broken():
                 return None
-            case Scalar(_, _, str(name), style):
-                return self._name(name, style, key.place, entries)
             case Scalar(_, _, value):
                 problem = f"a key must be a string, not {_spell(value)}"
                 self._note(key.place, Finding(problem, "put it in single quotes"))

@@ -40,8 +40,9 @@ _IDS = frozenset("device device_id id netdev_id node_name reference".split())
 
 def open_paths(policy: Policy) -> Iterator[Problem]:
     """Parts of paths that are not what they seem where somebody writes `/` or `..` into them."""
+    risks = _Risks(policy, {})
     for section in sections(policy):
-        yield from _in_steps(policy, section, _Risks(policy, {}))
+        yield from _in_steps(policy, section, risks)
 
 
 def _in_steps(

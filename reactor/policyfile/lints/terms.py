@@ -80,11 +80,14 @@ class Said:
         return self.values.get(path, ANY).values == frozenset({literal(value)})
 
 
+_NOTHING = Said()
+
+
 def said_by(conditions: Iterable[Expression | None]) -> Said:
     """What these conditions say when all of them hold; None holds always."""
     said = [_said(condition) for condition in conditions if condition is not None]
-    if len(said) == 1:
-        return said[0]
+    if len(said) < 2:
+        return said[0] if said else _NOTHING
     values: dict[str, Allowed] = {}
     for one in said:
         for path, allowed in one.values.items():
