@@ -18,6 +18,7 @@ ROWS = (
     Row("latency", "time from an event on the wire to its command", latency.measure),
     Row("cpu", "processor time of an event that no policy takes", cpu.measure),
     Row("check", "reactor check of many policies, as a program", check.measure),
+    Row("version", "reactor --version beside a bare interpreter", check.measure_version),
     Row("outbox", "messages from a policy to a subscriber at a real broker", outbox.measure),
     Row("load", "a crowd of monitors, and how they fare beside the worst of them", load.measure),
     Row("soak", "whether anything grows in a steady stream of events", soak.measure),

@@ -1,4 +1,7 @@
-"""The row `check`: the program `reactor check` from its start to its end."""
+"""The rows `check` and `version`: the program from its start to its end.
+
+Its modules are compiled before, as an installation or the first start leaves them.
+"""
 
 import os
 import subprocess
@@ -21,6 +24,7 @@ print(sum(1 for path in files for _ in yaml.parse(path.read_text(), Loader=yaml.
 """The floor: as a program of its own, too, with nothing but PyYAML's events in C."""
 
 FLOOR_IS = "PyYAML's parser in C over the same files"
+VERSION = Line("version", "reactor --version, whole process", "s", "a bare interpreter", 6.0)
 ONE = Line("check", "{policies} policies in one file, whole process", "s", FLOOR_IS)
 MANY = Line("check", "{policies} longer ones in a file each, whole process", "s", FLOOR_IS)
 
@@ -34,6 +38,18 @@ def measure(scale: Scale) -> list[Figure]:
         return [_figure(ONE, short, scale, 1), _figure(MANY, long, scale, scale.policies)]
 
 
+def measure_version(scale: Scale) -> list[Figure]:
+    """The same for the shortest that there is: what every verb pays before anything else."""
+    pairs = []
+    for _ in range(scale.rounds):
+        took, said = _run("-m", "reactor", "--version")
+        if not said.startswith("reactor "):
+            raise Wrong(f"no version: {said[-200:]!r}")
+        floor, _ = _run("-c", "pass")
+        pairs.append(Pair(took, floor))
+    return [VERSION.of(pairs)]
+
+
 def _write(folder: Path, texts: Sequence[str]) -> None:
     folder.mkdir()
     for number, text in enumerate(texts):
@@ -43,6 +59,7 @@ def _write(folder: Path, texts: Sequence[str]) -> None:
 def _figure(line: Line, folder: Path, scale: Scale, files: int) -> Figure:
     sound = f"{scale.policies} sound policies in {files} file"
     pairs = []
+    _run("-m", "reactor", "check", str(folder))  # compiles what has changed
     for _ in range(scale.rounds):
         took, said = _run("-m", "reactor", "check", str(folder))
         if sound not in said:
@@ -57,7 +74,9 @@ def _figure(line: Line, folder: Path, scale: Scale, files: int) -> Figure:
 
 def _run(*words: str) -> tuple[float, str]:
     """The processor time of a Python program, and what it printed."""
-    process = subprocess.Popen([sys.executable, *words], stdout=subprocess.PIPE, text=True)
+    # What keeps Python from storing what it compiled would be measured with every start.
+    env = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    process = subprocess.Popen([sys.executable, *words], stdout=subprocess.PIPE, text=True, env=env)
     said = process.stdout.read() if process.stdout else ""
     _, status, used = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)

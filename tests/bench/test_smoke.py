@@ -18,7 +18,7 @@ from bench.scale import SMOKE, Scale
 
 ROOT = Path(__file__).resolve().parents[2]
 
-SHORT = ("match", "growth", "latency", "cpu", "check", "outbox")
+SHORT = ("match", "growth", "latency", "cpu", "check", "version", "outbox")
 
 LINE = Line("row", "what", "us", "the floor", target=2.0)
 
@@ -41,7 +41,13 @@ def test_a_smoke_run_measures_and_verifies_every_row(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     result = msgspec.json.decode(file.read_bytes(), type=Result)
     assert [figure.row for figure in result.figures] == (
-        ["match"] * 2 + ["growth"] + ["latency"] * 4 + ["cpu"] * 2 + ["check"] * 2 + ["outbox"] * 6
+        ["match"] * 2
+        + ["growth"]
+        + ["latency"] * 4
+        + ["cpu"] * 2
+        + ["check"] * 2
+        + ["version"]
+        + ["outbox"] * 6
     )
     assert all(figure.floor > 0 for figure in result.figures)
     assert all(figure.rounds == SMOKE.rounds for figure in result.figures)
