@@ -1,6 +1,7 @@
 """Members and labels that an expression reads as if they were always there."""
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from reactor.core.cel_access import show
 from reactor.core.cel_shapes import Shapes, dotted
@@ -16,6 +17,29 @@ def unguarded(tree: Node, shapes: Shapes) -> Iterator[str]:
     for path in _plain_reads(tree, frozenset()):
         if path not in guarded and _may_be_absent(path, shapes):
             yield show(path)
+
+
+class Seen(NamedTuple):
+    """A member of a value that QEMU sends, read as if its QEMU knew it: the path, and what it is.
+
+    ``member`` is its dotted path in the value.
+    """
+
+    shown: str
+    member: str
+    events: tuple[str, ...]
+    command: str
+
+
+def seen(tree: Node, shapes: Shapes) -> Iterator[Seen]:
+    """The members of events and replies that are read without asking for them before."""
+    guarded = set(_guards(tree))
+    for path in dict.fromkeys(_plain_reads(tree, frozenset())):
+        if guarded.isdisjoint(path[:end] for end in range(1, len(path) + 1)):
+            for root, shape in shapes.items():
+                member = dotted(path[len(root) :]) if path[: len(root)] == root else ""
+                if member and (shape.events or shape.command):
+                    yield Seen(show(path), member, shape.events, shape.command)
 
 
 def _may_be_absent(path: Path, shapes: Shapes) -> bool:

@@ -124,7 +124,7 @@ def _token(shape: Shape) -> object:
     # Nothing else gets this identity: who has the token has the shape, too.
     if len(shape.members) > _FEW:
         return id(shape)
-    return shape.whose, tuple(shape.members.items())
+    return shape.whose, shape.events, shape.command, tuple(shape.members.items())
 
 
 _RUN = frozenset({"id", "policy", "started", "attempt", "nth"})

@@ -36,11 +36,14 @@ class Shape(msgspec.Struct, frozen=True):
 
     ``whose`` stands in a sentence: "GUEST_PANICKED", "RESET or STOP". In a path ``[]``
     stands for any item of a list; the path of the whole value, where it is no map, is
-    empty.
+    empty. ``events`` are those one of which it comes with, ``command`` is the one that it
+    answers: of a value that QEMU sends.
     """
 
     whose: str
     members: Mapping[str, Member]
+    events: tuple[str, ...] = ()
+    command: str = ""
 
 
 ITEM = "[]"
@@ -63,7 +66,9 @@ def merged(shapes: Iterable[Shape]) -> Shape:
             found[path] = Member(member.kinds, member.values, optional=True)
     names = list(dict.fromkeys(shape.whose for shape in all_of_them))
     whose = " or ".join(names) if len(names) <= _NAMES_SHOWN else "any of these events"
-    return Shape(whose, found)
+    events = dict.fromkeys(event for shape in all_of_them for event in shape.events)
+    commands = {shape.command for shape in all_of_them}
+    return Shape(whose, found, tuple(events), commands.pop() if len(commands) == 1 else "")
 
 
 def merged_member(one: Member, other: Member) -> Member:

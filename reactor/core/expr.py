@@ -14,7 +14,7 @@ from reactor.core.cel_access import Env, Evaluate, path_reader, show
 from reactor.core.cel_closures import FREE_BYTES, MARKED, NOW, Translator
 from reactor.core.cel_evaluate import METER
 from reactor.core.cel_explain import explain
-from reactor.core.cel_guards import unguarded
+from reactor.core.cel_guards import Seen, seen, unguarded
 from reactor.core.cel_kinds import ANYTHING, declared, given, is_harmless, without_has
 from reactor.core.cel_library import KEPT, Declared, Refused, compile_untyped, type_of
 from reactor.core.cel_names import (
@@ -148,7 +148,7 @@ class Expression:
     (``guest.status``, ``data.action``, ``guest.labels["on-panic"]``,
     ``host.free("/var/crash")``). ``frees`` are the paths of files whose free room must
     be asked first. ``unguarded`` are the labels and QMP members that it reads as if they
-    were always there.
+    were always there. ``seen`` are those of QMP that it does not ask for before.
     ``gives`` is what it computes, as far as that is known before it is evaluated.
     ``equalities`` are the conditions ``data.a.b == literal`` that all must
     hold; ``residue`` is what must hold besides, None when nothing. ``tree`` is what it is
@@ -166,6 +166,7 @@ class Expression:
     _metered: bool = field(repr=False)
     _residue: "Expression | None" = field(repr=False)
     gives: Member = ANYTHING
+    seen: tuple[Seen, ...] = ()
 
     @property
     def residue(self) -> "Expression | None":
@@ -253,9 +254,12 @@ def _compile(source: str, condition: bool, near: Near) -> Expression:
     rest = joined([part for part, found in parts if found is None])
     equalities = tuple(found for _, found in parts if found is not None)
     residue = None if rest is None or not equalities else _expression(source, _made(rest))
-    risky = tuple(dict.fromkeys(unguarded(tree, names.shapes)))
-    gives = given(tree, names.shapes, kind)
-    return _expression(source, _whole(source), equalities, residue, risky, gives)
+    told = _Told(
+        tuple(dict.fromkeys(unguarded(tree, names.shapes))),
+        given(tree, names.shapes, kind),
+        tuple(seen(tree, names.shapes)),
+    )
+    return _expression(source, _whole(source), equalities, residue, told)
 
 
 def _checked(source: str, condition: bool, names: Names) -> tuple[Node, str]:
@@ -338,26 +342,34 @@ def _made(tree: Node) -> _Made:
     return _Made(tree, paths, free, evaluate, translator.metered)
 
 
-def _expression(  # noqa: PLR0913, PLR0917 - the parts of an expression
+class _Told(NamedTuple):
+    """What the known values tell of an expression."""
+
+    risky: tuple[str, ...] = ()
+    gives: Member = ANYTHING
+    seen: tuple[Seen, ...] = ()
+
+
+def _expression(
     source: str,
     made: _Made,
     equalities: tuple[tuple[str, Literal], ...] = (),
     residue: Expression | None = None,
-    risky: tuple[str, ...] = (),
-    gives: Member = ANYTHING,
+    told: _Told = _Told(),  # noqa: B008 - it never changes
 ) -> Expression:
     return Expression(
         source=source,
         tree=made.tree,
         reads=frozenset((*map(show, made.paths), *map(_free, made.frees))),
         frees=made.frees,
-        unguarded=risky,
+        unguarded=told.risky,
         equalities=equalities,
         _paths=made.paths,
         _evaluate=made.evaluate,
         _metered=made.metered,
         _residue=residue,
-        gives=gives,
+        gives=told.gives,
+        seen=told.seen,
     )
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from typing import NamedTuple
 
+from reactor.core.cel_guards import Seen
 from reactor.core.cel_shapes import Kind, Member
 from reactor.core.expr import Expression
 from reactor.core.template import Template, Tree
@@ -54,7 +55,15 @@ class Heard(NamedTuple):
         return cls(found if all(map(_is_plain, found)) else ())
 
 
-Ask = Call | Heard
+class Read(NamedTuple):
+    """A member that an expression reads as if QEMU knew it: where, and the way there."""
+
+    seen: Seen
+    place: Place
+    path: str
+
+
+Ask = Call | Heard | Read
 """What a policy needs of a QEMU."""
 
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from reactor.core.expr import Expression, Names, compile_expression
 from reactor.core.template import Template, Tree, TreePath, compile_tree, templates
 from reactor.errors import Code, ExpressionError, Place, Problem, Severity
-from reactor.policyfile.calls import Ask, Call, Heard, Named, To, value_of
+from reactor.policyfile.calls import Ask, Call, Heard, Named, Read, To, value_of
 from reactor.policyfile.nodes import Dictionary, Node, Scalar, find, items_of, plain
 
 
@@ -21,7 +21,7 @@ class Use(NamedTuple):
 COUNTS_AS_FALSE = "this counts as false"
 
 
-def _asked(path: str) -> str:
+def asked(path: str) -> str:
     """The path with its last member read as one that may be absent."""
     if path.endswith("]"):
         return "[?".join(path.rsplit("[", 1))
@@ -77,9 +77,12 @@ class Compiler:
             self.expressions[id(node)] = made
 
     def _risks(self, node: Node, made: Expression | None, path: str, otherwise: str) -> None:
-        for read in made.unguarded if made is not None else ():
+        if made is None:
+            return
+        self.asks += [Read(seen, node.place, path) for seen in made.seen]
+        for read in made.unguarded:
             problem = f"{read} may be absent: then {otherwise}"
-            fix = f"write {_asked(read)}.orValue(...), or ask with has() first"
+            fix = f"write {asked(read)}.orValue(...), or ask with has() first"
             found = Problem(node.place, Code.EXPRESSION, problem, fix, Severity.NOTE, path=path)
             self.notes.append(found)
 

@@ -9,6 +9,8 @@ import functools
 import re
 from collections.abc import Iterator
 
+from msgspec.structs import replace
+
 from reactor.core.catalog import DISCONNECTED, STORAGE_DAEMON
 from reactor.core.cel_library import MEMBERS
 from reactor.core.cel_shapes import ITEM, Kind, Member, Shape, below, merged, merged_member
@@ -118,7 +120,7 @@ def _changed(known: EventFacts, shape: Shape) -> Shape:
             values = values.union(*texts)
         optional = member.optional or not change.before
         members[path] = Member(member.kinds, values, optional)
-    return Shape(shape.whose, members)
+    return Shape(shape.whose, members, shape.events)
 
 
 @functools.cache
@@ -130,7 +132,7 @@ def shape_of_event(name: str) -> Shape:
         for schema in schemas
         if name in schema.events
     ]
-    return _changed(facts().events[name], merged(found))
+    return _changed(facts().events[name], replace(merged(found), events=(name,)))
 
 
 _COMPLETE = frozenset({"query-migrate-parameters"})
@@ -151,7 +153,7 @@ def shape_of_reply(command: str) -> Shape | None:
     ]
     if command in _COMPLETE:
         found = [_complete(shape) for shape in found]
-    return merged(found) if found else None
+    return replace(merged(found), command=command) if found else None
 
 
 def _complete(shape: Shape) -> Shape:

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from reactor.core.catalog import RENAMED
 from reactor.core.text import closest
 from reactor.errors import Code, Place, Problem, Severity
-from reactor.policyfile.calls import Ask, Call, Heard, To
+from reactor.policyfile.calls import Ask, Call, Heard, Read, To
+from reactor.policyfile.members_read import members_lacking
 from reactor.policyfile.nodes import find, key_place
 from reactor.qapi.agent import agent_schema
 from reactor.qapi.facts import facts
@@ -87,6 +88,8 @@ def held_against(asks: Iterable[Ask], targets: Sequence[Target]) -> Iterator[Pro
                 yield from _of_call(ask, targets)
             case Heard():
                 yield from _of_events(ask, targets)
+            case Read():
+                yield from members_lacking(ask, [(one.name, one.schema) for one in targets])
 
 
 def _of_call(call: Call, targets: Sequence[Target]) -> Iterator[Problem]:

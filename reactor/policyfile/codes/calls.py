@@ -14,7 +14,7 @@ steps:
 CALLS = (
     Entry(
         Code.CALL,
-        "QEMU would refuse this command, these arguments, or never sends this event",
+        "QEMU would refuse this command, these arguments, or never sends this event or member",
         Severity.ERROR,
         "QEMU says so only when the command comes, at 3 am. It takes no argument that it does not"
         " know, no size as a text, no `1.0` for a whole number, and null is not the same as left"

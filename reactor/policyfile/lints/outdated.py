@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from reactor.errors import Code, Place, Problem, Severity
-from reactor.policyfile.calls import Ask, Call, Heard, To
+from reactor.policyfile.calls import Ask, Call, Heard, Read, To
 from reactor.policyfile.nodes import Dictionary
 from reactor.policyfile.targets import Target
 from reactor.qapi.facts import facts
@@ -20,7 +20,7 @@ def outdated(asks: Iterable[Ask], targets: Sequence[Target]) -> Iterator[Problem
         match ask:
             case Call(to=To.QEMU):
                 yield from _of_command(ask, targets)
-            case Call():
+            case Call() | Read():
                 pass
             case Heard():
                 yield from _of_events(ask, targets)
