@@ -77,8 +77,6 @@ _PERHAPS: Final[dict[str, dict[int, type | UnionType]]] = {
 """What a column holds where it holds anything."""
 
 _ROWS: Final = 500
-_GAP: Final = 1_000_000
-"""So far ahead numbers go on: those of rows that are lost never come back."""
 
 
 class Saved(msgspec.Struct, frozen=True):
@@ -264,13 +262,9 @@ def _drop_unsound(
 
 
 def _set_apart(connection: sqlite3.Connection) -> None:
-    """No number and no id of what was lost comes again."""
+    """The ids of runs that were lost never come again: they begin with the journal's name."""
     identity = "".join(secrets.choice(IDENTITY_LETTERS) for _ in range(6))
     connection.execute("UPDATE meta SET value = ? WHERE key = 'identity'", (identity,))
-    for name in ("history", "trace", "outbox", "run"):
-        (last,) = connection.execute(f"SELECT ifnull(max(seq), 0) FROM {name}").fetchone()  # noqa: S608 - a name of ours
-        connection.execute("DELETE FROM sqlite_sequence WHERE name = ?", (name,))
-        connection.execute("INSERT INTO sqlite_sequence VALUES (?, ?)", (name, last + _GAP))
 
 
 def _count(connection: sqlite3.Connection, name: str) -> int:
@@ -279,10 +273,15 @@ def _count(connection: sqlite3.Connection, name: str) -> int:
 
 
 def _missing(connection: sqlite3.Connection, name: str) -> int:
-    """Numbers that lack among those behind what retention removed."""
+    """Numbers that lack between what retention removed and the last one."""
     (missing,) = connection.execute(
-        f"SELECT ifnull(max(seq) - min(seq) + 1 - count(*), 0) FROM {name} WHERE seq > "  # noqa: S608 - a name of ours
-        "ifnull((SELECT value FROM counter WHERE name = ?), 0)",
-        (f"retention.{name}",),
+        f"SELECT ifnull(max(seq) - ?1 - count(*), 0) FROM {name} WHERE seq > ?1",  # noqa: S608 - a name of ours
+        (_removed_upto(connection, name),),
     ).fetchone()
     return int(missing)
+
+
+def _removed_upto(connection: sqlite3.Connection, name: str) -> int:
+    ask = "SELECT value FROM counter WHERE name = ?"
+    row = connection.execute(ask, (f"retention.{name}",)).fetchone()
+    return int(row[0]) if row else 0

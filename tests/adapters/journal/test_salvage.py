@@ -151,27 +151,34 @@ def test_what_stands_in_the_log_counts(original: Path, tmp_path: Path) -> None:
 
     # The end of a log that lost what it had: the commits before it stand.
     log = tmp_path / "killed.db-wal"
-    log.write_bytes(log.read_bytes()[:-100])
-    salvage(tmp_path / "killed.db", tmp_path / "shorter.db", now=NOW)
-    found = rows_of(tmp_path / "shorter.db")
-    assert rows_of(original)["run"] < found["run"] < rows_of(path)["run"]
+    content = log.read_bytes()
+    flipped = bytearray(content)
+    flipped[-100] ^= 1
+    for name, damaged in (("shorter", content[:-100]), ("flipped", bytes(flipped))):
+        log.write_bytes(damaged)
+        salvage(tmp_path / "killed.db", tmp_path / f"{name}.db", now=NOW)
+        found = rows_of(tmp_path / f"{name}.db")
+        assert rows_of(original)["run"] < found["run"] < rows_of(path)["run"]
 
 
-def test_numbers_and_names_never_come_again(original: Path, tmp_path: Path) -> None:
-    """What was lost may be known elsewhere: the new journal counts on far beyond it."""
+def test_names_of_runs_never_come_again(original: Path, tmp_path: Path) -> None:
+    """What was lost may be known elsewhere: the new journal has a name of its own, and they too."""
     rescue(original.read_bytes(), tmp_path)
-    path = tmp_path / "saved.db"
-    asyncio.run(_write(path, [5000]))
-    with connected(path) as connection, connected(original) as before:
-        for name in ("history", "trace", "outbox", "run"):
-            ask = f"SELECT max(seq) FROM {name}"  # noqa: S608 - a name of ours
-            ((newest,), (last,)) = (
-                connection.execute(ask).fetchone(),
-                before.execute(ask).fetchone(),
-            )
-            assert newest > last + 1000
+    with connected(tmp_path / "saved.db") as connection, connected(original) as before:
         who = "SELECT value FROM meta WHERE key = 'identity'"
         assert connection.execute(who).fetchone() != before.execute(who).fetchone()
+
+
+def test_what_was_removed_on_purpose_is_not_missed(original: Path, tmp_path: Path) -> None:
+    """Retention says up to where it removed; a row that it spared there counts for nothing."""
+    path = tmp_path / "old.db"
+    shutil.copy(original, path)
+    with connected(path) as connection:
+        connection.execute("DELETE FROM history WHERE seq <= 20 AND seq <> 3")
+        connection.execute("INSERT INTO counter VALUES ('retention.history', 20)")
+    saved, after = rescue(path.read_bytes(), tmp_path)
+    assert saved.whole
+    assert len(after["history"]) == 41
 
 
 # ------------------------------------------------------------- what is damaged
@@ -208,6 +215,53 @@ def test_the_first_pages_cost_nothing(original: Path, tmp_path: Path) -> None:
         saved, after = rescue(with_page(content, number, b"\xff" * PAGE), tmp_path)
         assert after == rows_of(original)
         assert saved.rows["history"] == 60
+
+
+def roots_of_trees(content: bytes) -> list[tuple[str, int]]:
+    """Tables whose first page only leads to others."""
+    inner = {
+        name: root for name, (root, _) in TABLES.items() if content[(root - 1) * PAGE] in {2, 5}
+    }
+    return sorted(inner.items())
+
+
+def test_a_page_that_only_leads_to_others_costs_nothing(original: Path, tmp_path: Path) -> None:
+    """What is below it is found by the file's own map; of an index a row stands on it, too."""
+    content, before = original.read_bytes(), rows_of(original)
+    roots = roots_of_trees(content)
+    assert {"history", "state", "trace"} <= {name for name, _ in roots}
+    for name, root in roots:
+        saved, after = rescue(with_page(content, root, b"\xff" * PAGE), tmp_path)
+        assert saved.pages == 1
+        assert len(before[name] - after[name]) <= (name == "state") * 10
+        assert {other: after[other] for other in COMPARED if other != name} == {
+            other: before[other] for other in COMPARED if other != name
+        }
+
+
+def test_a_page_that_leads_to_itself(original: Path, tmp_path: Path) -> None:
+    """It is looked at once; what it led to is found by the map."""
+    content = original.read_bytes()
+    (root, _) = TABLES["history"]
+    at = (root - 1) * PAGE + 8
+    saved, after = rescue(content[:at] + root.to_bytes(4, "big") + content[at + 4 :], tmp_path)
+    assert after == rows_of(original)
+    assert saved.torn == 0
+
+
+def test_a_long_row_that_does_not_end_is_no_row(original: Path, tmp_path: Path) -> None:
+    """Behind its last page there is none: one that names another was damaged."""
+    content = bytearray(original.read_bytes())
+    ends = [
+        at
+        for at in range(0, len(content), PAGE)
+        if content[at : at + 4] == bytes(4) and content[at + 4 : at + 24] == b"x" * 20
+    ]
+    assert len(ends) == 12
+    content[ends[0] + 3] = 1
+    saved, after = rescue(bytes(content), tmp_path)
+    assert (saved.torn, saved.missing) == (1, {"history": 1})
+    assert len(after["history"]) == 59
 
 
 @pytest.mark.timeout(120)
