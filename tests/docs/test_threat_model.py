@@ -5,7 +5,7 @@ import tomllib
 
 import pytest
 
-from tests.docs.pages import pages
+from tests.docs.pages import pages, section
 from tests.docs.test_blocks import unit
 from tests.house.checkout import ROOT
 
@@ -24,6 +24,24 @@ def test_the_page_names_who_holds_what() -> None:
 def test_a_defence_names_a_test_that_is_there(name: str) -> None:
     """A file of tests that was renamed must not leave a promise behind."""
     assert (ROOT / name).is_file()
+
+
+NAMED = [
+    (row, name) for row in pages()[PAGE].splitlines() for name in re.findall(r"`(test_\w+)`", row)
+]
+
+
+@pytest.mark.parametrize(("row", "name"), NAMED, ids=[name for _, name in NAMED])
+def test_a_rule_names_tests_that_are_there(row: str, name: str) -> None:
+    """In a file that the same row names."""
+    files = [ROOT / one for one in HOLDERS if f"`{one}`" in row]
+    assert any(f"def {name}(" in one.read_text(encoding="utf-8") for one in files)
+
+
+def test_there_are_eight_rules_for_bridges() -> None:
+    """Each with a test."""
+    rules = section(pages()[PAGE], "What bridges get wrong").splitlines()
+    assert len([row for row in rules if "`tests/" in row and row.startswith("|")]) == 8
 
 
 @pytest.mark.parametrize("rule", NO_CODE_FROM_TEXT)
