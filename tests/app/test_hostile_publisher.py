@@ -126,7 +126,7 @@ async def test_the_reaction_comes_the_operator_is_heard_and_nothing_else_is_done
     assert [row.policy for row in house.runs() if row.policy != "echo"] == ["panic"]
     assert not house.daemon.engine.world.restraints.holds
     assert not house.daemon.engine.world.restraints.silences
-    assert "quit" not in [one.name for one in guest.commands]
+    assert "quit" not in [one.execute for one in guest.commands]
     nothing_more(made, dropped, heard)
 
 
