@@ -1,6 +1,8 @@
 """What is the same for every verb: help, mistakes, ends."""
 
 import re
+import subprocess
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -34,6 +36,27 @@ def test_the_version_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out == f"reactor {__version__}\n"
     assert main(["--debug", "--version"]) == 0
     assert capsys.readouterr().out == f"reactor {__version__}\n"
+
+
+_IMPORTED = """\
+import sys
+from reactor.cli.main import main
+assert main(sys.argv[1:]) == 0
+print(*sys.modules)
+"""
+
+
+def test_a_verb_is_imported_alone(tmp_path: Path) -> None:
+    """Policies are checked without what speaks to monitors, and without the models of tests."""
+    file = tmp_path / "policy.yaml"
+    steps = "steps: [{log: x}]"
+    file.write_text(f"policy: a\ndescription: d\ntrigger: {{event: STOP}}\n{steps}\n")
+    words = [sys.executable, "-c", _IMPORTED, "--debug", "check", str(file)]
+    done = subprocess.run(words, check=True, capture_output=True, text=True)
+    modules = set(done.stdout.splitlines()[-1].split())
+    others = {f"reactor.cli.{verb}" for verb in VERBS} - {"reactor.cli.check"}
+    assert not modules & others
+    assert not modules & {"asyncio", "reactor.core.engine", "reactor.policyfile.schema_tests"}
 
 
 def test_help_lists_every_verb_with_a_sentence(reactor: Call) -> None:
