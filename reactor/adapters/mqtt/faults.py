@@ -23,6 +23,7 @@ TAKEN_OVER = 142
 TOO_LARGE = 149
 QUOTA_EXCEEDED = 151
 NO_RETAIN = 154
+NO_QOS = 155
 
 _LOOK = "look into the broker's log if this goes on; reactor connects again by itself"
 
@@ -161,6 +162,12 @@ def refused(options: MqttOptions, code: int, name: str) -> BrokerError:
             place,
             "it does not keep retained messages",
             "allow them in the broker: availability and state are retained",
+        )
+    if code == NO_QOS:
+        return BrokerError(
+            place,
+            "it does not take quality of service 1",
+            "allow it in the broker: reactor wants to know what arrived",
         )
     return BrokerError(place, f"it refused the connection: {name.lower()}", _LOOK)
 

@@ -46,6 +46,18 @@ class Answer:
         return self.code >= 128
 
 
+@dataclass(frozen=True, slots=True)
+class Takes:
+    """What the broker takes, as its CONNACK says; MQTT 3.1.1 says nothing: then it is all.
+
+    ``packet_bytes`` None: however large.
+    """
+
+    retain: bool = True
+    qos: int = 2
+    packet_bytes: int | None = None
+
+
 class OldBrokerError(BrokerError):
     """The broker does not know MQTT 5."""
 
@@ -113,8 +125,7 @@ class Link:
         self.in_flight: dict[int, tuple[Job, float]] = {}
         self.ended: Lost | None = None
         self.receive_maximum = 65535
-        self._most_bytes: int | None = None
-        self._highest_qos = 2
+        self.takes = Takes()
         self._options = options
         self._limits = limits
         self._changed = changed
@@ -208,8 +219,8 @@ class Link:
         message = job.message
         packet.check(message)
         packed = packet.properties(message, remaining_s) if self.version is V5 else None
-        packet.check_size(message, packed, self._most_bytes)
-        info = self._wire.send(message, min(message.qos, self._highest_qos), packed)
+        packet.check_size(message, packed, self.takes.packet_bytes)
+        info = self._wire.send(message, min(message.qos, self.takes.qos), packed)
         # Whatever info.rc says: a message that could not be written stays in
         # flight, and is taken back when the end of the connection is noticed.
         self.in_flight[info.mid] = (job, self._loop.time())
@@ -240,8 +251,11 @@ class Link:
     def on_accepted(self, granted: Properties | None) -> None:
         """Keep the broker's limits; it ends the connection of who exceeds them."""
         self.receive_maximum = getattr(granted, "ReceiveMaximum", self.receive_maximum)
-        self._most_bytes = getattr(granted, "MaximumPacketSize", None)
-        self._highest_qos = getattr(granted, "MaximumQoS", 2)
+        self.takes = Takes(
+            retain=bool(getattr(granted, "RetainAvailable", 1)),
+            qos=getattr(granted, "MaximumQoS", 2),
+            packet_bytes=getattr(granted, "MaximumPacketSize", None),
+        )
 
     def on_refused(self, code: int, name: str) -> None:
         """We are not let in."""

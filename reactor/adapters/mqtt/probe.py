@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from reactor.adapters.mqtt.backlog import Job
+from reactor.adapters.mqtt.faults import Unsendable
 from reactor.adapters.mqtt.gate import Drop, InLimits
 from reactor.adapters.mqtt.inbox import Inbox, Incoming
-from reactor.adapters.mqtt.link import V5, Link, connect
+from reactor.adapters.mqtt.link import V5, Link, Takes, connect
 from reactor.adapters.mqtt.messages import Limits, OutMessage
 from reactor.adapters.mqtt.options import MqttOptions
 from reactor.core.topic_filters import fits
@@ -49,11 +50,15 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """What was seen: the protocol (``5``, ``3.1.1``), the probes' outcomes, what is retained."""
+    """What was seen: the protocol (``5``, ``3.1.1``), the probes' outcomes, what is retained.
+
+    ``takes`` is what the broker says of itself.
+    """
 
     protocol: str
     outcomes: tuple[Outcome, ...]
     retained: Mapping[str, bytes]
+    takes: Takes
 
 
 async def visit(options: MqttOptions, probes: Iterable[Probe], retained: Iterable[str]) -> Visit:
@@ -105,7 +110,8 @@ class _Visitor:
             )
             for probe in self._probes
         )
-        return Visit("5" if link.version is V5 else "3.1.1", outcomes, self._retained)
+        protocol = "5" if link.version is V5 else "3.1.1"
+        return Visit(protocol, outcomes, self._retained, link.takes)
 
     async def _subscribe(self, link: Link) -> dict[str, str]:
         """The filters that are refused, and why; silence is a refusal too."""
@@ -119,14 +125,18 @@ class _Visitor:
 
     async def _publish(self, link: Link) -> dict[str, str]:
         """The topics that are refused, and why."""
-        topics = [probe.topic for probe in self._probes if probe.topic]
+        topics, unsent = [probe.topic for probe in self._probes if probe.topic], dict[str, str]()
         for topic in topics:
             message = OutMessage(topic, self._payload, retain=False, expiry_s=10.0)
-            link.publish(Job(message), 10.0)
-        await self._until(link, lambda: len(link.answers) == len(topics))
+            try:
+                link.publish(Job(message), 10.0)
+            except Unsendable as why:
+                unsent[topic] = why.problem
+        await self._until(link, lambda: len(link.answers) + len(unsent) == len(topics))
         told = {answer.job.message.topic: answer for answer in link.answers}
         refused = {topic: one.name.lower() for topic, one in told.items() if one.refused}
-        return refused | {topic: "no answer" for topic in topics if topic not in told}
+        silent = {topic: "no answer" for topic in topics if topic not in told}
+        return refused | silent | unsent
 
     async def _until(self, link: Link, true: Callable[[], bool]) -> None:
         """Return when it is so, when the connection is gone, or after a few seconds."""

@@ -8,6 +8,7 @@ from reactor.adapters.mqtt.credentials import doubts
 from reactor.adapters.mqtt.faults import who
 from reactor.adapters.mqtt.options import MqttOptions
 from reactor.adapters.mqtt.probe import Outcome, Probe, Visit, visit
+from reactor.app.doctor.bounds import bounds
 from reactor.app.doctor.findings import Finding, State, problem
 from reactor.core.topic_filters import disjoint, fits
 from reactor.errors import BrokerError
@@ -49,6 +50,7 @@ async def examine_mqtt(
         return Examined([*found, problem("connect", error)], connected=False)
     found.append(Finding("connect", State.OK, f"{options.address} lets {who(options)} in"))
     found.append(_version(seen))
+    found += bounds(seen)
     found.append(_availability(options, seen, daemon))
     outcomes = iter(seen.outcomes)
     is_new = seen.protocol == "5"

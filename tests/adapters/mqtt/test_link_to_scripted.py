@@ -94,6 +94,9 @@ async def test_a_broker_that_hangs_up_on_mqtt_5_is_tried_with_3_1_1_too() -> Non
         pytest.param(refuse_v5(154), "it does not keep retained messages",
                      "allow them in the broker: availability and state are retained",
                      id="no retained messages"),
+        pytest.param(refuse_v5(155), "it does not take quality of service 1",
+                     "allow it in the broker: reactor wants to know what arrived",
+                     id="no acknowledgements"),
     ],
 )  # fmt: skip
 async def test_why_a_broker_does_not_let_us_in(answer: bytes | Do, problem: str, fix: str) -> None:

@@ -2,19 +2,21 @@
 
 import asyncio
 import functools
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from reactor.adapters.mqtt import MqttOptions, probe
+from reactor.adapters.mqtt import Inbox, Limits, MqttOptions, probe
 from reactor.adapters.mqtt.link import V311, connect
 from reactor.app.doctor.findings import Finding, State
 from reactor.app.doctor.mqtt import OUT, Examined, examine_mqtt, worst
 from reactor.app.inbound import Loss
 from reactor.app.settings import MqttSettings
 from reactor.errors import BrokerError
+from tests.adapters.mqtt.support import Ear
 from tests.app.house import House, hears, said
 from tests.app.test_daemon_requests import subscribed
 from tests.fakes.broker import Mosquitto, Speaker
@@ -86,7 +88,7 @@ async def test_a_broker_that_allows_all_is_well(shared: Mosquitto, tmp_path: Pat
         (State.OK, "reactor/h/trigger/+/+"),
     ]
     assert {one.about for one in found.findings} == {
-        "connect", "version", "availability", "publish", "subscribe",
+        "connect", "version", *BOUNDS, "availability", "publish", "subscribe",
     }  # fmt: skip
     # What is retained is left from the daemon of another test.
     probes = [message for message in heard.messages if message.payload.startswith(probe.MARK)]
@@ -216,6 +218,65 @@ async def test_availability_is_held_against_the_daemon(
     (one,) = [one for one in found.findings if one.about == "availability"]
     assert one.state is state
     assert bool(one.fix) == (state is State.WARNING)
+
+
+async def lets_a_daemon_in(made: MqttOptions) -> bool:
+    """Whether a client with a last will may come, as the findings say."""
+    inbox = Inbox(Ear(), time.monotonic)
+    try:
+        link = await connect(made, Limits(), asyncio.Event().set, inbox)
+    except BrokerError:
+        return False
+    await link.close(1.0)
+    return True
+
+
+LARGE = "max_packet_size 524288"
+BOUNDS = ("retain", "qos", "packet size")
+
+
+@pytest.mark.parametrize(
+    ("extra", "found_as"),
+    [
+        pytest.param([LARGE], [State.OK, State.OK, State.OK], id="just large enough"),
+        pytest.param(
+            ["max_packet_size 524287", "max_qos 1"],
+            [State.OK, State.OK, State.WARNING],
+            id="an event may be too large",
+        ),
+        pytest.param(
+            ["max_packet_size 16384"], [State.OK, State.OK, State.WARNING], id="states just fit"
+        ),
+        pytest.param(
+            ["retain_available false", "max_packet_size 16383"],
+            [State.PROBLEM, State.OK, State.PROBLEM],
+            id="nothing is kept, and states may not fit",
+        ),
+        pytest.param(
+            ["max_qos 0", "max_packet_size 60"],
+            [State.OK, State.PROBLEM, State.PROBLEM],
+            id="nothing is acknowledged, and not even a probe fits",
+        ),
+    ],
+)
+@pytest.mark.asyncio
+async def test_what_the_broker_does_not_take_is_found(
+    tmp_path: Path, extra: list[str], found_as: list[State], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By what it says when it lets us in; each trouble comes with what to do."""
+    monkeypatch.setattr(probe, "ECHO_S", 1.0)
+    with Mosquitto(tmp_path, extra=extra) as broker:
+        made = MqttOptions.parse(broker.url, host="h")
+        found = await examined(made)
+        lets_in = await lets_a_daemon_in(made)
+    assert found.connected
+    told = [one for one in found.findings if one.about in BOUNDS]
+    assert [one.about for one in told] == list(BOUNDS)
+    assert [one.state for one in told] == found_as
+    assert all(bool(one.fix) == (one.state is not State.OK) for one in told)
+    assert lets_in == (State.PROBLEM not in found_as[:2])
+    sent = {state for state, _ in states(found, "publish")}
+    assert sent == ({State.PROBLEM} if "max_packet_size 60" in extra else {State.OK})
 
 
 @pytest.mark.asyncio
