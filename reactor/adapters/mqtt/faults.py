@@ -128,6 +128,21 @@ def no_answer(options: MqttOptions, how: Lost, alerts: Sequence[str] = ()) -> Br
     return NoAnswerError(place, "the connection was closed without an answer", fix)
 
 
+_NOT_THIS_WAY = {
+    UNAVAILABLE: ("it is too busy to let us in", _LOOK),
+    BUSY: ("it is too busy to let us in", _LOOK),
+    NO_RETAIN: (
+        "it does not keep retained messages",
+        "allow them in the broker: availability and state are retained",
+    ),
+    NO_QOS: (
+        "it does not take quality of service 1",
+        "allow it in the broker: reactor wants to know what arrived",
+    ),
+}
+"""Reasons of the broker's own, whoever asks to be let in."""
+
+
 def refused(options: MqttOptions, code: int, name: str) -> BrokerError:
     """The broker answered the CONNECT with no."""
     place = _place(options)
@@ -155,20 +170,8 @@ def refused(options: MqttOptions, code: int, name: str) -> BrokerError:
             f"it does not accept the client id {options.client_id!r}",
             "write a client_id that the broker allows",
         )
-    if code in {UNAVAILABLE, BUSY}:
-        return BrokerError(place, "it is too busy to let us in", _LOOK)
-    if code == NO_RETAIN:
-        return BrokerError(
-            place,
-            "it does not keep retained messages",
-            "allow them in the broker: availability and state are retained",
-        )
-    if code == NO_QOS:
-        return BrokerError(
-            place,
-            "it does not take quality of service 1",
-            "allow it in the broker: reactor wants to know what arrived",
-        )
+    if code in _NOT_THIS_WAY:
+        return BrokerError(place, *_NOT_THIS_WAY[code])
     return BrokerError(place, f"it refused the connection: {name.lower()}", _LOOK)
 
 
