@@ -21,15 +21,20 @@ HELD_BACK = 1.5
 It holds for one second; the rest is the way to us.
 """
 
+ASK_AGAIN = 60.0
+"""Seconds after which a QEMU that did not answer is asked again for what is to be compared."""
 
-def taken(guest: Guest, facts: Facts, *, same: bool) -> tuple[Facts, list[Proved]]:
+
+def taken(world: World, guest: Guest, facts: Facts, *, same: bool) -> tuple[Facts, list[Proved]]:
     """The facts as they are kept, and the events that the snapshots in them prove.
 
     ``same``: it is the QEMU of before; of another one nothing can be compared.
     """
     before: Compared = guest.facts.compared if same else {}
     made = list(subjects.differences(before, facts.compared))
-    guest.ahead = frozenset(_ahead(before, facts.compared))
+    # Over a second connect too, and a restart: QEMU's limiter knows nothing of either.
+    held = {of: until for of, until in guest.ahead.items() if same and until >= world.now}
+    guest.ahead = held | dict.fromkeys(_ahead(before, facts.compared), world.now + HELD_BACK)
     kept = subjects.merged(before, facts.compared)
     return msgspec.structs.replace(facts, compared=kept), made
 
@@ -87,13 +92,14 @@ def _say(world: World, guest: Guest, subject: str, key: str | None, state: objec
     before = snapshots.get(subject)
     if before is None:
         return True
-    ahead = key is not None and (subject, key) in guest.ahead
-    guest.ahead -= {(subject, key or "")}
+    until = guest.ahead.pop((subject, key), None) if key is not None else None
+    if until is not None:
+        world.keep_guest(guest)
     after = subjects.moved(before, key, state)
     if after is not before:
         _keep(world, guest, {**snapshots, subject: after})
         return True
-    return not (ahead and world.now <= guest.connected_at + HELD_BACK)
+    return until is None or world.now > until
 
 
 def _keep(world: World, guest: Guest, snapshots: Compared) -> None:
@@ -148,7 +154,10 @@ def answered(world: World, guest: Guest, answer: Answered) -> bool:
         return False
     name = asking.pending.pop(answer.id)
     if answer.lost or answer.unsent:
-        guest.asking = None  # the next connect asks for all
+        # The next connect asks for all; one that does not come must not be waited for.
+        guest.asking = None
+        if guest.connected:
+            world.timers.set(f"ask {guest.name}", world.now + ASK_AGAIN)
         return True
     asking.answers[name] = None if answer.error is not None else answer.result
     if asking.pending:

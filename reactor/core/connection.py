@@ -49,6 +49,7 @@ def forgotten(world: World, input_: GuestForgotten) -> None:
     world.timers.set(f"lost {guest.name}", None)
     world.timers.set(f"arm {guest.name}", None)
     world.timers.set(f"held {guest.name}", None)
+    world.timers.set(f"ask {guest.name}", None)
     trigger_life.forget_guest(world, guest.name)
     guest_gone(world, guest)
     drop_if_free(world, guest)
@@ -102,7 +103,7 @@ def connected(world: World, input_: Connected) -> None:
 
 def _take_over(world: World, guest: Guest, input_: Connected, *, same: bool) -> list[Event]:
     """Make the facts of a connect the guest's; the events that were missed before it."""
-    facts, by_snapshot = taken(guest, input_.facts, same=same)
+    facts, by_snapshot = taken(world, guest, input_.facts, same=same)
     compared = guest.facts.compared.keys() & facts.compared if same else set()
     by_state = [
         (name, data)
@@ -122,7 +123,7 @@ def _take_over(world: World, guest: Guest, input_: Connected, *, same: bool) -> 
         guest.own = OwnActions()
         guest.dump_ended = None
     guest.epoch, guest.facts, guest.connected = input_.epoch, facts, True
-    guest.connected_at, guest.asking = world.now, None
+    guest.asking = None
     guest.end_known, guest.seen, guest.moved, guest.again = False, "", "", ""
     ended = any(name == "DUMP_COMPLETED" for name, _ in by_state)
     guest.own.dumping = guest.own.dumping and (ended or facts.dump == "active")
@@ -140,6 +141,7 @@ def disconnected(world: World, input_: Disconnected) -> None:
     if guest is None or not guest.connected:
         return
     guest.connected, guest.asking = False, None
+    world.timers.set(f"ask {guest.name}", None)
     guest.status, guest.since = DISCONNECTED, world.now
     guest.refreshing, guest.refresh_again = "", False
     for arming in guest.arming.values():

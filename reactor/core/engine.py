@@ -226,6 +226,8 @@ class Engine:
     def _others_due(self, kind: str, key: str) -> None:
         if kind in trigger_life.KINDS:
             trigger_life.due(self._world, kind, key)
+        elif kind == "ask":
+            comparing.ask_missing(self._world, self._world.guests[key])
         else:
             holds.over(self._world, kind, key)
 

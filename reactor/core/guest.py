@@ -52,6 +52,7 @@ class KeptGuest(msgspec.Struct, frozen=True, omit_defaults=True):
     seen: str = ""
     moved: str = ""
     again: str = ""
+    ahead: tuple[tuple[str, str, float], ...] = ()
 
 
 @dataclass(slots=True)
@@ -97,9 +98,9 @@ class Guest:
     names the guest any more, and it stays only for its open runs. ``seen`` is the
     event that came after the status was asked last, and that its present state would prove
     again, ``moved`` the state that an event since then led to; ``again`` is an event of which a
-    run decided while nobody could be asked; ``made_up`` are the events
-    that the latest connect, at ``connected_at``, made up for; ``ahead`` are the subjects and
-    keys that it told of while their events may still be held back in QEMU.
+    run decided while nobody could be asked; ``made_up`` are the events that the latest connect
+    made up for; ``ahead`` are the subjects and keys that connects told of, and until when
+    QEMU may still hold the events of these back.
     ``held`` are the matches that wait for the arm of their policy, numbered as they came.
     """
 
@@ -119,8 +120,7 @@ class Guest:
     moved: str = ""
     again: str = ""
     made_up: frozenset[str] = frozenset()
-    connected_at: float = 0.0
-    ahead: frozenset[tuple[str, str]] = frozenset()
+    ahead: dict[tuple[str, str], float] = field(default_factory=dict)
     asking: Asking | None = None
     awaited_until: float | None = None
     hand: str = ""
@@ -159,6 +159,7 @@ class Guest:
             seen=self.seen,
             moved=self.moved,
             again=self.again,
+            ahead=tuple((*of, until) for of, until in self.ahead.items()),
         )
 
 

@@ -198,6 +198,7 @@ def _restore_guest(world: World, name: str, kept: KeptGuest) -> None:
     guest.epoch, guest.facts, guest.since = kept.epoch, kept.facts, kept.since
     guest.end_known, guest.seen, guest.moved = kept.end_known, kept.seen, kept.moved
     guest.again = kept.again
+    guest.ahead = {(subject, key): until for subject, key, until in kept.ahead}
 
 
 def _restore_run(world: World, run: Run, revisions: Mapping[str, Policy]) -> None:

@@ -4,10 +4,18 @@ from collections.abc import Callable, Mapping
 
 import pytest
 
+from reactor.core.comparing import ASK_AGAIN
 from reactor.core.config import EngineConfig
-from reactor.core.effect import EventSeen
+from reactor.core.effect import EventSeen, Execute
 from reactor.core.event import Event
-from reactor.core.inputs import Connected, GuestKnown, Happened
+from reactor.core.inputs import (
+    Answered,
+    Connected,
+    Disconnected,
+    GuestForgotten,
+    GuestKnown,
+    Happened,
+)
 from reactor.core.needs import compared
 from reactor.core.subject import KEYS_MAX
 from tests.core.holdings import Holdings
@@ -393,6 +401,65 @@ def test_what_qemu_held_back_is_told_once(late: float, state: str, runs: int) ->
     host.give(Happened(Event(PORT, "web-1", port("p", state))))
     host.run(1)
     assert len(host.outcomes()) == runs + 1, "the one that was held back is one"
+
+
+@pytest.mark.parametrize("restart", [False, True], ids=["a break", "a restart of the daemon"])
+@pytest.mark.parametrize(
+    ("epoch", "runs"),
+    [pytest.param("1-1", 1, id="the same QEMU"), pytest.param("2-2", 2, id="another QEMU")],
+)
+def test_what_qemu_held_back_is_told_once_over_another_connect(
+    epoch: str, runs: int, *, restart: bool
+) -> None:
+    """The limiter holds an event for a second, however often we come and go."""
+    host = away(host_with(told("VSERPORT_CHANGE", "mode: queued\n"), ports={"p": False}))
+    holds(host).ports["p"] = True
+    host.connect()
+    host.run(0.1)
+    host.disconnect("web-1")
+    if restart:
+        host.restart(connect=False)
+    host.guests["web-1"].epoch = epoch
+    host.connect()
+    host.run(0.1)
+    host.give(Happened(Event(PORT, "web-1", port("p", "open"))))
+    host.run(1)
+    assert len(host.outcomes()) == runs
+
+
+@pytest.mark.parametrize(
+    ("after", "asks"),
+    [
+        pytest.param(ASK_AGAIN - 0.1, 1, id="not yet"),
+        pytest.param(ASK_AGAIN, 2, id="asked again"),
+    ],
+)
+def test_a_question_that_qemu_does_not_answer_is_asked_again(after: float, asks: int) -> None:
+    """Else nothing would be compared over the next break, which may come in months."""
+    host = host_with(told("GO"), ports={"p": False})
+    host.guests["web-1"].deaf.add("qom-list")
+    host.load([told()])
+    (question,) = [e.id for e in host.seen(Execute) if isinstance(e, Execute)][-1:]
+    host.give(Answered(question, lost="no reply came in time"))
+    host.guests["web-1"].deaf.clear()
+    host.run(after)
+    assert host.commands().count("qom-list") == asks
+    host.run(1)
+    known = host.engine.world.guests["web-1"].facts.compared
+    assert known == ({"ports": {"p": False}} if asks == 2 else known)
+
+
+def test_who_is_gone_is_not_asked_again() -> None:
+    """Neither a guest that is away, nor one that nobody names any more."""
+    for gone in (Disconnected("web-1", "broken"), GuestForgotten("web-1")):
+        host = host_with(told("GO"), ports={"p": False})
+        host.guests["web-1"].deaf.add("qom-list")
+        host.load([told()])
+        (question,) = [e.id for e in host.seen(Execute) if isinstance(e, Execute)][-1:]
+        host.give(Answered(question, lost="no reply came in time"))
+        host.give(gone)
+        host.run(ASK_AGAIN + 1)
+        assert host.commands().count("qom-list") == 1
 
 
 def test_a_flood_does_not_push_out_what_keeps_a_snapshot_current() -> None:

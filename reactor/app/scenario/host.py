@@ -31,7 +31,17 @@ INPUTS_MAX = 2_000_000
 
 
 _IDLE = frozenset(
-    {"arm", "hold", "inhibition", "marks", "silence", counting.KIND, lasting.KIND, renames.KIND}
+    {
+        "arm",
+        "ask",
+        "hold",
+        "inhibition",
+        "marks",
+        "silence",
+        counting.KIND,
+        lasting.KIND,
+        renames.KIND,
+    }
 )
 """Deadlines of the engine that nobody waits for."""
 
