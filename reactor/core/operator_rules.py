@@ -1,5 +1,6 @@
 """Orders that stand for a time: silences, holds, marks."""
 
+from reactor.core.by_hand import command_of
 from reactor.core.holds import (
     RESTRAINTS_MAX,
     add_hold,
@@ -71,7 +72,9 @@ def silence(world: World, order: AddSilence, who: str) -> Answer:
     policies = sum(added.covers_policy(policy) for policy in world.index.policies)
     guests = sum(added.covers_guest(guest) for guest in world.guests)
     covers = f"it covers {policies} of the loaded policies and {guests} of the known guests"
-    if not (policies and guests):
+    if any(map(command_of, order.policies)):
+        covers = f"{covers}, and commands by hand"
+    elif not (policies and guests):
         covers = f"{covers}: NOTHING is silenced now"
     covers += "".join(_misspelt(world, policy) for policy in order.policies)
     return f"{silence_sentence(added)}; {covers}", {"silence": name}
@@ -79,7 +82,7 @@ def silence(world: World, order: AddSilence, who: str) -> Answer:
 
 def _misspelt(world: World, policy: str) -> str:
     """That nobody knows this policy, which may be loaded later; empty where it is a glob."""
-    if policy in world.index.policies or not _GLOB.isdisjoint(policy):
+    if policy in world.index.policies or command_of(policy) or not _GLOB.isdisjoint(policy):
         return ""
     return f"; no policy is called {policy!r}{did_you_mean(policy, world.index.policies)}"
 

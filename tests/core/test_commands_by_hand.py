@@ -365,6 +365,15 @@ def test_holds_and_silences_are_against_changes_and_not_against_looking(
     assert host.outcomes() == ["succeeded"]
 
 
+@pytest.mark.parametrize("glob", ["cmd/*", "cmd/stop"])
+def test_a_silence_of_commands_says_what_it_covers(glob: str) -> None:
+    """They are no policies, and not misspelt."""
+    reply = _host().order(AddSilence((glob,), ("*",), 60.0))
+    assert reply.text.endswith(
+        "; it covers 0 of the loaded policies and 2 of the known guests, and commands by hand"
+    )
+
+
 def test_a_command_waits_for_the_guests_hand() -> None:
     """Until its time is over."""
     slow = document("slow", "[{qmp: stop, wait: {event: X, timeout: 2m}}]")
