@@ -1,4 +1,4 @@
-"""The example that pages by webhook, with real web servers, a real broker and the whole daemon."""
+"""The example that tells Alertmanager and a phone: real web servers, broker and daemon."""
 
 import datetime as dt
 import json
@@ -19,7 +19,7 @@ from tests.house.checkout import ROOT
 
 pytestmark = [pytest.mark.asyncio, pytest.mark.timeout(90)]
 
-RULES = ROOT / "examples" / "pager-webhook" / "rules" / "pager.yaml"
+RULES = ROOT / "examples" / "alertmanager-and-phone" / "rules" / "pager.yaml"
 PAGER, PHONE = "http://127.0.0.1:9093", "https://ntfy.sh"
 
 
