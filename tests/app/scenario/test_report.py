@@ -9,6 +9,7 @@ from reactor.app.scenario.coverage import Coverage
 from reactor.app.scenario.junit import junit, lines_of
 from reactor.app.scenario.report import clock
 from reactor.app.scenario.runner import Result, run_tests
+from reactor.errors import Place
 from reactor.policyfile.check import load_text
 from tests.app.scenario.plays import ON_STOP, loaded, result
 
@@ -165,7 +166,7 @@ def test_clock(seconds: float, text: str) -> None:
 
 
 def _named(name: str, passed: Result) -> Result:
-    place = replace(passed.test.place, file="a\x00b.yaml")
+    place = Place("a\x00b.yaml", passed.test.place.line, passed.test.place.column)
     return replace(passed, test=replace(passed.test, name=name, place=place))
 
 
