@@ -74,7 +74,11 @@ BATCH_MAX = 1000
 """Inputs of one batch, and so the most that are handled ahead of a disk that is slow."""
 
 BATCH_S = 0.005
-"""How long it may take to handle a batch with effects: in a storm nobody waits for long."""
+"""How long it may take to handle a batch with effects, or a quarter of what the last commit took:
+in a storm nobody waits for long, and a slow disk is not asked for each few inputs."""
+
+BATCH_MIN = 50
+"""Inputs that a batch may always have: each is slow where others keep the processor busy."""
 
 TURN_S = 0.0025
 """As long of it at once: then adapters read and write, and a commit may begin."""
@@ -178,9 +182,12 @@ class Dispatcher:
 
     def _must_wait(self) -> bool:
         """Whether nothing more may be handled before the disk has taken what it was given."""
-        work = self._work
-        is_full = work.inputs >= BATCH_MAX or work.took_s > BATCH_S or bool(self.commits.trouble)
-        return is_full and self.commits.under_way is not None
+        work, commits = self._work, self.commits
+        if commits.under_way is None:
+            return False
+        is_late = work.took_s > max(BATCH_S, commits.took_s / 4)
+        is_full = work.inputs >= BATCH_MAX or (is_late and work.inputs >= BATCH_MIN)
+        return is_full or bool(commits.trouble)
 
     async def _let_go(self) -> None:
         """Send off what was handled; what nobody waits for acts at once."""

@@ -298,21 +298,30 @@ async def test_nothing_acts_before_its_commit_returned(desk: Open) -> None:
 
 
 @pytest.mark.parametrize(
-    ("batch_s", "most", "left"),
+    ("bounds", "commit_s", "left"),
     [
-        pytest.param(60.0, 1000, 0, id="all of them"),
-        pytest.param(60.0, 3, 6, id="as many as a batch may have"),
-        pytest.param(0.0, 1000, 8, id="as long as a batch may take"),
+        pytest.param({"BATCH_S": 60.0}, 0.0, 0, id="all of them"),
+        pytest.param({"BATCH_S": 60.0, "BATCH_MAX": 3}, 0.0, 6, id="as many as a batch may have"),
+        pytest.param({"BATCH_S": 0.0, "BATCH_MIN": 1}, 0.0, 8, id="as long as a batch may take"),
+        pytest.param({"BATCH_S": 0.0, "BATCH_MIN": 1}, 240.0, 0, id="on a slow disk: longer"),
+        pytest.param({"BATCH_S": 0.0, "BATCH_MIN": 3}, 0.0, 6, id="slow processor: a few anyhow"),
     ],
 )
 async def test_while_a_batch_is_on_its_way_the_next_is_handled(
-    desk: Open, monkeypatch: pytest.MonkeyPatch, batch_s: float, most: int, left: int
+    desk: Open,
+    monkeypatch: pytest.MonkeyPatch,
+    bounds: Mapping[str, float],
+    commit_s: float,
+    left: int,
 ) -> None:
     """Within bounds. It is not asked for before the first is durable, and nothing of it acts."""
     host = await desk(STOP, MARK).start()
+    for _ in range(20):
+        await asyncio.sleep(0)
     monkeypatch.setattr(module, "TURN_S", 0.0)
-    monkeypatch.setattr(module, "BATCH_S", batch_s)
-    monkeypatch.setattr(module, "BATCH_MAX", most)
+    for name, bound in bounds.items():
+        monkeypatch.setattr(module, name, bound)
+    host.dispatcher.commits.took_s = commit_s
     host.paper.gate.clear()
     asked = host.paper.asked
     with capture_logs() as lines:
