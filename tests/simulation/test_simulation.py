@@ -57,7 +57,7 @@ def test_a_seed_gives_the_same_history_in_every_process() -> None:
         pytest.param("the place of a run is not stored", 0, id="places"),
         pytest.param("what is in doubt is sent again without a look", 30, id="doubts"),
         pytest.param("a guard is not asked again", 0, id="guards"),
-        pytest.param("a deadline cuts a reset in half", 125, id="resets"),
+        pytest.param("a deadline cuts a reset in half", 640, id="resets"),
         pytest.param("missed events are not made up for", 0, id="missed events"),
         pytest.param("a message leaves the outbox before the broker has it", 0, id="outbox"),
     ],
