@@ -28,7 +28,7 @@ class Work:
     batch: Batch = field(default_factory=Batch)
     effects: list[Effect] = field(default_factory=list)
     inputs: int = 0
-    took_s: float = 0.0
+    weight: int = 0
     refused: bool = False
     held_up: bool = False
 

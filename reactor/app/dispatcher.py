@@ -71,17 +71,18 @@ MESSAGES_MAX_BYTES = 8 << 20
 
 BOUNDS = Bounds()
 BATCH_MAX = 1000
-"""Inputs of one batch, and so the most that are handled ahead of a disk that is slow."""
+"""How much is handled ahead of the disk: an input counts once, one that has effects DEAR times. So
+in a storm nobody waits for long, however slow the processor is."""
 
-BATCH_S = 0.005
-"""How long it may take to handle a batch with effects, or a quarter of what the last commit took:
-in a storm nobody waits for long, and a slow disk is not asked for each few inputs."""
+DEAR = 20
+SLOW_S = 0.02
+"""On a disk whose commits take longer a batch grows with them, up to BATCH_GROWTH times: it is not
+asked for each few inputs."""
 
-BATCH_MIN = 50
-"""Inputs that a batch may always have: each is slow where others keep the processor busy."""
+BATCH_GROWTH = 25
 
 TURN_S = 0.0025
-"""As long of it at once: then adapters read and write, and a commit may begin."""
+"""How long a turn with effects may take: then adapters read and write, and a commit may begin."""
 
 
 class Dispatcher:
@@ -182,12 +183,12 @@ class Dispatcher:
 
     def _must_wait(self) -> bool:
         """Whether nothing more may be handled before the disk has taken what it was given."""
-        work, commits = self._work, self.commits
-        if commits.under_way is None:
-            return False
-        is_late = work.took_s > max(BATCH_S, commits.took_s / 4)
-        is_full = work.inputs >= BATCH_MAX or (is_late and work.inputs >= BATCH_MIN)
-        return is_full or bool(commits.trouble)
+        is_full = self._work.weight >= self._batch_max or bool(self.commits.trouble)
+        return is_full and self.commits.under_way is not None
+
+    @property
+    def _batch_max(self) -> float:
+        return BATCH_MAX * min(max(1.0, self.commits.took_s / SLOW_S), BATCH_GROWTH)
 
     async def _let_go(self) -> None:
         """Send off what was handled; what nobody waits for acts at once."""
@@ -215,11 +216,12 @@ class Dispatcher:
                 self._message_bytes -= _room(input_)
             # An answer that came before a deadline counts, however late it is looked at.
             self._tick(at, batch, effects)
+            follow = len(effects)
             self._take(at, input_, batch, effects)
+            work.weight += DEAR if len(effects) > follow else 1
             dear = effects or batch.messages
-            if work.inputs >= BATCH_MAX or (dear and self._clock.now() - began > TURN_S):
+            if work.weight >= self._batch_max or (dear and self._clock.now() - began > TURN_S):
                 break
-        work.took_s += self._clock.now() - began
         if not self._inputs:
             self._tick(self._clock.now(), batch, effects)
         elif work.inputs - before >= number:

@@ -300,11 +300,11 @@ async def test_nothing_acts_before_its_commit_returned(desk: Open) -> None:
 @pytest.mark.parametrize(
     ("bounds", "commit_s", "left"),
     [
-        pytest.param({"BATCH_S": 60.0}, 0.0, 0, id="all of them"),
-        pytest.param({"BATCH_S": 60.0, "BATCH_MAX": 3}, 0.0, 6, id="as many as a batch may have"),
-        pytest.param({"BATCH_S": 0.0, "BATCH_MIN": 1}, 0.0, 8, id="as long as a batch may take"),
-        pytest.param({"BATCH_S": 0.0, "BATCH_MIN": 1}, 240.0, 0, id="on a slow disk: longer"),
-        pytest.param({"BATCH_S": 0.0, "BATCH_MIN": 3}, 0.0, 6, id="slow processor: a few anyhow"),
+        pytest.param({}, 0.0, 0, id="all of them"),
+        pytest.param({"BATCH_MAX": 60}, 0.0, 6, id="as many as a batch may have"),
+        pytest.param({"BATCH_MAX": 60}, module.SLOW_S, 6, id="a disk that is not slow"),
+        pytest.param({"BATCH_MAX": 60}, 2 * module.SLOW_S, 3, id="a slow disk: more"),
+        pytest.param({"BATCH_MAX": 60, "BATCH_GROWTH": 2}, 60.0, 3, id="but not any number"),
     ],
 )
 async def test_while_a_batch_is_on_its_way_the_next_is_handled(
@@ -365,7 +365,6 @@ async def test_what_was_handled_while_the_disk_refused_is_held_up_too(
     """It waited as long; and nothing more is handled from the refusal on."""
     host = await desk(STOP).start("web-1", "web-2", "web-3")
     monkeypatch.setattr(module, "TURN_S", 0.0)
-    monkeypatch.setattr(module, "BATCH_S", 60.0)
     host.paper.gate.clear()
     host.event(guest="web-1")
     host.event(guest="web-2")
@@ -761,17 +760,18 @@ async def test_nobodys_deadline_waits_for_a_flood(
 
 
 @pytest.mark.parametrize(
-    ("patience", "commits"),
+    ("patience", "most", "commits"),
     [
-        pytest.param(0.0, 5, id="no time: one by one"),
-        pytest.param(60.0, 1, id="time enough: all at once"),
+        pytest.param(0.0, 1, 5, id="no time: one by one"),
+        pytest.param(60.0, 1000, 1, id="time enough: all at once"),
+        pytest.param(60.0, 2 * module.DEAR, 3, id="as many as a batch may have"),
     ],
 )
 async def test_a_batch_with_effects_ends_when_its_time_is_over(
-    desk: Open, monkeypatch: pytest.MonkeyPatch, patience: float, commits: int
+    desk: Open, monkeypatch: pytest.MonkeyPatch, patience: float, most: int, commits: int
 ) -> None:
     """What came first acts, whatever else waits; what has no effects costs no commit."""
-    monkeypatch.setattr(module, "BATCH_S", patience)
+    monkeypatch.setattr(module, "BATCH_MAX", most)
     monkeypatch.setattr(module, "TURN_S", patience)
     host = await desk(MARK, broker=False).start()
     before = len(host.paper.batches)
@@ -794,7 +794,6 @@ async def test_how_much_of_a_flood_is_handled_at_once(
     desk: Open, monkeypatch: pytest.MonkeyPatch, *, broker: bool, most: int
 ) -> None:
     """The others wait for it either way, and for a commit they wait anyway."""
-    monkeypatch.setattr(module, "BATCH_S", 60.0)
     monkeypatch.setattr(module, "TURN_S", 60.0)
     host = await desk(MARK, broker=broker).start()
     for number in range(1500):

@@ -67,7 +67,11 @@ def said(seconds: float) -> str:
         pytest.param(
             DURABILITY, f"QEMU | {MonitorLimits().event_bytes >> 10} KiB |", id="size of an event"
         ),
-        pytest.param(DURABILITY, f"in batches of {said(dispatcher.BATCH_S)}", id="batch"),
+        pytest.param(
+            DURABILITY,
+            f"in batches of {dispatcher.BATCH_MAX // dispatcher.DEAR} inputs",
+            id="batch",
+        ),
         pytest.param(DURABILITY, f"more than {BOUNDS.long} inputs wait", id="a long line"),
         pytest.param(DURABILITY, f"fewer than {BOUNDS.few} of the same", id="few of a kind"),
         pytest.param(DURABILITY, f"{BOUNDS.ahead} of its inputs stand in", id="a guest in line"),
