@@ -5,6 +5,7 @@ loop, a moment later. A crash leaves the files as a kill or a power cut would.
 """
 
 import asyncio
+import math
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
@@ -149,6 +150,11 @@ class LoopIntake(Intake):
         self.wake: Callable[[float], None] = lambda _seconds: None
         self.is_dead = False
 
+    @property
+    def left_s(self) -> float:
+        """Until something is due that nobody waits for; infinite when nothing is."""
+        return self._until(math.inf)
+
     def commit(self, entry: Commit) -> None:
         """As the journal's."""
         if not self.is_dead:
@@ -226,6 +232,9 @@ class LoopWriter(Writer):
             self.disk.kill(self.head.died)
         if self.problem is not None:
             self._wake(self._limits.retry_s)
+        elif (left := self.queue.left_s) < math.inf:
+            # This turn may have come before what had been asked for, and stands in its place.
+            self._wake(max(left, SYNC_S))
 
     def _transact(self, job: _Job) -> None:
         super()._transact(job)
