@@ -10,7 +10,8 @@ import hashlib
 from collections.abc import Callable, Sequence
 
 from reactor.adapters.journal import Batch, Loaded
-from reactor.app.calls import Calls, Deed, sent_to
+from reactor.app.breaks import Breaks
+from reactor.app.calls import Calls, Deed
 from reactor.app.clock import Clock
 from reactor.app.commits import Commits, Work
 from reactor.app.line import Adoption, Bounds, Line, guest_of
@@ -114,7 +115,7 @@ class Dispatcher:
         self._nudge = nudge
         self._inputs = Line(engine.matters, BOUNDS)
         self._asked: dict[str, tuple[str, str]] = {}
-        self._gone: set[str] = set()
+        self._breaks = Breaks()
         self._wake = asyncio.Event()
         self._calls = Calls(outside, self.submit, self._wake.set, clock)
         self._alarm: asyncio.TimerHandle | None = None
@@ -127,6 +128,8 @@ class Dispatcher:
 
     def submit(self, input_: Input) -> None:
         """Let an input in; it is handled in the order of arrival."""
+        if isinstance(input_, Connected | Disconnected):
+            self._breaks.heard(input_)
         self._inputs.put(self._clock.now(), input_, guest_of(input_, self._asked))
         self._wake.set()
 
@@ -255,8 +258,7 @@ class Dispatcher:
         # Commands first: they must not wait for the lines that tell of them.
         for effect in work.effects:
             if isinstance(effect, Deed):
-                gone = effect.id in self._gone
-                self._gone.discard(effect.id)
+                gone = self._breaks.came_before(effect)
                 self._calls.do(effect, held_up=work.held_up, gone=gone)
         for effect in work.effects:
             self._act(effect)
@@ -321,7 +323,7 @@ class Dispatcher:
             follow = self._engine.handle(input_, at)
             input_ = as_seen(input_, follow)
             if isinstance(input_, Connected | Disconnected):
-                self._gone |= sent_to(input_.guest, self.commits.with_those_under_way(effects))
+                self._breaks.handled(input_, self.commits.with_those_under_way(effects))
             if isinstance(input_, Answered):
                 asked = self._asked.pop(input_.id, ("", ""))
                 batch.inputs.append(answer_row(at, input_, *asked))

@@ -19,7 +19,7 @@ _DEVICES: Mapping[str, object] = {"path": "/machine/peripheral"}
 _OF_STATE = {"ready": "BLOCK_JOB_READY", "pending": "BLOCK_JOB_PENDING"}
 _ENDS = ("BLOCK_JOB_COMPLETED", "BLOCK_JOB_CANCELLED", "BLOCK_JOB_ERROR")
 _ON_THE_WAY = (*_ENDS, *_OF_STATE.values())
-_OVER = frozenset({"concluded", "null"})
+_OVER = ("concluded", "null")
 
 
 def is_asked_for(op: AwaitEvent) -> bool:

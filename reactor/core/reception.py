@@ -30,7 +30,7 @@ STATUS_EVENTS = frozenset(
 
 _ENDS = {"SHUTDOWN": True, "RESET": False, "RESUME": False}
 
-_MIGRATION_OVER = frozenset({"completed", "failed", "cancelled"})
+_MIGRATION_OVER = ("completed", "failed", "cancelled")
 
 
 def receive(world: World, event: Event) -> None:  # noqa: C901 - the hot path stays in one piece

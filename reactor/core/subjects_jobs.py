@@ -80,7 +80,7 @@ def _block_job_sent(name: str, data: Mapping[str, object]) -> Told | None:
 
 def _block_job_moved(data: Mapping[str, object]) -> Told | None:
     """A job that is gone can come again under its name."""
-    gone = data.get("status") in {_NULL, "created"}
+    gone = text(data, "status") in {_NULL, "created"}
     return (text(data, "id"), None) if gone else None
 
 
@@ -123,7 +123,7 @@ def _job_error_told(data: Mapping[str, object]) -> Told | None:
 
 
 def _job_goes_on(data: Mapping[str, object]) -> Told | None:
-    stands = data.get("status") in {"paused", "standby"}
+    stands = text(data, "status") in {"paused", "standby"}
     return None if stands else (text(data, "id"), None)
 
 

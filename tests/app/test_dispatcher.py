@@ -247,10 +247,14 @@ class Desk:
         """Leave nothing behind."""
         self.guests.gate.set()
         self.paper.gate.set()
+        await self.cancel()
+        await self.dispatcher.abandon()
+
+    async def cancel(self) -> None:
+        """End the loop where it is."""
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
-        await self.dispatcher.abandon()
 
 
 Open = Callable[..., Desk]
@@ -391,7 +395,8 @@ async def test_a_loop_that_is_ended_withdraws_what_waits_for_the_disk(desk: Open
     host.event("BLOCK_IO_ERROR", reason=1)
     host.event()
     await host.until("the journal is asked", lambda: host.paper.asked > asked)
-    await host.end()
+    await host.cancel()
+    host.paper.gate.set()
     for _ in range(5):
         await asyncio.sleep(0)
     assert len(host.paper.batches) == before
@@ -482,9 +487,21 @@ async def test_a_command_that_a_full_disk_held_up_is_decided_anew(
     assert outcome.detail == b"the journal could not be written when it was decided"
 
 
-async def test_a_command_never_goes_to_a_qemu_that_came_after_its_decision(desk: Open) -> None:
+@pytest.mark.parametrize(
+    "bounds",
+    [
+        pytest.param({"TURN_S": 60.0}, id="in one batch"),
+        pytest.param({"TURN_S": 0.0}, id="in two"),
+        pytest.param({"TURN_S": 0.0, "BATCH_MAX": 1}, id="it is not handled yet"),
+    ],
+)
+async def test_a_command_never_goes_to_a_qemu_that_came_after_its_decision(
+    desk: Open, monkeypatch: pytest.MonkeyPatch, bounds: Mapping[str, float]
+) -> None:
     """The event that asks for it and the new QEMU stand in the line together."""
     host = await desk(STOP).start()
+    for name, bound in bounds.items():
+        monkeypatch.setattr(module, name, bound)
     host.event()
     host.give(Disconnected("web-1", "QEMU closed the monitor"))
     host.give(Connected("web-1", "2-2", Facts(status="running", qemu_version="7.2.22")))

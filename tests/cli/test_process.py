@@ -74,8 +74,8 @@ HEAVY = (
     ("words", "allowed"),
     [
         pytest.param(["--version"], "", id="version"),
-        pytest.param(["--help"], "typer", id="help"),
-        pytest.param(["run", "--help"], "pydantic typer", id="help of the daemon"),
+        pytest.param(["--help"], "msgspec typer", id="help"),
+        pytest.param(["run", "--help"], "msgspec pydantic typer", id="help of the daemon"),
     ],
 )
 def test_nothing_heavy_is_imported_for_a_short_answer(words: list[str], allowed: str) -> None:

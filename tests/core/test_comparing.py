@@ -553,3 +553,27 @@ def test_a_wait_for_what_nothing_is_compared_of() -> None:
     host.run(1)
     away(host).connect()
     assert host.outcomes() == ["unknown"]
+
+
+def test_a_guest_that_went_on_meanwhile_has_no_failed_disk() -> None:
+    """The event says it of all its disks; the answer is older."""
+    host = host_with(told("GO"), ports={"p": True})
+    host.load([told("BLOCK_IO_ERROR"), told()])
+    host.give(Happened(Event(PORT, "web-1", port("p", "closed"))))
+    host.give(Happened(Event("BLOCK_IO_ERROR", "web-1", io_error("disk0"))))
+    host.give(Happened(Event("RESUME", "web-1", {})))
+    host.run(1)
+    known = host.engine.world.guests["web-1"].facts.compared
+    assert known == {"io-errors": {}, "ports": {"p": False}}
+
+
+def test_an_answer_that_is_lost_with_the_monitor_asks_nobody() -> None:
+    """The connect does."""
+    host = host_with(told("GO"), ports={"p": False})
+    host.guests["web-1"].deaf.add("qom-list")
+    host.load([told()])
+    (question,) = [e.id for e in host.seen(Execute) if isinstance(e, Execute)][-1:]
+    host.engine.world.guests["web-1"].connected = False
+    host.give(Answered(question, lost="the monitor died"))
+    host.run(ASK_AGAIN + 1)
+    assert host.commands().count("qom-list") == 1

@@ -55,6 +55,16 @@ class TestWithoutARestart:
         host.run(5)
         assert (probed(host), host.outcomes()) == (["done"], ["succeeded"])
 
+    def test_a_dump_whose_reply_and_end_were_not_heard(self) -> None:
+        """QEMU knows that it is completed: the wait has what it waits for."""
+        args = "{paging: false, protocol: 'file:/var/crash/x'}"
+        text = raw("dump-guest-memory", args, "DUMP_COMPLETED")
+        host = sent(text, "dump-guest-memory", "running", arrives=True, config=CONFIG)
+        self._lost(host, "dump-guest-memory")
+        host.run(30)
+        assert (probed(host), host.outcomes()) == (["done"], ["succeeded"])
+        assert host.commands().count("dump-guest-memory") == 1
+
     def test_a_guest_that_cannot_be_asked_is_given_up(self) -> None:
         """After five minutes, or with the time of the step: the outcome is unknown."""
         host = sent(RESET, "system_reset", "guest-panicked", arrives=True, config=CONFIG)

@@ -225,3 +225,18 @@ def test_a_command_that_is_found_done_after_its_time_ends_its_step_well() -> Non
     host.restart()
     host.run(5)
     assert (probed(host), host.outcomes()) == (["done"], ["succeeded"])
+
+
+def test_only_what_is_owed_gets_the_time_in_which_the_engine_stood_still() -> None:
+    """Another run's delay ends when it ends."""
+    host = Host([STEP, document("slow", "[{delay: 6m}]")], guests=("web-1", "web-2"), config=CONFIG)
+    host.guests["web-1"].status = "guest-panicked"
+    host.guests["web-1"].mute |= {"RESET", "RESUME"}
+    host.connect()
+    host.event("web-2", "GO", {"n": 1})
+    host.run(1)
+    host.event("web-1", "GO", {"n": 1})
+    host.run(330)
+    host.now += 400
+    host.run(0)
+    assert [run.policy for run in host.ended()][-1] == "slow"
