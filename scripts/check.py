@@ -24,6 +24,8 @@ ROOT = Path(__file__).resolve().parents[1]
 BIN = Path(sys.executable).parent
 # More would only start more brokers at once, and time limits would be missed.
 CORES = min(4, os.cpu_count() or 1)
+# A third of the tests' time is spent waiting for others: brokers, monitors, timers.
+WORKERS = CORES + 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +113,7 @@ def test_checks() -> list[Check]:
     """
     floor = tool("coverage", "report", "--fail-under")
     pure = "--include=reactor/errors.py,reactor/core/*,reactor/qapi/*,reactor/policyfile/*"
-    fast = ("-m", "not lab", f"--numprocesses={CORES}")
+    fast = ("-m", "not lab", f"--numprocesses={WORKERS}")
     by_chance = ("tests/simulation", "tests/fuzz")
     others = ("tests", *(f"--ignore={folder}" for folder in by_chance))
     return [
@@ -127,7 +129,7 @@ def slow_checks() -> list[Check]:
     """What needs a real QEMU or minutes."""
     # The tests of one file stay together and in order: the snippets of a document go on where
     # the one above stopped, and what a file of the lab has started serves all of it.
-    spread = (f"--numprocesses={CORES}", "--dist=loadfile")
+    spread = (f"--numprocesses={WORKERS}", "--dist=loadfile")
     papers = ("docs", "README.md", "CONTRIBUTING.md")
     return [
         Check("documents", pytest("-p", "no:randomly", *spread, *papers), limit=300),

@@ -18,16 +18,16 @@ from bench.scale import SMOKE, Scale
 
 ROOT = Path(__file__).resolve().parents[2]
 
-SHORT = ("match", "growth", "latency", "cpu", "check", "version", "outbox")
+SHORT = ("match", "growth", "version")
 
 LINE = Line("row", "what", "us", "the floor", target=2.0)
 
 
 @pytest.mark.timeout(90)
-def test_a_smoke_run_measures_and_verifies_every_row(tmp_path: Path) -> None:
+def test_a_smoke_run_measures_and_verifies(tmp_path: Path) -> None:
     """``python -m bench --smoke`` exits with 0 and leaves a positive figure for each row.
 
-    The rows `load` and `soak` take longer: `make test` runs them once, by themselves.
+    `make test` runs it over all rows, once and by itself.
     """
     file = tmp_path / "result.json"
     done = subprocess.run(
@@ -40,15 +40,7 @@ def test_a_smoke_run_measures_and_verifies_every_row(tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stdout + done.stderr
     result = msgspec.json.decode(file.read_bytes(), type=Result)
-    assert [figure.row for figure in result.figures] == (
-        ["match"] * 2
-        + ["growth"]
-        + ["latency"] * 4
-        + ["cpu"] * 2
-        + ["check"] * 2
-        + ["version"]
-        + ["outbox"] * 6
-    )
+    assert [figure.row for figure in result.figures] == (["match"] * 2 + ["growth"] + ["version"])
     assert all(figure.floor > 0 for figure in result.figures)
     assert all(figure.rounds == SMOKE.rounds for figure in result.figures)
 
