@@ -183,6 +183,8 @@ def _value(spot: _Spot, error: ErrorDetails) -> _Said:
     if error["input"] is None:
         return _Said(place, "the value is missing", "write it, or take the key out")
     what, fix = _EXPECTED[kind]
+    if kind == "string_type" and isinstance(error["input"], dict | list | tuple):
+        fix = "write one text"
     return _Said(place, f"{what} is expected here, not {spell(error['input'])}", fix)
 
 

@@ -65,6 +65,9 @@ def shipped_targets() -> tuple[Target, ...]:
     return tuple(map(shipped_target, versions()))
 
 
+_Same = tuple[Way | None, Wrong, str]
+
+
 @dataclass(frozen=True, slots=True)
 class _Finding:
     """What one target refuses; ``way`` is None where it is the command itself."""
@@ -73,6 +76,14 @@ class _Finding:
     wrong: Wrong
     problem: str
     fix: str
+
+    @property
+    def same(self) -> _Same:
+        """What it has in common with that of another target: they are told as one.
+
+        Of one map several keys may be missing, and only the sentence tells them apart.
+        """
+        return self.way, self.wrong, self.problem if self.wrong is Wrong.MISSING else ""
 
 
 def held_against(asks: Iterable[Ask], targets: Sequence[Target]) -> Iterator[Problem]:
@@ -104,11 +115,11 @@ def _of_call(call: Call, targets: Sequence[Target]) -> Iterator[Problem]:
 def _of_command(call: Call, targets: Sequence[Target]) -> Iterator[Problem]:
     told = {one.name: found for one in targets if (found := _refused(call, one)) is not None}
     severity = Severity.ERROR if all(told.values()) else Severity.WARNING
-    groups: dict[tuple[Way | None, Wrong], list[str]] = {}
-    last: dict[tuple[Way | None, Wrong], _Finding] = {}
+    groups: dict[_Same, list[str]] = {}
+    last: dict[_Same, _Finding] = {}
     for name, findings in told.items():
         for finding in findings:
-            key = (finding.way, finding.wrong)
+            key = finding.same
             groups.setdefault(key, []).append(name)
             last[key] = finding
     for key, names in groups.items():

@@ -223,7 +223,7 @@ def test_the_data_of_an_event(event: str, condition: str, message: str) -> None:
         pytest.param(
             "trigger: {event: [RESET, [x]], where: data.x == 1}\n",
             "error: f:1:26: R005 a"
-            " string is expected here, not a list\n  fix: put it in single quotes"
+            " string is expected here, not a list\n  fix: write one text"
             " [trigger/event/1]",
             id="what is no name: nothing is known",
         ),

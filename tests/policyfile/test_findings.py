@@ -54,6 +54,12 @@ def policy(**keys: str) -> str:
             id="60 characters are not cut",
         ),
         pytest.param(
+            {"description": "{a: b}"},
+            "f:1:14: R005 a string is expected here, not a mapping\n"
+            "  fix: write one text [description]",
+            id="keys in the place of a text: quotes would make a text of them",
+        ),
+        pytest.param(
             {"policy": "7"},
             "f:1:9: R005 a string is expected here, not the number 7\n"
             "  fix: put it in single quotes [policy]",
@@ -471,11 +477,11 @@ def test_keys_of_a_policy(keys: dict[str, str], message: str) -> None:
             "f:3:10: R005 a string is expected here, not the number 5\n"
             "  fix: put it in single quotes [steps/1/check]\n"
             "f:4:8: R005 a string is expected here, not a list\n"
-            "  fix: put it in single quotes [steps/2/log]\n"
+            "  fix: write one text [steps/2/log]\n"
             "f:5:8: R005 the value is missing\n"
             "  fix: write it, or take the key out [steps/3/fail]\n"
             "f:6:9: R005 a string is expected here, not a mapping\n"
-            "  fix: put it in single quotes [steps/4/stop]",
+            "  fix: write one text [steps/4/stop]",
             id="values of the other verbs",
         ),
         pytest.param("- {check: true, if: false}\n- delay: 0s", "", id="booleans are conditions"),

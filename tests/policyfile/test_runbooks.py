@@ -244,8 +244,7 @@ def test_a_source_without_its_runbook_is_refused() -> None:
         ),
         pytest.param(
             "runbook: [a]\ndescription: d\nsteps: [{log: x}]\n",
-            "f:1:10: R005 a string is expected here, not a list\n"
-            "  fix: put it in single quotes [runbook]",
+            "f:1:10: R005 a string is expected here, not a list\n  fix: write one text [runbook]",
             id="a name that is none",
         ),
     ],

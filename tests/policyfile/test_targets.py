@@ -66,6 +66,14 @@ def steps(text: str, *targets: Target, trigger: str = "{event: GUEST_PANICKED}")
             id="a missing one, at the command where there is no map",
         ),
         pytest.param(
+            "  - qmp: set_link\n",
+            "error: f:5:10: R013 `set_link` needs `name`\n"
+            "  fix: add `name: ...` [steps/0/args]\n"
+            "error: f:5:10: R013 `set_link` needs `up`\n"
+            "  fix: add `up: ...` [steps/0/args]",
+            id="two missing ones at one place, each told once for all targets",
+        ),
+        pytest.param(
             "  - qmp: nbd-server-start\n"
             "    args: {addr: {type: inet, data: {host: a, port: 7, prt: 1}}}\n",
             "error: f:6:53: R013 `addr.data.port` is a text, and this is a whole number\n"

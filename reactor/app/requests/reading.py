@@ -121,7 +121,10 @@ def _members(message: Message, form: type[Form]) -> Mapping[str, Any]:
         return _object_or_nothing(message)
     if word and len(word) <= WORD_MAX and word.replace("-", "").isalpha() and word.isascii():
         return {"do": word.lower()}
-    raise Refused("the payload is neither a word nor a JSON object", 'send such as {"do": "yes"}')
+    raise Refused(
+        "the payload is neither a word nor a JSON object",
+        "send one word, such as the one that is to be done, or a JSON object",
+    )
 
 
 def _asked(message: Message) -> dict[str, object]:

@@ -140,7 +140,7 @@ ROUTES: tuple[Route, ...] = (
         Kind.APPROVE,
         "approve/<run>",
         forms.ApproveForm,
-        '{"do": "yes", "comment": "go ahead"}',
+        '{"do": "no", "comment": "not now"}',
         _approve,
     ),
     Route(
@@ -162,8 +162,8 @@ ROUTES: tuple[Route, ...] = (
     Route(
         Kind.POLICY, "set/policy/<policy>", forms.PolicyForm, '{"do": "off", "for": "2h"}', _policy
     ),
-    Route(Kind.HOLD, "set/hold", forms.HoldForm, '{"do": "on", "comment": "what is it?"}', _hold),
-    Route(Kind.HOLD, "set/hold/<guest>", forms.HoldForm, '{"do": "on", "for": "2h"}', _hold),
+    Route(Kind.HOLD, "set/hold", forms.HoldForm, '{"do": "off"}', _hold),
+    Route(Kind.HOLD, "set/hold/<guest>", forms.HoldForm, '{"do": "off"}', _hold),
     Route(Kind.INHIBIT, "set/inhibit/<guest>", forms.InhibitForm, '{"do": "off"}', _inhibit),
     Route(Kind.RUN, "set/run/<run>", forms.RunForm, '{"do": "cancel"}', _run),
     Route(
