@@ -21,13 +21,13 @@ log = structlog.get_logger("reactor")
 class Work:
     """What a batch of inputs leaves behind, and the effects that wait until that is durable.
 
-    ``refused``: the disk did not take it at once. ``held_up``: it waited for that, or for
+    ``weight`` counts its inputs, those that have effects for more than one. ``refused``: the
+    disk did not take it at once. ``held_up``: it waited for that, or for
     what was refused before it.
     """
 
     batch: Batch = field(default_factory=Batch)
     effects: list[Effect] = field(default_factory=list)
-    inputs: int = 0
     weight: int = 0
     refused: bool = False
     held_up: bool = False

@@ -181,7 +181,7 @@ class Dispatcher:
             self.commits.abandon()
 
     def _is_over(self) -> bool:
-        rests = not (self._calls.in_flight or self._inputs or self._work.inputs)
+        rests = not (self._calls.in_flight or self._inputs or self._work.weight)
         return self.stopping and rests and self.commits.under_way is None
 
     def _must_wait(self) -> bool:
@@ -210,11 +210,11 @@ class Dispatcher:
     def _handle_some(self, work: Work) -> None:
         """Handle what stands in the line, as far as a turn goes."""
         batch, effects = work.batch, work.effects
-        began, number, before = self._clock.now(), self._inputs.ahead, work.inputs
+        began, number, most, handled = self._clock.now(), self._inputs.ahead, self._batch_max, 0
         # What stood back comes too where the batch costs a commit anyway.
-        while work.inputs - before < number or (batch.messages and self._inputs.ahead):
+        while handled < number or (batch.messages and self._inputs.ahead):
             at, input_ = self._inputs.take()
-            work.inputs += 1
+            handled += 1
             if isinstance(input_, Received):
                 self._message_bytes -= _room(input_)
             # An answer that came before a deadline counts, however late it is looked at.
@@ -223,11 +223,11 @@ class Dispatcher:
             self._take(at, input_, batch, effects)
             work.weight += DEAR if len(effects) > follow else 1
             dear = effects or batch.messages
-            if work.weight >= self._batch_max or (dear and self._clock.now() - began > TURN_S):
+            if work.weight >= most or (dear and self._clock.now() - began > TURN_S):
                 break
         if not self._inputs:
             self._tick(self._clock.now(), batch, effects)
-        elif work.inputs - before >= number:
+        elif handled >= number:
             # Only guests that flood have older inputs: nobody's time stands still for them.
             self._tick(began, batch, effects)
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 import msgspec
 
 from reactor.adapters.journal import HistoryRow, InputRow
+from reactor.core.bucket import Bucket
 from reactor.core.by_hand import policy_name
 from reactor.core.foreign import UNREADABLE
 from reactor.core.message_telling import brief
@@ -69,7 +70,7 @@ class Refusals:
     ) -> None:
         self._write = write
         self._now = now
-        self._kept: dict[str, tuple[float, float, int]] = {}
+        self._kept: dict[str, tuple[Bucket, int]] = {}
 
     def note(  # noqa: PLR0913 - what is said of it
         self,
@@ -87,14 +88,13 @@ class Refusals:
             about: the policy and the guest that it names.
         """
         now = self._now()
-        room, at, untold = self._kept.pop(why, (float(AT_ONCE), now, 0))
-        room = min(AT_ONCE, room + max(0.0, now - at) / ONE_IN_S)
+        bucket, untold = self._kept.pop(why, (Bucket(1 / ONE_IN_S, AT_ONCE), 0))
         if len(self._kept) >= REASONS_MAX:
             del self._kept[next(iter(self._kept))]
-        if room < 1:
-            self._kept[why] = (room, now, untold + 1)
+        if not bucket.take(now):
+            self._kept[why] = (bucket, untold + 1)
             return
-        self._kept[why] = (room - 1, now, 0)
+        self._kept[why] = (bucket, 0)
         policy, guest = map(brief, about)
         kept = Refused(now, brief(what), brief(reason), brief(fix), who, guest, policy, untold)
         self._write([InputRow(now, guest, REFUSED, kept.what, msgspec.json.encode(kept))])

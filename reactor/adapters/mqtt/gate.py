@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple
 
+from reactor.core.bucket import Bucket
+
 
 class Drop(StrEnum):
     """Why a message that came in is not looked at; the value is what operators read."""
@@ -108,25 +110,6 @@ def read_head(command: int, packet: bytes | bytearray, *, has_properties: bool) 
     return Head(topic, qos, bool(command & 1), int.from_bytes(identity), properties, payload)
 
 
-class _Bucket:
-    """So many tokens a second, at most so many saved."""
-
-    def __init__(self, rate: float, burst: int) -> None:
-        self._rate = rate
-        self._burst = burst
-        self._tokens = float(burst)
-        self._at = 0.0
-
-    def take(self, now: float) -> bool:
-        """Whether there was a token."""
-        self._tokens = min(self._burst, self._tokens + (now - self._at) * self._rate)
-        self._at = now
-        if self._tokens < 1:
-            return False
-        self._tokens -= 1
-        return True
-
-
 @dataclass(slots=True)
 class InCounters:
     """What became of the messages that came in since the start."""
@@ -152,9 +135,9 @@ class Gate:
         self._limits = limits
         self._tree_of = tree_of
         self._clock = clock
-        self._all = _Bucket(limits.rate, limits.burst)
-        self._retained = _Bucket(limits.retained_rate, limits.retained_burst)
-        self._trees: OrderedDict[str, _Bucket] = OrderedDict()
+        self._all = Bucket(limits.rate, limits.burst)
+        self._retained = Bucket(limits.retained_rate, limits.retained_burst)
+        self._trees: OrderedDict[str, Bucket] = OrderedDict()
 
     def judge(self, head: Head) -> Drop | None:
         """Why the message is dropped; None when it is let in."""
@@ -179,16 +162,16 @@ class Gate:
             return Drop.TOO_MANY_THERE
         return None if tree.orders or self._all.take(now) else Drop.TOO_MANY
 
-    def _bucket(self, tree: Tree, topic: str) -> _Bucket:
+    def _bucket(self, tree: Tree, topic: str) -> Bucket:
         """What is left of this tree's count; of those that nobody used for long none is kept."""
         key = tree.key(topic)
         bucket = self._trees.get(key)
         if bucket is None:
             limits = self._limits
             if tree.orders:
-                bucket = _Bucket(limits.order_rate, limits.order_burst)
+                bucket = Bucket(limits.order_rate, limits.order_burst)
             else:
-                bucket = _Bucket(limits.tree_rate, limits.tree_burst)
+                bucket = Bucket(limits.tree_rate, limits.tree_burst)
             if len(self._trees) >= limits.trees:
                 self._trees.popitem(last=False)
             self._trees[key] = bucket
