@@ -28,15 +28,32 @@ ASK_AGAIN = 60.0
 def taken(world: World, guest: Guest, facts: Facts, *, same: bool) -> tuple[Facts, list[Proved]]:
     """The facts as they are kept, and the events that the snapshots in them prove.
 
+    What is needed and was not answered keeps its snapshot of before: it is still what the
+    policies have been told, and the answer that comes late is compared with it.
+
     ``same``: it is the QEMU of before; of another one nothing can be compared.
     """
     before: Compared = guest.facts.compared if same else {}
     made = list(subjects.differences(before, facts.compared))
+    owed = [n for n in compared(world, guest.name) if n in before and n not in facts.compared]
+    guest.unanswered = frozenset(owed)
     # Over a second connect too, and a restart: QEMU's limiter knows nothing of either.
     held = {of: until for of, until in guest.ahead.items() if same and until >= world.now}
     guest.ahead = held | dict.fromkeys(_ahead(before, facts.compared), world.now + HELD_BACK)
-    kept = subjects.merged(before, facts.compared)
+    kept = {**{name: before[name] for name in owed}, **subjects.merged(before, facts.compared)}
     return msgspec.structs.replace(facts, compared=kept), made
+
+
+def told_by_state(guest: Guest, by_state: Iterable[Proved]) -> None:
+    """What the guest's state proved is told: its late answer proves the same once more.
+
+    The state does not say which disk or pass it was, so that the two cannot be told apart.
+    """
+    told = {subject.name for name, _ in by_state for subject in subjects.told_by(name)}
+    told &= guest.unanswered
+    guest.unanswered -= told
+    rest = {name: kept for name, kept in guest.facts.compared.items() if name not in told}
+    guest.facts = msgspec.structs.replace(guest.facts, compared=rest)
 
 
 def _ahead(before: Compared, after: Compared) -> Iterable[tuple[str, str]]:
@@ -108,14 +125,14 @@ def _keep(world: World, guest: Guest, snapshots: Compared) -> None:
 
 
 def ask_missing(world: World, guest: Guest) -> None:
-    """Ask for what is to be compared from now on and was not asked at the connect.
+    """Ask for what is to be compared from now on and was not answered at the connect.
 
-    A policy was loaded, or selects the guest by its new labels. What is answered is the
-    first sight of these subjects: nothing is made up.
+    A policy was loaded, or selects the guest by its new labels: what is answered is the
+    first sight of these subjects, and nothing is made up. Or QEMU hung.
     """
     if guest.connected:
         under_way = () if guest.asking is None else guest.asking.subjects
-        known = {*guest.facts.compared, *under_way}
+        known = {*(guest.facts.compared.keys() - guest.unanswered), *under_way}
         _ask_for(world, guest, [n for n in compared(world, guest.name) if n not in known])
 
 
@@ -167,16 +184,26 @@ def answered(world: World, guest: Guest, answer: Answered) -> bool:
         asking.last = True
         _ask(world, guest, asking, more)
         return True
-    _first_sight(world, guest, asking)
+    _take(world, guest, asking)
     return True
 
 
-def _first_sight(world: World, guest: Guest, asking: Asking) -> None:
-    found = subjects.merged({}, subjects.read(asking.subjects, asking.answers))
+def _take(world: World, guest: Guest, asking: Asking) -> None:
+    """Keep what was answered, and make up for what the connect could not compare."""
+    found = subjects.read(asking.subjects, asking.answers)
     for (name, key), state in asking.said.items():
         # Before the answer it is in it, and behind it, it is newer.
         if name in found:
             found = {**found, name: subjects.moved(found[name], key, state)}
+    snapshots = guest.facts.compared
+    late = guest.unanswered & set(asking.subjects)
+    before = {name: snapshots[name] for name in subjects.SUBJECTS if name in late}
+    after = {name: found[name] for name in before if name in found}
+    guest.unanswered -= late
+    guest.ahead |= dict.fromkeys(_ahead(before, after), world.now + HELD_BACK)
     guest.asking = None
-    _keep(world, guest, {**guest.facts.compared, **found})
+    rest = {name: kept for name, kept in snapshots.items() if name not in late}
+    _keep(world, guest, {**rest, **subjects.merged({}, found)})
+    for name, data in subjects.differences(before, after):
+        world.occur(Event(name, guest.name, data, world.now, world.now, synthetic=True))
     _ask_for(world, guest, asking.later)

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from reactor.core import doubts, trigger_life
 from reactor.core.catalog import CONNECTED, DISCONNECTED
-from reactor.core.comparing import ask_missing, by_disk, taken
+from reactor.core.comparing import ask_missing, by_disk, taken, told_by_state
 from reactor.core.cut_waits import is_asked_for
 from reactor.core.effect import GuestChanged
 from reactor.core.event import Event
@@ -124,6 +124,7 @@ def _take_over(world: World, guest: Guest, input_: Connected, *, same: bool) -> 
         guest.dump_ended = None
     guest.epoch, guest.facts, guest.connected = input_.epoch, facts, True
     guest.asking = None
+    told_by_state(guest, by_state)
     guest.end_known, guest.seen, guest.moved, guest.again = False, "", "", ""
     ended = any(name == "DUMP_COMPLETED" for name, _ in by_state)
     guest.own.dumping = guest.own.dumping and (ended or facts.dump == "active")

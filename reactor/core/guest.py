@@ -100,7 +100,8 @@ class Guest:
     again, ``moved`` the state that an event since then led to; ``again`` is an event of which a
     run decided while nobody could be asked; ``made_up`` are the events that the latest connect
     made up for; ``ahead`` are the subjects and keys that connects told of, and until when
-    QEMU may still hold the events of these back.
+    QEMU may still hold the events of these back; ``unanswered`` are the subjects whose snapshot
+    is of before the latest connect, since QEMU has not said yet how they stand now.
     ``held`` are the matches that wait for the arm of their policy, numbered as they came.
     """
 
@@ -121,6 +122,7 @@ class Guest:
     again: str = ""
     made_up: frozenset[str] = frozenset()
     ahead: dict[tuple[str, str], float] = field(default_factory=dict)
+    unanswered: frozenset[str] = frozenset()
     asking: Asking | None = None
     awaited_until: float | None = None
     hand: str = ""

@@ -35,10 +35,13 @@ CHANGES = st.one_of(
 )
 MOVES = st.one_of(
     CHANGES,
-    st.sampled_from(["break", "restart", "another QEMU", "reload"]),
+    st.sampled_from(["break", "restart", "another QEMU", "reload", "hang"]),
     st.lists(CHANGES, max_size=4).map(tuple),
 )
-"""A change, something that befalls us, or a connect with what changes while QEMU is asked."""
+"""A change, something that befalls us, or a connect with what changes while QEMU is asked.
+
+`hang`: the next connect gets no answer in time, and only then one.
+"""
 
 
 class Story:
@@ -50,7 +53,7 @@ class Story:
         self.truth = self._first()
         self.told = dict(self.truth)
         self.expected: dict[tuple[str, str], list[object]] = defaultdict(list)
-        self.first_sight = False
+        self.first_sight = self.hangs = False
         self.host.connect()
 
     def _first(self) -> dict[tuple[str, str], object]:
@@ -87,7 +90,8 @@ class Story:
         """Let the event arrive."""
         if event is not None:
             self.host.give(Happened(Event(event.name, "web-1", event.data, foretold=foretold)))
-            self.host.run(2)
+            if not self.hangs:
+                self.host.run(2)
             self._tell(*change)
 
     def _tell(self, name: str, key: str, state: object) -> None:
@@ -110,10 +114,13 @@ class Story:
         engine, guest = self.host.engine, self.host.guests["web-1"]
         asked = engine.compared("web-1", {})
         compared = self.holds.asked(asked, [(event.name, event.data) for event in held])
-        self.host.give(Connected("web-1", guest.epoch, guest.facts(compared)))
-        self.host.run(1)
+        self.host.give(Connected("web-1", guest.epoch, guest.facts({} if self.hangs else compared)))
+        if not self.hangs:
+            self.host.run(1)
         for change, event in events:
             self.heard(change, event, foretold=True)
+        self.hangs = False
+        self.host.run(2)  # what was asked since, QEMU answers behind all of them
 
     def another_qemu(self) -> None:
         """What was known is no more; what is there is seen for the first time."""
@@ -162,6 +169,8 @@ def test_every_change_is_told_once(  # noqa: C901 - one for each kind of move
                     story.another_qemu()
             case "reload":
                 story.host.load([POLICY])
+            case "hang":
+                story.hangs = not connected
             case (str(), str(), _):
                 event = story.change(move)  # type: ignore[arg-type]
                 if connected:
