@@ -151,15 +151,18 @@ class Calls:
 
     def _execute(self, deed: Execute, timeout: float) -> None:
         try:
-            reply = self._outside.monitors.send(
-                deed.guest, deed.command, deed.arguments, timeout=timeout
+            self._outside.monitors.send(
+                deed.guest,
+                deed.command,
+                deed.arguments,
+                timeout=timeout,
+                then=partial(self._replied, deed.id),
             )
         except ReactorError as error:
             self._submit(Answered(deed.id, unsent=error.problem))
             return
         if deed.changes:
             self._in_flight.add(deed.id)
-        reply.add_done_callback(partial(self._replied, deed.id))
 
     def _call_agent(self, deed: CallAgent, timeout: float) -> None:
         try:

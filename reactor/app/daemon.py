@@ -32,7 +32,7 @@ from reactor.app.guests import Guests
 from reactor.app.inbound import earlier_messages
 from reactor.app.lacks.looking import CHANGING_COMMANDS, Looker
 from reactor.app.outbox import DropTeller, OutboxPort
-from reactor.app.ports import Outside
+from reactor.app.ports import Outside, Then
 from reactor.app.preflight import raise_file_limit, share_the_interpreter, warn_of, warn_of_nothing
 from reactor.app.projection import LAST_RUNS, Projection, last_runs
 from reactor.app.refusals import Refusals
@@ -46,7 +46,6 @@ from reactor.core.inputs import Input, Received
 from reactor.core.marks import Mark
 from reactor.core.policy import Policy
 from reactor.core.run import Run
-from reactor.core.world import World
 from reactor.errors import Place, PolicyError
 from reactor.policyfile.check import build_policy
 
@@ -129,7 +128,7 @@ class Daemon:
             rng=random.Random(),  # noqa: S311 - jitter
         )
         self.rules = Rules(settings.rules, self._adopt)
-        self.looker = Looker(lambda: self.engine.world, self._ask, self.agents)
+        self.looker = Looker(lambda: self.engine.world, self.send, self.agents)
         self.control = Control(self._parts(), self.orders)
         self.ready = asyncio.Event()
 
@@ -144,15 +143,12 @@ class Daemon:
             is_stopping=self._stop.is_set,
             allowed=self._settings.mqtt.kinds if self._settings.mqtt else (),
             carry=self._carry,
-            world=self._world,
+            world=lambda: self.engine.world,
             refusals=self.refusals,
         )
 
     async def _carry(self, who: str, ask: Ask, name: str) -> Answer:
         return await self.control.carry(who, ask, name)
-
-    def _world(self) -> World:
-        return self.engine.world
 
     def _outside(self) -> Outside:
         return Outside(
@@ -165,17 +161,18 @@ class Daemon:
         )
 
     def send(
-        self, guest: str, command: str, arguments: Mapping[str, object], *, timeout: float
+        self,
+        guest: str,
+        command: str,
+        arguments: Mapping[str, object],
+        *,
+        timeout: float,
+        then: Then | None = None,
     ) -> asyncio.Future[object]:
         """Send a command to a guest's monitor."""
         if command in CHANGING_COMMANDS:
             self.looker.changed(guest)
-        return self.guests.monitors.send(guest, command, arguments, timeout=timeout)
-
-    def _ask(
-        self, guest: str, command: str, arguments: Mapping[str, object], *, timeout: float
-    ) -> asyncio.Future[object]:
-        return self.guests.monitors.send(guest, command, arguments, timeout=timeout)
+        return self.guests.monitors.send(guest, command, arguments, timeout=timeout, then=then)
 
     def _adopt(self, policies: Sequence[Policy]) -> None:
         warn_of(policies, self._settings)

@@ -1,7 +1,7 @@
 """What the dispatcher needs of the world: somebody who sends, somewhere to write."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -10,16 +10,27 @@ from reactor.app.dumps import Dumps
 from reactor.core.effect import AskFree, CallHttp, StartProgram
 from reactor.core.inputs import Answered
 
+Then = Callable[[asyncio.Future[object]], None]
+"""Takes the future of a reply, which is done."""
+
 
 class Commands(Protocol):
     """Who sends QMP commands."""
 
     def send(
-        self, guest: str, command: str, arguments: Mapping[str, object], *, timeout: float
+        self,
+        guest: str,
+        command: str,
+        arguments: Mapping[str, object],
+        *,
+        timeout: float,
+        then: Then,
     ) -> asyncio.Future[object]:
         """The future of the command's return value; the command is on its way.
 
-        It gets GuestError or LostReply when there is none.
+        It gets GuestError or LostReply when there is none. ``then`` takes the future as
+        soon as it is done, before any event that QEMU sent after the reply: what a query
+        found must not be believed after what happened since.
 
         Raises:
             ReactorError: the command certainly was not sent.

@@ -11,7 +11,7 @@ from reactor.app.calls import Calls
 from reactor.app.clock import Clock
 from reactor.app.depth import DEPTH_MAX, is_too_deep
 from reactor.app.dumps import Dumps
-from reactor.app.ports import Outside
+from reactor.app.ports import Outside, Then
 from reactor.app.settings import DumpsSettings
 from reactor.core.effect import AskFree, AskPath, CallAgent, CallHttp, Execute, StartProgram
 from reactor.core.inputs import Answered, Refusal
@@ -92,9 +92,17 @@ class _Part:
 
 class _Monitors(_Part):
     def send(
-        self, guest: str, command: str, arguments: Mapping[str, object], *, timeout: float
+        self,
+        guest: str,
+        command: str,
+        arguments: Mapping[str, object],
+        *,
+        timeout: float,
+        then: Then,
     ) -> asyncio.Future[object]:
-        return self._world.future("monitor", guest, command, arguments, timeout)
+        reply = self._world.future("monitor", guest, command, arguments, timeout)
+        reply.add_done_callback(then)
+        return reply
 
 
 class _Agents(_Part):

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import gc
+import json
 import os
 import shutil
 import signal
@@ -34,7 +35,7 @@ from reactor.demo.waiting import until
 from reactor.errors import Code, JournalError, Place, PolicyError, Problem, SettingsError
 from tests.app.house import House, hears, said
 from tests.fakes.broker import Mosquitto, Subscriber, free_port
-from tests.fakes.qmp_server import SILENT, event_line
+from tests.fakes.qmp_server import SILENT, Answer, event_line
 
 pytestmark = [pytest.mark.asyncio, pytest.mark.timeout(40)]
 
@@ -75,6 +76,16 @@ RESET = (
 
 
 # --------------------------------------------------------------- bad input
+
+UNTIL_IT_IS_OVER = """policy: until-it-is-over
+description: d
+trigger: {event: WATCHDOG}
+steps:
+  - choose:
+      - when: guest.migrating
+        steps:
+          - wait: {event: MIGRATION, timeout: 1h}
+"""
 
 
 async def test_it_starts_with_what_works_and_says_what_does_not(house: House) -> None:
@@ -632,6 +643,26 @@ async def test_a_flood_of_one_guest_does_not_hold_up_another(house: House) -> No
     assert waiting[0] < 20_000
     assert house.daemon.dispatcher.dropped == 0
     assert house.daemon.guests.monitors.counters.dropped == 0
+
+
+async def test_what_a_query_found_is_not_believed_after_what_happened_since(
+    house: House,
+) -> None:
+    """A migration ends in the same breath in which QEMU says that it runs: nobody waits for it."""
+    house.policy(UNTIL_IT_IS_OVER)
+    guest = await house.guest()
+    await house.start("web-1")
+    last = guest.answers["query-migrate"]
+
+    def migrating(_arguments: Mapping[str, object]) -> Answer:
+        guest.answers["query-migrate"] = last
+        reply = json.dumps({"return": {"status": "active"}, "id": guest.commands[-1].id})
+        guest.raw(reply.encode() + b"\r\n" + event_line("MIGRATION", {"status": "completed"}))
+        return SILENT
+
+    guest.answers["query-migrate"] = migrating
+    guest.event("WATCHDOG", {"action": "none"})
+    assert await house.outcomes(1) == [("until-it-is-over", "succeeded")]
 
 
 # ------------------------------------------------------------------ reload

@@ -19,6 +19,7 @@ from reactor.app.depth import DEPTH_MAX
 from reactor.app.dispatcher import Dispatcher
 from reactor.app.dumps import Dumps
 from reactor.app.line import Bounds
+from reactor.app.ports import Then
 from reactor.app.projection import Projection
 from reactor.app.records import Rulebook
 from reactor.core.config import EngineConfig
@@ -156,14 +157,22 @@ class Guests:
         self._story = story
 
     def send(
-        self, guest: str, command: str, arguments: Mapping[str, object], *, timeout: float
+        self,
+        guest: str,
+        command: str,
+        arguments: Mapping[str, object],
+        *,
+        timeout: float,
+        then: Then,
     ) -> asyncio.Future[object]:
         """The future of the reply."""
         assert timeout > 0
         assert isinstance(arguments, Mapping)
         if isinstance(answer := self.answers.get(command), MonitorError) and self.at_once:
             raise answer
-        return asyncio.ensure_future(self._reply(guest, command))
+        reply = asyncio.ensure_future(self._reply(guest, command))
+        reply.add_done_callback(then)
+        return reply
 
     async def _reply(self, guest: str, command: str) -> object:
         if not command.startswith("query-"):

@@ -1,7 +1,7 @@
 """The commands of one monitor that wait for their replies."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from reactor.adapters.qmp import troubles
@@ -9,7 +9,10 @@ from reactor.adapters.qmp.messages import Message, encode
 from reactor.adapters.qmp.shared import Shared
 from reactor.adapters.qmp.wire import Wire
 from reactor.core.foreign import UNWRITABLE
-from reactor.errors import GuestError, MonitorError
+from reactor.errors import GuestError, MonitorError, ReactorError
+
+Then = Callable[[asyncio.Future[object]], None]
+"""Takes the future of a reply, which is done."""
 
 
 @dataclass(slots=True)
@@ -17,6 +20,7 @@ class _Sent:
     command: str
     reply: asyncio.Future[object]
     deadline: asyncio.TimerHandle
+    then: Then | None
 
 
 class Commands:
@@ -39,11 +43,21 @@ class Commands:
         self._last_id = shared.rng.getrandbits(48)
 
     def send(
-        self, wire: Wire, command: str, arguments: Mapping[str, object], timeout_s: float
+        self,
+        wire: Wire,
+        command: str,
+        arguments: Mapping[str, object],
+        timeout_s: float,
+        then: Then | None = None,
     ) -> asyncio.Future[object]:
         """The future of the reply, after the bytes were handed to the transport.
 
         It gets what ``return`` held, ``GuestError`` or ``LostReply``.
+
+        Args:
+            then: called at once with the future that is done, before any event behind the
+                reply is handed on. Who waits for the future, or asks it to call back, is
+                told a turn of the loop later: by then such an event may have overtaken it.
 
         Raises:
             MonitorError: nothing was sent.
@@ -54,7 +68,7 @@ class Commands:
         loop = asyncio.get_running_loop()
         reply: asyncio.Future[object] = loop.create_future()
         deadline = loop.call_later(timeout_s, self._expire, number, timeout_s)
-        self._sent[number] = _Sent(command, reply, deadline)
+        self._sent[number] = _Sent(command, reply, deadline, then)
         self._shared.counters.commands += 1
         wire.write(line)
         return reply
@@ -66,15 +80,11 @@ class Commands:
             self._shared.counters.late += 1
         elif message.error is None:
             sent.reply.set_result(message.result)
+            self._tell(sent)
         else:
-            sent.reply.set_exception(
-                GuestError(
-                    self._guest,
-                    sent.command,
-                    message.error.error_class,
-                    message.error.description,
-                )
-            )
+            said = message.error
+            refusal = GuestError(self._guest, sent.command, said.error_class, said.description)
+            self._fail(sent, refusal)
         if sent is not None:
             sent.deadline.cancel()
 
@@ -84,7 +94,7 @@ class Commands:
         for sent in everything.values():
             sent.deadline.cancel()
             if not sent.reply.done():
-                sent.reply.set_exception(troubles.died(self._guest, sent.command, reason))
+                self._fail(sent, troubles.died(self._guest, sent.command, reason))
 
     def refuse(self, command: str, why: str, fix: str) -> MonitorError:
         """The error of a command that is not sent."""
@@ -112,4 +122,12 @@ class Commands:
     def _expire(self, number: int, timeout_s: float) -> None:
         sent = self._sent.get(number)
         if sent is not None and not sent.reply.done():
-            sent.reply.set_exception(troubles.no_reply(self._guest, sent.command, timeout_s))
+            self._fail(sent, troubles.no_reply(self._guest, sent.command, timeout_s))
+
+    def _fail(self, sent: _Sent, error: ReactorError) -> None:
+        sent.reply.set_exception(error)
+        self._tell(sent)
+
+    def _tell(self, sent: _Sent) -> None:
+        if sent.then is not None:
+            self._shared.call(sent.then, sent.reply)

@@ -6,7 +6,7 @@ from random import Random
 
 from reactor.adapters.qmp import troubles
 from reactor.adapters.qmp.address import Address, UnixAddress
-from reactor.adapters.qmp.commands import Commands
+from reactor.adapters.qmp.commands import Commands, Then
 from reactor.adapters.qmp.connect import connect
 from reactor.adapters.qmp.facts import peer_of
 from reactor.adapters.qmp.session import Ready, Session
@@ -92,7 +92,11 @@ class Monitor:
         return announced
 
     def send(
-        self, command: str, arguments: Mapping[str, object], timeout_s: float
+        self,
+        command: str,
+        arguments: Mapping[str, object],
+        timeout_s: float,
+        then: Then | None = None,
     ) -> asyncio.Future[object]:
         """The future of the reply, sent before this returns; see ``Commands.send``.
 
@@ -106,7 +110,7 @@ class Monitor:
                 "the monitor is not connected",
                 "run it again once the guest is connected",
             )
-        return self._commands.send(session.wire, command, arguments, timeout_s)
+        return self._commands.send(session.wire, command, arguments, timeout_s, then)
 
     async def _connection(self) -> None:
         """One connection from its connect to its end, told to the listener."""

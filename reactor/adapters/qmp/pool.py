@@ -6,6 +6,7 @@ from random import Random
 from typing import Self
 
 from reactor.adapters.qmp.address import parse_address
+from reactor.adapters.qmp.commands import Then
 from reactor.adapters.qmp.monitor import Monitor
 from reactor.adapters.qmp.shared import Counters, Limits, Listener, Shared, nothing
 from reactor.adapters.qmp.troubles import unsent
@@ -90,7 +91,13 @@ class Monitors:
         return [guest for guest, monitor in self._monitors.items() if monitor.connected]
 
     def send(
-        self, guest: str, command: str, arguments: Mapping[str, object], *, timeout: float
+        self,
+        guest: str,
+        command: str,
+        arguments: Mapping[str, object],
+        *,
+        timeout: float,
+        then: Then | None = None,
     ) -> asyncio.Future[object]:
         """The future of the reply; the bytes are on their way when this returns.
 
@@ -98,6 +105,10 @@ class Monitors:
         no) or ``LostReply`` (no reply within ``timeout`` seconds, or the
         connection died: outcome unknown). To cancel it is to look away: the
         command itself cannot be taken back.
+
+        Args:
+            then: called with the future as soon as it is done, before the events that
+                QEMU sent after its reply.
 
         Raises:
             MonitorError: the command certainly was not sent.
@@ -107,7 +118,7 @@ class Monitors:
             raise unsent(
                 guest, command, "there is no such guest", "add it to the guests of the settings"
             )
-        return monitor.send(command, arguments, timeout)
+        return monitor.send(command, arguments, timeout, then)
 
     async def execute(
         self,

@@ -8,7 +8,7 @@ import pytest
 from reactor.adapters.qmp import Limits
 from reactor.errors import GuestError, LostReply, MonitorError
 from tests.adapters.qmp.scene import Scene, eventually
-from tests.fakes.qmp_server import CUT, SILENT, Answer, Refuse
+from tests.fakes.qmp_server import CUT, SILENT, Answer, Refuse, event_line
 
 pytestmark = pytest.mark.asyncio
 
@@ -53,6 +53,54 @@ async def test_a_command_is_on_its_way_when_send_returns(scene: Scene) -> None:
     assert scene.monitors.counters.commands == 1
     await eventually(lambda: fake.commands[-1].execute == "stop")
     assert await reply == {}
+
+
+ORDER = [
+    pytest.param(b'{"return": {}, "id": %d}\r\n', "{}", id="a result"),
+    pytest.param(
+        b'{"error": {"class": "GenericError", "desc": "no"}, "id": %d}\r\n', "no", id="a refusal"
+    ),
+]
+
+
+@pytest.mark.parametrize(("reply", "said"), ORDER)
+async def test_what_comes_behind_a_reply_is_told_behind_it(
+    scene: Scene, reply: bytes, said: str
+) -> None:
+    """In one piece with the events around it, and each is told in QEMU's order."""
+    fake = await scene.connected()
+    fake.answers["query-migrate"] = SILENT
+    story: list[str] = []
+
+    def then(done: asyncio.Future[object]) -> None:
+        error = done.exception()
+        told = error.description if isinstance(error, GuestError) else str(done.result())
+        story.extend([*scene.recorder.names, told])
+
+    scene.monitors.send("web-1", "query-migrate", {}, timeout=5, then=then)
+    await eventually(lambda: fake.commands[-1].execute == "query-migrate")
+    number = fake.commands[-1].id
+    assert isinstance(number, int)
+    fake.raw(event_line("STOP") + reply % number + event_line("RESUME"))
+    await eventually(lambda: len(scene.recorder.names) == 2)
+    assert story == ["STOP", said]
+    assert scene.recorder.names == ["STOP", "RESUME"]
+
+
+async def test_a_caller_that_fails_on_a_reply_ends_no_monitor(scene: Scene) -> None:
+    """It is told to the loop; the next command goes through as before."""
+    await scene.connected()
+    told: list[str] = []
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(lambda _loop, context: told.append(str(context["exception"])))
+
+    def then(_done: asyncio.Future[object]) -> None:
+        raise RuntimeError("planted")
+
+    assert await scene.monitors.send("web-1", "stop", {}, timeout=5, then=then) == {}
+    assert await scene.monitors.execute("web-1", "cont", {}, timeout=5) == {}
+    loop.set_exception_handler(None)
+    assert told == ["planted"]
 
 
 async def test_ids_go_on_over_connections(scene: Scene) -> None:
