@@ -1,6 +1,7 @@
 """``reactor check``: everything that can be known of policies before they run."""
 
 import gc
+import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -12,6 +13,7 @@ import typer
 
 from reactor.cli.annotations import annotation
 from reactor.cli.exits import Exit, UsageError
+from reactor.cli.files_shown import Texts
 from reactor.cli.problems import as_data, show_problems
 from reactor.cli.screen import Screen, to_json, until_readers_leave
 from reactor.cli.verbs import add_verb
@@ -21,6 +23,7 @@ from reactor.errors import Code, Problem, Severity
 if TYPE_CHECKING:
     from reactor.app.settings import Settings
     from reactor.policyfile.check import Loaded
+    from reactor.policyfile.files import Typed
     from reactor.policyfile.targets import Target
 
 Paths = Annotated[
@@ -28,10 +31,11 @@ Paths = Annotated[
     typer.Argument(
         metavar="PATH...",
         readable=False,
-        help="Policy files, or folders of them.",
+        help="Policy files, or folders of them; - is standard input.",
         show_default=False,
     ),
 ]
+_STDIN = Path("-")
 Report = Literal["text", "json", "sarif", "github"]
 Form = Annotated[
     Report,
@@ -73,6 +77,14 @@ Live = Annotated[
         "this one.",
     ),
 ]
+StdinName = Annotated[
+    str,
+    typer.Option(
+        "--stdin-filename",
+        metavar="FILE",
+        help="What - is called in what is found. That file's text on the disk is not read.",
+    ),
+]
 Explain = Annotated[
     str | None,
     typer.Option("--explain", metavar="CODE", help="Print what a code means, and check nothing."),
@@ -88,6 +100,7 @@ def add_to(app: typer.Typer) -> None:
         "reactor check rules/ --target 7.2,11.1",
         "reactor check rules/ -c /etc/reactor/reactor.yaml --strict",
         "reactor check rules/ -o sarif > findings.sarif",
+        "reactor check - --stdin-filename rules/panic.yaml < rules/panic.yaml",
         "reactor check --explain R005",
     )
 
@@ -100,6 +113,7 @@ def check(  # noqa: PLR0913 - one parameter for each option
     config: Config = None,
     target: Named = None,
     live: Live = None,
+    stdin_filename: StdinName = "standard input",
     explain: Explain = None,
 ) -> int:
     """Check policy files before they run.
@@ -117,12 +131,22 @@ def check(  # noqa: PLR0913 - one parameter for each option
         fix = "name a policy file, a folder, or settings with -c"
         raise UsageError("reactor check", "nothing is named to be checked", fix)
     targets = targets_of(target, live, _ask)
+    typed = _typed(stdin_filename) if paths and _STDIN in paths else None
+    named = [path for path in paths or () if path != _STDIN]
     with _uncollected():
-        loaded = load(paths or (settings.rules if settings else ()))
+        loaded = load(named or (settings.rules if settings and not typed else ()), typed)
         problems = _problems(loaded, targets, settings)
-    until_readers_leave(partial(_show, problems, loaded, output))
+    texts = Texts({typed.file: typed.data} if typed else {})
+    until_readers_leave(partial(_show, problems, loaded, output, texts))
     bad = {Severity.ERROR, Severity.WARNING} if strict else {Severity.ERROR}
     return Exit.FINDINGS if any(one.severity in bad for one in problems) else Exit.OK
+
+
+def _typed(name: str) -> "Typed":
+    from reactor.policyfile.chunks import MAX_BYTES
+    from reactor.policyfile.files import Typed
+
+    return Typed(name, sys.stdin.buffer.read(MAX_BYTES + 1))
 
 
 @contextmanager
@@ -185,18 +209,18 @@ def _settings(config: Path | None) -> "Settings | None":
     return load_settings(Flags(config=config))
 
 
-def _show(problems: Sequence[Problem], loaded: "Loaded", report: Report) -> None:
+def _show(problems: Sequence[Problem], loaded: "Loaded", report: Report, texts: Texts) -> None:
     screen = Screen()
     match report:
         case "text":
-            show_problems(problems, screen)
+            show_problems(problems, screen, texts)
             screen.line(_summary(problems, len(loaded.policies), loaded.files))
         case "json":
             print(to_json([as_data(problem) for problem in problems], indent=2))
         case "sarif":
             from reactor.cli.sarif import sarif
 
-            print(to_json(sarif(problems), indent=2))
+            print(to_json(sarif(problems, texts), indent=2))
         case "github":
             for problem in problems:
                 screen.line(annotation(problem))

@@ -20,6 +20,7 @@ def add_to(app: typer.Typer) -> None:
         "reactor docs block-commit",
         "reactor docs guest: reset",
         "reactor docs 'BLOCK_JOB_*'          # what there is",
+        "reactor docs panic                  # what has that in its name",
         "reactor docs device_del -o json | jq -r .example",
     )
 
@@ -29,7 +30,8 @@ def docs(
     name: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[NAME]", help="An event, a command or a verb of a guest; a glob lists them."
+            metavar="[NAME]",
+            help="An event, a command or a verb of a guest; a glob or a part of a name lists them.",
         ),
     ] = None,
     output: WholeOutput = "table",
@@ -55,7 +57,7 @@ def docs(
 
 
 def _list(pattern: str, output: str) -> int:
-    """All names that fit.
+    """All names that fit, or have it in them.
 
     Raises:
         RefusedError: none does.

@@ -2,8 +2,10 @@
 
 import contextlib
 import os
+from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
+from types import MappingProxyType
 from urllib.parse import quote
 
 from reactor.errors import Place
@@ -15,21 +17,23 @@ _OPEN = 8
 class Texts:
     """The lines of policy files, read when they are asked for."""
 
-    def __init__(self) -> None:
-        self._read = lru_cache(maxsize=_OPEN)(_lines)
+    def __init__(self, typed: Mapping[str, bytes] = MappingProxyType({})) -> None:
+        """``typed``: files that are not as they stand on the disk."""
+        self._typed = typed
+        self._read = lru_cache(maxsize=_OPEN)(self._lines)
 
     def line(self, place: Place) -> str:
         """The line of this place; empty where there is none, or none that can be read."""
         lines = self._read(place.file) if place.line else []
         return lines[place.line - 1] if 0 < place.line <= len(lines) else ""
 
-
-def _lines(file: str) -> list[str]:
-    try:
-        text = Path(file).read_bytes().decode("utf-8", "replace")
-    except (OSError, ValueError):
-        return []  # the problem is told all the same
-    return text.removeprefix("\ufeff").replace("\r\n", "\n").split("\n")
+    def _lines(self, file: str) -> list[str]:
+        data = self._typed.get(file)
+        try:
+            text = (Path(file).read_bytes() if data is None else data).decode("utf-8", "replace")
+        except (OSError, ValueError):
+            return []  # the problem is told all the same
+        return text.removeprefix("\ufeff").replace("\r\n", "\n").split("\n")
 
 
 def from_here(file: str) -> str:

@@ -15,9 +15,9 @@ _PASSWORD = re.compile(r"(?<=://)([^/@:\s]*):[^@\s]+@")
 _BEFORE = 70  # of a long line, this much is shown in front of the place
 
 
-def show_problems(problems: Iterable[Problem], screen: Screen) -> None:
+def show_problems(problems: Iterable[Problem], screen: Screen, texts: Texts | None = None) -> None:
     """Print each with the line that it is about, where that line can be read."""
-    texts = Texts()
+    texts = texts or Texts()
     for problem in problems:
         _show(problem, screen, texts.line(problem.place))
 

@@ -22,7 +22,7 @@ _FINGERPRINT = "reactorFinding/v1"
 _MEANS_MORE = re.compile(r"\{(\d+)\}|\[(?=[^][]*\]\()")
 
 
-def sarif(problems: Iterable[Problem]) -> dict[str, Any]:
+def sarif(problems: Iterable[Problem], texts: Texts | None = None) -> dict[str, Any]:
     """The log of one run; its files are named from the current folder.
 
     Each result has a fingerprint that stays the same when lines are put above it, so that
@@ -35,7 +35,7 @@ def sarif(problems: Iterable[Problem]) -> dict[str, Any]:
             _ROOT: {"description": {"text": "The folder in which reactor was started."}}
         },
         "columnKind": "utf16CodeUnits",
-        "results": _results(problems),
+        "results": _results(problems, texts or Texts()),
     }
     return {
         "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
@@ -63,8 +63,8 @@ def _rule(entry: Entry) -> dict[str, object]:
     }
 
 
-def _results(problems: Iterable[Problem]) -> list[dict[str, Any]]:
-    texts, seen = Texts(), Counter[tuple[str, str]]()
+def _results(problems: Iterable[Problem], texts: Texts) -> list[dict[str, Any]]:
+    seen = Counter[tuple[str, str]]()
     results: list[dict[str, Any]] = []
     for problem in problems:
         line = texts.line(problem.place)

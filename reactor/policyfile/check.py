@@ -13,13 +13,15 @@ from reactor.policyfile import schema
 from reactor.policyfile.builder import BETWEEN, build
 from reactor.policyfile.builder_steps import steps_of
 from reactor.policyfile.calls import Ask
-from reactor.policyfile.files import Source, read_all
+from reactor.policyfile.files import Source, Typed, read_all
 from reactor.policyfile.findings import fit
+from reactor.policyfile.foreign import DOCUMENT, fix_of
 from reactor.policyfile.ignores import Ignore, ignores_of, useless, without_ignored
 from reactor.policyfile.lints.others import others_of
 from reactor.policyfile.lints.whole import lint_policy, lint_set, lint_steps
 from reactor.policyfile.mistakes import brief
 from reactor.policyfile.nodes import Broken, Dictionary, Node, way
+from reactor.policyfile.nodes import Sequence as Items
 from reactor.policyfile.papers import Paper, doubled, names
 from reactor.policyfile.permissions import forbidden, needed
 from reactor.policyfile.reader import read
@@ -57,13 +59,16 @@ class Loaded:
         return not any(problem.severity is Severity.ERROR for problem in self.problems)
 
 
-def load(paths: Sequence[Path]) -> Loaded:
+def load(paths: Sequence[Path], typed: Typed | None = None) -> Loaded:
     """All policies of the files and folders, in one pass that reports every problem.
 
     Never raises. Two policies of one name are both left out, so that the order
     of files never decides.
+
+    Args:
+        typed: a file as it stands in an editor: it is taken for what is on the disk.
     """
-    sources, problems = read_all(paths)
+    sources, problems = read_all(paths, typed)
     return _load(sources, _Found(problems=problems))
 
 
@@ -192,12 +197,13 @@ def _kind_problem(root: Node) -> Problem | None:
     if isinstance(root, Broken):
         return None
     if not isinstance(root, Dictionary) or not root.entries:
-        return Problem(root.place, Code.WRONG_VALUE, "the document is no mapping with keys", begin)
+        fix = f"{begin}; of several, write `---` between them" if isinstance(root, Items) else begin
+        return Problem(root.place, Code.WRONG_VALUE, "the document is no mapping with keys", fix)
     if not KINDS.keys().isdisjoint(root.entries):
         return None
     first, entry = next(iter(root.entries.items()))
     guess = closest(first, KINDS)
-    fix = f"did you mean `{guess}`?" if guess else begin
+    fix = fix_of(first, DOCUMENT) or (f"did you mean `{guess}`?" if guess else begin)
     problem = f"a document cannot begin with `{brief(first)}`"
     return Problem(entry.key_place, Code.UNKNOWN_KEY, problem, fix)
 

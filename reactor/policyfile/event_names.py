@@ -1,8 +1,11 @@
 """The names of all events: a misspelt one is found before it is waited for in vain."""
 
+import re
+
 from reactor.core.matching import named
 from reactor.core.text import closest
 from reactor.policyfile.event_shapes import known_events
+from reactor.policyfile.foreign import EVENTS, fix_of
 
 
 def no_such_event(event: str) -> tuple[str, str] | None:
@@ -11,6 +14,16 @@ def no_such_event(event: str) -> tuple[str, str] | None:
         return None
     if any(named(known, (event,)) for known in known_events()):
         return None
-    guess = closest(event, known_events())
-    fix = f"did you mean `{guess}`?" if guess else "look it up with `reactor docs`"
+    fix = event_fix(event) or "`reactor docs` lists all events"
     return f"no QEMU from 5.2 to 11.1 sends `{event}`", fix
+
+
+_LIBVIRT = re.compile(r"(?i)^(vir_domain_event_)?(id_)?")
+
+
+def event_fix(event: str) -> str:
+    """Which event was meant; empty where nobody can tell."""
+    if fix := fix_of(_LIBVIRT.sub("", event), EVENTS):
+        return fix
+    guess = closest(event.upper().replace("-", "_"), known_events())
+    return f"did you mean `{guess}`?" if guess else ""

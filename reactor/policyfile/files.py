@@ -20,15 +20,29 @@ class Source:
     text: str
 
 
-def read_all(paths: Iterable[Path]) -> tuple[list[Source], list[Problem]]:
+@dataclass(frozen=True, slots=True)
+class Typed:
+    """The bytes of a file as an editor has them, which counts for what is on the disk."""
+
+    file: str
+    data: bytes
+
+
+def read_all(
+    paths: Iterable[Path], typed: Typed | None = None
+) -> tuple[list[Source], list[Problem]]:
     """Every policy file below these paths once, sorted, with what cannot be read.
 
     A file is read whatever its name; a folder gives its ``*.yaml`` and ``*.yml``,
-    also those in folders below, but nothing whose name begins with a dot.
+    also those in folders below, but nothing whose name begins with a dot. What is
+    ``typed`` comes first, and its file is not read.
     """
     sources: list[Source] = []
     problems: list[Problem] = []
     seen: set[str] = set()
+    if typed is not None:
+        seen.add(os.path.realpath(typed.file))
+        sources += _decoded(typed.data, typed.file, problems)
     for path in paths:
         for file in _files(path, problems):
             real = os.path.realpath(file)
@@ -79,6 +93,10 @@ def _read(file: Path, problems: list[Problem]) -> list[Source]:
     except OSError as error:
         problems.append(_unreadable(name, error))
         return []
+    return _decoded(data, name, problems)
+
+
+def _decoded(data: bytes, name: str, problems: list[Problem]) -> list[Source]:
     text, wrong = decode(data, name)
     problems += wrong
     return [] if wrong else [Source(name, text)]

@@ -5,6 +5,8 @@ from typing import Annotated, Self
 
 from pydantic import ConfigDict, Discriminator, Field, Tag, model_validator
 
+from reactor.core.text import closest
+from reactor.policyfile.foreign import ENFORCEMENT, GUESTS, MODE, POLICY
 from reactor.policyfile.schema_base import Complaint, Model
 from reactor.policyfile.schema_steps import AnyArmStep, AnyStep
 from reactor.policyfile.schema_triggers import AnyTrigger
@@ -50,6 +52,14 @@ class Except(Model):
 
 class Guests(Model):
     """Which guests; what is given must all hold."""
+
+    foreign = GUESTS
+
+    @classmethod
+    def fix_of(cls, key: str) -> str:
+        """A key that nobody knows is most likely a label."""
+        label = f"write `labels: {{{key}: VALUE}}` if it is a label"
+        return super().fix_of(key) or ("" if closest(key, cls.words()) else label)
 
     name: Annotated[
         Globs | None, Maybe(), Field(description="A glob of names, or a list of them.")
@@ -106,11 +116,13 @@ class Approval(Model):
 class Policy(Model):
     """A reaction of reactor to events of QEMU guests."""
 
+    foreign = POLICY
+
     policy: Annotated[PolicyName, Field(description="Its one unique name.")]
     description: Annotated[Text, Field(description="The first thing that is read at 3 am.")]
     enforcement: Annotated[
         str,
-        Choice(("audit", "approve", "enforce")),
+        Choice(("audit", "approve", "enforce"), foreign=ENFORCEMENT),
         Field(
             description="`audit`: everything is decided and recorded, nothing is done."
             " `approve`: an operator is asked before each run."
@@ -146,7 +158,7 @@ class Policy(Model):
     ] = None
     mode: Annotated[
         str,
-        Choice(("single", "restart", "queued", "parallel")),
+        Choice(("single", "restart", "queued", "parallel"), foreign=MODE),
         Field(description="What becomes of a match while a run of its key is open."),
     ] = "single"
     max: Annotated[int, Whole(1, 1000), Field(description="How many may wait, or be open.")] = 10

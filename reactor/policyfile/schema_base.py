@@ -1,9 +1,12 @@
 """What every model of the policy language shares."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, ClassVar, NamedTuple, Protocol
 
 from pydantic import BaseModel, ConfigDict, ValidationInfo, model_validator
+
+from reactor.core.text import closest
+from reactor.policyfile.foreign import Foreign, fix_of, ours_of
 
 
 class Complaint(NamedTuple):
@@ -45,10 +48,25 @@ class Model(BaseModel):
     misplaced: ClassVar[Mapping[str, str]] = {}
     """Keys that people look for here and that stand elsewhere, each with a fix."""
 
+    foreign: ClassVar[Foreign] = {}
+    """Keys that others have for ours."""
+
     @classmethod
     def words(cls) -> tuple[str, ...]:
         """The keys as they are written."""
         return tuple(field.alias or name for name, field in cls.model_fields.items())
+
+    @classmethod
+    def fix_of(cls, key: str) -> str:
+        """What to do about a key that is none of ours; empty where nobody knows it."""
+        return cls.misplaced.get(key) or fix_of(key, cls.foreign)
+
+    @classmethod
+    def is_meant(cls, key: str, data: Iterable[str]) -> bool:
+        """Whether one of these keys is none of ours, and stands for this one."""
+        unknown = set(data) - set(cls.words())
+        near = (ours_of(word, cls.foreign) or closest(word, cls.words()) for word in unknown)
+        return key in near
 
     @classmethod
     def complaints(cls, data: Mapping[str, object]) -> Iterator[Complaint]:

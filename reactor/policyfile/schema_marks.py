@@ -6,6 +6,7 @@ from typing import Annotated, Any
 from pydantic import ConfigDict, Field
 
 from reactor.core.marks import SELF, MarkKind
+from reactor.policyfile.foreign import MARK
 from reactor.policyfile.schema_base import Complaint, Model
 from reactor.policyfile.schema_step import Step
 from reactor.policyfile.values import Maybe, Span, Template
@@ -22,6 +23,7 @@ def _one_kind(schema: dict[str, Any]) -> None:
 class ClearTarget(Model):
     """Which marks: one kind with its id."""
 
+    foreign = MARK
     model_config = ConfigDict(json_schema_extra=_one_kind)
 
     guest: Annotated[

@@ -4,6 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from reactor.policyfile.foreign import ON_ERROR, OPTIONS, ROUNDS
 from reactor.policyfile.schema_base import Model
 from reactor.policyfile.spellings import SaveName
 from reactor.policyfile.values import (
@@ -21,6 +22,8 @@ from reactor.policyfile.values import (
 class Retry(Model):
     """Further attempts after a failed one."""
 
+    foreign = ROUNDS
+
     times: Annotated[
         int, Whole(1, 100), Field(description="Attempts after the first.", examples=[3])
     ]
@@ -33,6 +36,8 @@ class Retry(Model):
 
 class Step(Model):
     """The options that every step may have."""
+
+    foreign = OPTIONS
 
     name: Annotated[
         Label | None, Maybe(), Field(description="A name for people: in traces and topics.")
@@ -49,7 +54,7 @@ class Step(Model):
         None
     )
     on_error: Annotated[
-        Annotated[str, Choice(("fail", "continue"))] | None,
+        Annotated[str, Choice(("fail", "continue"), foreign=ON_ERROR)] | None,
         Maybe(),
         Field(description="What a failure means after the last attempt."),
     ] = None

@@ -5,6 +5,7 @@ from typing import Annotated
 
 from pydantic import Discriminator, Field, Tag
 
+from reactor.policyfile.foreign import ROUNDS, WAY
 from reactor.policyfile.schema_base import Complaint, Model
 from reactor.policyfile.schema_marks import ClearStep, MarkStep
 from reactor.policyfile.schema_step import Step
@@ -30,6 +31,8 @@ from reactor.policyfile.values import Choice, Condition, Duration, Many, Maybe, 
 
 class WhenBranch(Model):
     """One way, taken when its condition is the first that holds."""
+
+    foreign = WAY
 
     when: Annotated[Condition, Field(description="CEL, asked with fresh state.")]
     steps: Annotated["tuple[AnyStep, ...]", Many(1), Field(description="Its steps.")]
@@ -73,6 +76,8 @@ class ChooseStep(Step):
 
 class Rounds(Model):
     """How often the steps are done."""
+
+    foreign = ROUNDS
 
     times: Annotated[int, Whole(1, 1000), Field(description="Rounds at most.", examples=[5])]
     backoff: Annotated[

@@ -6,6 +6,7 @@ from typing import Annotated, Any, ClassVar, Self
 from pydantic import ConfigDict, Discriminator, Field, Tag, model_validator
 
 from reactor.core.text import render_duration
+from reactor.policyfile.foreign import EVENT_TRIGGER
 from reactor.policyfile.schema_base import Complaint, Model
 from reactor.policyfile.spellings import Cron, EventName, EventNames, TimeZone, TopicFilter
 from reactor.policyfile.values import (
@@ -72,6 +73,7 @@ class EventTrigger(Model):
     """Which events start a run."""
 
     model_config = ConfigDict(json_schema_extra=_pairs)
+    foreign = EVENT_TRIGGER
     misplaced: ClassVar[Mapping[str, str]] = {
         "for": "`for` belongs to a `state` trigger; for events use `count` and `within`",
         "guest": "select with `guests`, or ask `event.guest` in `where`",
@@ -121,7 +123,7 @@ class EventTrigger(Model):
     def complaints(cls, data: Mapping[str, object]) -> Iterator[Complaint]:
         """Keys that need one another, or that cannot stand together."""
         for key, other, example in (("count", "within", "10m"), ("within", "count", "5")):
-            if key in data and other not in data:
+            if key in data and other not in data and not cls.is_meant(other, data):
                 yield Complaint(key, f"`{key}` needs `{other}`", f"add `{other}: {example}`")
         sequels = [key for key in ("followed_by", "not_followed_by") if key in data]
         if len(sequels) > 1:

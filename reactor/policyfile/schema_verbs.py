@@ -6,6 +6,7 @@ from typing import Annotated, Any, ClassVar
 from pydantic import ConfigDict, Field
 
 from reactor.core.steps import GuestAction
+from reactor.policyfile.foreign import ACTIONS
 from reactor.policyfile.mistakes import brief
 from reactor.policyfile.schema_base import Complaint, Model
 from reactor.policyfile.schema_step import Step
@@ -64,6 +65,7 @@ class GuestStep(Step):
         Choice(
             tuple(action.value for action in GuestAction),
             near=("dump",),
+            foreign=ACTIONS,
         ),
         Field(description="The action."),
     ]

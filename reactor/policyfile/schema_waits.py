@@ -5,6 +5,7 @@ from typing import Annotated, ClassVar, Self
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
+from reactor.policyfile.foreign import EVENT_WAIT
 from reactor.policyfile.schema_base import Model
 from reactor.policyfile.schema_step import Step
 from reactor.policyfile.spellings import EventNames
@@ -14,6 +15,7 @@ from reactor.policyfile.values import Condition, Maybe, Span, wrong
 class EventWait(Model):
     """Go on when the guest sends an event."""
 
+    foreign = EVENT_WAIT
     misplaced: ClassVar[Mapping[str, str]] = {
         "for": "write `timeout` for the longest time to wait; `for` belongs to `stays`",
     }

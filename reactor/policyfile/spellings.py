@@ -8,6 +8,7 @@ from pydantic.json_schema import WithJsonSchema
 
 from reactor.core.cron import CronError, parse_cron
 from reactor.core.topic_filters import filter_problem
+from reactor.policyfile.event_names import event_fix
 from reactor.policyfile.mistakes import brief
 from reactor.policyfile.values import Offered, OneOrMany, Spelling, meant, wrong
 
@@ -40,6 +41,7 @@ EventName = Annotated[
         r"[A-Z0-9_*?\[\]!-]+|__[A-Za-z0-9_.*?-]+",
         "event name",
         "write QMP's own name in capitals, or a glob of it",
+        event_fix,
     ),
     Offered("events"),
 ]

@@ -1,8 +1,8 @@
 """The kinds of values that policies are written with, each with its own sentences."""
 
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field, GetCoreSchemaHandler
@@ -12,6 +12,7 @@ from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from reactor.core.policy import Limit
 from reactor.core.text import closest, parse_duration
+from reactor.policyfile.foreign import Foreign, fix_of
 from reactor.policyfile.limits import LIMIT_PATTERN, LimitError, parse_limit
 from reactor.policyfile.mistakes import brief
 
@@ -83,18 +84,19 @@ class OneOrMany(Many):
 class Choice:
     """In ``Annotated[str, Choice(...)]``: one of the words.
 
-    ``near`` are words that other models take at the same place.
+    ``near`` are words that other models take at the same place, ``foreign`` such that
+    others have for ours.
     """
 
     words: tuple[str, ...]
     near: tuple[str, ...] = ()
+    foreign: Foreign = field(default_factory=dict, hash=False)
 
     def check(self, value: str) -> str:
         """The value itself, when it is one of the words."""
         if value not in self.words:
-            raise wrong(
-                f"`{brief(value)}` is not known here", meant(value, (*self.words, *self.near))
-            )
+            fix = fix_of(value, self.foreign) or meant(value, (*self.words, *self.near))
+            raise wrong(f"`{brief(value)}` is not known here", fix)
         return value
 
     def __get_pydantic_core_schema__(
@@ -164,18 +166,26 @@ def _present(value: object) -> object:
     return value
 
 
+def _no_guess(_word: str) -> str:
+    return ""
+
+
 @dataclass(frozen=True, slots=True)
 class Spelling:
-    """In ``Annotated[str, Spelling(...)]``: a string that matches as a whole."""
+    """In ``Annotated[str, Spelling(...)]``: a string that matches as a whole.
+
+    ``guess`` gives the fix for a word that is near to one that is known, or nothing.
+    """
 
     pattern: str
     what: str
     fix: str
+    guess: Callable[[str], str] = _no_guess
 
     def check(self, value: str) -> str:
         """The value itself, when it matches."""
         if not re.fullmatch(self.pattern, value):
-            raise wrong(f"`{brief(value)}` is no {self.what}", self.fix)
+            raise wrong(f"`{brief(value)}` is no {self.what}", self.guess(value) or self.fix)
         return value
 
     def __get_pydantic_core_schema__(

@@ -2,6 +2,7 @@
 
 import json
 import re
+from io import BytesIO, TextIOWrapper
 from pathlib import Path
 
 import pytest
@@ -54,6 +55,25 @@ def test_a_problem_is_shown_with_its_line_and_a_caret(reactor: Call, rules: Path
         ),
         "",
     )
+
+
+def test_what_an_editor_has_counts_for_the_file(
+    reactor: Call, rules: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its line is shown, its name is told; the text on the disk is not read."""
+    (rules / "wrong.yaml").write_text(SOUND, encoding="utf-8")
+    name = "rules/wrong.yaml"
+    shown = f"{name}:6:5: R003 `retr` is no key here\n    6 |     retr: 3\n"
+    for words in (["rules", "-"], ["-"]):
+        monkeypatch.setattr("sys.stdin", TextIOWrapper(BytesIO(WRONG.encode())))
+        code, out, _ = reactor("check", *words, "--stdin-filename", name)
+        assert code == Exit.FINDINGS
+        assert out.startswith(shown)
+        sound = "1 sound policy in 2 files" if "rules" in words else "0 sound policies in 1 file"
+        assert out.endswith(f"1 error; {sound}\n")
+    monkeypatch.setattr("sys.stdin", TextIOWrapper(BytesIO(WRONG.encode())))
+    _, out, _ = reactor("check", "-", "-o", "sarif")
+    assert '"uri": "standard%20input"' in out
 
 
 def test_json_is_a_list_of_problems(reactor: Call, rules: Path) -> None:

@@ -103,6 +103,9 @@ NEEDS = "migrate-set-capabilities: events=true (measured: without it only STOP i
         pytest.param(["guest: resume"], RESUME, id="a verb"),
         pytest.param(["guest:", "resume"], RESUME, id="a verb without quotes"),
         pytest.param(["resume"], RESUME, id="a verb without its guest:"),
+        pytest.param(["unplug-primary"], PRIMARY, id="in other letters"),
+        pytest.param(["quorum"], QUORUM, id="a part of names"),
+        pytest.param(["Quorum_*"], QUORUM, id="a glob in other letters"),
     ],
 )
 def test_all_that_is_known_is_shown(reactor: Call, words: list[str], shown: str) -> None:
@@ -300,7 +303,7 @@ def test_a_glob_lists_what_there_is(reactor: Call) -> None:
     ("word", "fix"),
     [
         pytest.param("GUEST_PANICED", "did you mean `GUEST_PANICKED`?", id="misspelt"),
-        pytest.param("X_*", "`reactor docs` lists what is known", id="a glob that nothing fits"),
+        pytest.param("XX_*", "`reactor docs` lists what is known", id="a glob that nothing fits"),
     ],
 )
 def test_a_name_that_nobody_knows_is_no_empty_answer(reactor: Call, word: str, fix: str) -> None:

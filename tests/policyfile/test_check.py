@@ -45,7 +45,7 @@ def test_one_pass_reports_everything_and_keeps_what_is_sound() -> None:
         "gone: R011 there is no such file or folder\n  fix: check the path\n"
         "r/a.yaml:6:4: R001 the [ that opens here is never closed\n  fix: close it with ]\n"
         "r/a.yaml:12:7: R005 `serial` is not known here\n"
-        "  fix: write one of: single, restart, queued, parallel\n"
+        "  fix: write `queued`\n"
         "r/b.yaml:5:11: R008 guest has no member 'staus'\n  fix: write guest.status\n"
         "r/b.yaml:6:6: R005 `0` is out of range\n"
         "  fix: write a whole number from 1 to 1000\n"
@@ -103,8 +103,8 @@ def test_two_policies_of_one_name_are_both_left_out() -> None:
         ),
         pytest.param(
             "- policy: x\n",
-            "f:1:1: R005 the document is no mapping with keys\n"
-            "  fix: begin it with `runbook:` or `policy:` or `test:`",
+            "f:1:1: R005 the document is no mapping with keys\n  fix: begin it with"
+            " `runbook:` or `policy:` or `test:`; of several, write `---` between them",
             id="a list",
         ),
         pytest.param(

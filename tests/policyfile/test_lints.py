@@ -55,7 +55,7 @@ STILL = (
             "warning: f:3:26: R012 no QEMU from 5.2 to 11.1 sends `GUEST_PANICED`\n"
             "  fix: did you mean `GUEST_PANICKED`? [trigger/0/event/1]\n"
             "warning: f:3:51: R012 no QEMU from 5.2 to 11.1 sends `XYZZY`\n"
-            "  fix: look it up with `reactor docs` [trigger/1/event]",
+            "  fix: `reactor docs` lists all events [trigger/1/event]",
             id="misspelt in a trigger",
         ),
         pytest.param(

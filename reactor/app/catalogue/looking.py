@@ -30,9 +30,11 @@ def meanings() -> dict[str, str]:
 def entry_of(name: str) -> Entry | None:
     """What is known of it; None where nobody knows it.
 
-    A verb of a guest is known without its ``guest:``, too, where no command has its name.
+    A verb of a guest is known without its ``guest:``, too, where no command has its name;
+    so is a name in other letters, where it is that of one only.
     """
-    for known in (name, _spelled(name)):
+    alike = [one for one in meanings() if _flat(one) == _flat(name)]
+    for known in (name, _spelled(name), *(alike if len(alike) == 1 else ())):
         for table, tell in _tables():
             if known in table:
                 return tell(known)
@@ -40,8 +42,21 @@ def entry_of(name: str) -> Entry | None:
 
 
 def fitting(pattern: str) -> dict[str, str]:
-    """The meanings of the names that fit the glob."""
-    return {name: said for name, said in meanings().items() if glob(name, pattern)}
+    """The meanings of the names that fit the glob, and what has it somewhere in its name.
+
+    Capital letters do not matter, and a hyphen is as good as an underscore.
+    """
+    wanted = _flat(pattern)
+    is_glob = any(sign in pattern for sign in "*?[")
+    return {
+        name: said
+        for name, said in meanings().items()
+        if (glob(_flat(name), wanted) if is_glob else wanted in _flat(name))
+    }
+
+
+def _flat(name: str) -> str:
+    return name.lower().replace("-", "_")
 
 
 def guess(name: str) -> str | None:
