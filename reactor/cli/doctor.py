@@ -97,9 +97,10 @@ def _mqtt(asked: Daemon) -> "tuple[list[Finding], Exit]":
     if options is None:
         fix = "write mqtt: {url: mqtt://broker} into the settings"
         raise SettingsError(asked.verb, "the settings name no broker", fix)
-    told = asyncio.run(
-        examine_mqtt(options, _filters(asked.settings, options), daemon=_link(asked))
-    )
+    discovery = asked.settings.mqtt.home_assistant if asked.settings.mqtt else None
+    filters = _filters(asked.settings, options)
+    filters += [f"{discovery}/status"] if discovery else []
+    told = asyncio.run(examine_mqtt(options, filters, daemon=_link(asked), discovery=discovery))
     return told.findings, Exit.OK if told.connected else Exit.CANNOT_CONNECT
 
 

@@ -36,7 +36,7 @@ def settings(here: Path, *lines: str) -> Path:
 def test_all_of_it(reactor: Call, here: Path, broker: Mosquitto) -> None:
     """Monitors and broker; a problem is exit code 1, and each line says how to mend it."""
     (here / "none").mkdir()
-    file = settings(here, f"mqtt: {{url: '{broker.url}', allow: [set/hold]}}")
+    file = settings(here, f"mqtt: {{url: '{broker.url}', allow: [set/hold], home_assistant: ha}}")
     code, out, _ = reactor("doctor", "-c", file)
     assert code == 0
     assert out.splitlines()[:2] == [
@@ -45,6 +45,8 @@ def test_all_of_it(reactor: Call, here: Path, broker: Mosquitto) -> None:
     ]
     assert "ok        version: the broker speaks MQTT 5" in out
     assert "ok        subscribe: reactor/h/set/hold/#" in out
+    assert "ok        publish: ha/device/reactor-doctor/config" in out
+    assert "untested  subscribe: ha/status" in out
 
 
 def test_without_a_broker_the_monitors_are_all(reactor: Call, here: Path) -> None:

@@ -16,11 +16,16 @@ from reactor.errors import BrokerError
 NAME = "reactor-doctor"
 """The level that stands for a guest, run or policy in the topics of probes."""
 
-OUT = tuple(f"{tree}/{NAME}/probe" for tree in ("guest", "run", "policy", "alert", "reply"))
+TREES = ("guest", "event", "run", "policy", "alert", "reply")
+
+OUT = tuple(f"{tree}/{NAME}/probe" for tree in TREES)
 """One topic of each tree that reactor publishes on, below ``<prefix>/<host>/``.
 
 None has the form of a topic that means something: a probe must not be taken for a run.
 """
+
+WORDS = ("availability", "info")
+"""Topics that are no trees, below ``<prefix>/<host>/``: a probe there would be a false word."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,20 +37,31 @@ class Examined:
 
 
 async def examine_mqtt(
-    options: MqttOptions, filters: Iterable[str], *, daemon: str | None
+    options: MqttOptions,
+    filters: Iterable[str],
+    *,
+    daemon: str | None,
+    discovery: str | None = None,
 ) -> Examined:
     """Everything that can be found without disturbing anybody.
 
     Args:
         filters: what the daemon subscribes to, with these settings and policies.
         daemon: how the daemon says its link is; None where none runs.
+        discovery: first levels of Home Assistant's topics, where it is told of guests.
     """
     heard = disjoint(filters)
     found = [*_files(options), *_safety(options)]
     out = [Probe(topic, topic) for topic in (f"{options.base}/{one}" for one in OUT)]
     into = [Probe(one, _probe_of(one, options.base)) for one in heard]
+    words = dict[str, bytes | None]((f"{options.base}/{one}", None) for one in WORDS)
+    if daemon == "connected":
+        words[options.availability] = b"online"
+    if discovery is not None:
+        # An empty message takes away a device; of this name there is none.
+        words[f"{discovery}/device/{NAME}/config"] = b""
     try:
-        seen = await visit(options, [*out, *into], [options.availability])
+        seen = await visit(options, [*out, *into], words)
     except BrokerError as error:
         return Examined([*found, problem("connect", error)], connected=False)
     found.append(Finding("connect", State.OK, f"{options.address} lets {who(options)} in"))
@@ -54,7 +70,8 @@ async def examine_mqtt(
     found.append(_availability(options, seen, daemon))
     outcomes = iter(seen.outcomes)
     is_new = seen.protocol == "5"
-    found += [_written(options, one, next(outcomes), is_new=is_new) for one in out]
+    found += [_said_again(options, one, seen.repeated.get(one), is_new=is_new) for one in words]
+    found += [_written(options, one.topic, next(outcomes), is_new=is_new) for one in out]
     found += [_heard(options, one, next(outcomes)) for one in into]
     return Examined(found, connected=True)
 
@@ -115,10 +132,26 @@ def _availability(options: MqttOptions, seen: Visit, daemon: str | None) -> Find
     return Finding("availability", State.WARNING, text, fix)
 
 
-def _written(options: MqttOptions, probe: Probe, outcome: Outcome, *, is_new: bool) -> Finding:
-    """A tree that reactor publishes on."""
-    about, topic = "publish", probe.topic
-    allow = f"allow {who(options)} to write {options.base}/# in the broker's ACL"
+def _said_again(
+    options: MqttOptions, topic: str, outcome: Outcome | None, *, is_new: bool
+) -> Finding:
+    """A topic on which what stands there was said once more."""
+    if outcome is not None:
+        return _written(options, topic, outcome, is_new=is_new)
+    text = (
+        f"{topic}: not tried: none of reactor's own messages came back, so what stands there is "
+        "not known, and a word beside it might be a false one"
+    )
+    fix = f"let {who(options)} read {options.base}/# in the broker's ACL, and try again"
+    return Finding("publish", State.UNTESTED, text, fix)
+
+
+def _written(options: MqttOptions, topic: str, outcome: Outcome, *, is_new: bool) -> Finding:
+    """A topic that reactor publishes on."""
+    about, tree = "publish", f"{options.base}/#"
+    if not topic.startswith(f"{options.base}/"):
+        tree = topic.replace(NAME, "+")
+    allow = f"allow {who(options)} to write {tree} in the broker's ACL"
     if outcome.published is not None:
         return Finding(about, State.PROBLEM, f"{topic}: {outcome.published}", allow)
     if outcome.echoed:

@@ -3,23 +3,24 @@
 import asyncio
 import functools
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from aiomqtt import ProtocolVersion
 
 from reactor.adapters.mqtt import Inbox, Limits, MqttOptions, probe
-from reactor.adapters.mqtt.link import V311, connect
+from reactor.adapters.mqtt.link import V5, V311, connect
 from reactor.app.doctor.findings import Finding, State
-from reactor.app.doctor.mqtt import OUT, Examined, examine_mqtt, worst
+from reactor.app.doctor.mqtt import OUT, WORDS, Examined, examine_mqtt, worst
 from reactor.app.inbound import Loss
 from reactor.app.settings import MqttSettings
 from reactor.errors import BrokerError
 from tests.adapters.mqtt.support import Ear
 from tests.app.house import House, hears, said
 from tests.app.test_daemon_requests import subscribed
-from tests.fakes.broker import Mosquitto, Speaker
+from tests.fakes.broker import Mosquitto, Speaker, Subscriber
 
 pytestmark = pytest.mark.timeout(60)
 
@@ -29,6 +30,12 @@ topic readwrite reactor/h/#
 
 user writes
 topic write reactor/h/#
+
+user mute
+topic readwrite reactor/h/#
+topic deny reactor/h/availability
+topic deny reactor/h/info
+topic write homeassistant/#
 
 user deaf
 topic readwrite reactor/h/#
@@ -48,7 +55,7 @@ FILTERS = [
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mosquitto]:
     """One broker for all tests here, with users of different rights; the password is their name."""
-    users = {name: name for name in ("all", "writes", "deaf", "nothing")}
+    users = {name: name for name in ("all", "writes", "deaf", "mute", "nothing")}
     with Mosquitto(tmp_path_factory.mktemp("broker"), users=users, acl=ACL) as broker:
         yield broker
 
@@ -71,7 +78,9 @@ def states(found: Examined, about: str) -> list[tuple[State, str]]:
     return [(one.state, one.text.partition(":")[0]) for one in found.findings if one.about == about]
 
 
+SAID = [f"reactor/h/{topic}" for topic in WORDS]
 PUBLISHED = [f"reactor/h/{topic}" for topic in OUT]
+UNTRIED = [(State.UNTESTED, topic) for topic in SAID]
 
 
 @pytest.mark.asyncio
@@ -80,7 +89,7 @@ async def test_a_broker_that_allows_all_is_well(shared: Mosquitto, tmp_path: Pat
     with hears(shared, "all") as heard:
         found = await examined(options(shared, "all", tmp_path))
     assert found.connected
-    assert states(found, "publish") == [(State.OK, topic) for topic in PUBLISHED]
+    assert states(found, "publish") == [(State.OK, topic) for topic in SAID + PUBLISHED]
     assert states(found, "subscribe") == [
         (State.UNTESTED, "factory/#"),
         (State.OK, "reactor/h/request/+/dump"),
@@ -93,7 +102,10 @@ async def test_a_broker_that_allows_all_is_well(shared: Mosquitto, tmp_path: Pat
     # What is retained is left from the daemon of another test.
     probes = [message for message in heard.messages if message.payload.startswith(probe.MARK)]
     assert not [message for message in probes if message.retain]
-    assert [message for message in heard.messages if not message.retain] == probes
+    others = [one for one in heard.messages if not one.retain and one not in probes]
+    assert {(one.topic, one.payload) for one in others} <= {(topic, b"") for topic in SAID} | {
+        (one.topic, one.payload) for one in heard.messages if one.retain
+    }
     assert worst(found.findings) is State.UNTESTED
 
 
@@ -101,8 +113,9 @@ async def test_a_broker_that_allows_all_is_well(shared: Mosquitto, tmp_path: Pat
 async def test_no_right_to_write_is_found(shared: Mosquitto, tmp_path: Path) -> None:
     """The broker says so in MQTT 5; each topic is named, with the ACL's line."""
     found = await examined(options(shared, "nothing", tmp_path))
-    assert states(found, "publish") == [(State.PROBLEM, topic) for topic in PUBLISHED]
-    (fix,) = {one.fix for one in found.findings if one.about == "publish"}
+    wrong = [(State.PROBLEM, topic) for topic in PUBLISHED]
+    assert states(found, "publish") == UNTRIED + wrong
+    (fix,) = {one.fix for one in found.findings if one.state is State.PROBLEM}
     assert fix == "allow the user 'nothing' to write reactor/h/# in the broker's ACL"
     # Whether it is heard cannot be tried by who may not write.
     assert {state for state, _ in states(found, "subscribe")} == {State.UNTESTED}
@@ -118,7 +131,7 @@ async def test_the_silence_of_an_old_broker_is_found(
     monkeypatch.setattr(probe, "connect", old)
     monkeypatch.setattr(probe, "ECHO_S", 0.5)
     found = await examined(options(shared, user, tmp_path))
-    assert states(found, "publish") == [(State.PROBLEM, topic) for topic in PUBLISHED]
+    assert states(found, "publish") == UNTRIED + [(State.PROBLEM, topic) for topic in PUBLISHED]
     assert [state for state, _ in states(found, "version")] == [State.WARNING]
     assert all("never came" in one.text for one in found.findings if one.state is State.PROBLEM)
 
@@ -130,7 +143,7 @@ async def test_who_may_write_and_not_read_publishes_well_and_hears_nothing(
     """With MQTT 5 the two are told from each other."""
     monkeypatch.setattr(probe, "ECHO_S", 0.5)
     found = await examined(options(shared, "writes", tmp_path))
-    assert {state for state, _ in states(found, "publish")} == {State.OK}
+    assert states(found, "publish") == UNTRIED + [(State.OK, topic) for topic in PUBLISHED]
     assert states(found, "subscribe") == [
         (State.UNTESTED, "factory/#"),
         (State.PROBLEM, "reactor/h/request/+/dump"),
@@ -141,6 +154,65 @@ async def test_who_may_write_and_not_read_publishes_well_and_hears_nothing(
     assert (
         fixes[0] == "allow the user 'writes' to read reactor/h/request/+/dump in the broker's ACL"
     )
+
+
+@pytest.mark.parametrize("version", [V5, V311])
+@pytest.mark.asyncio
+async def test_a_word_that_may_not_be_said_is_found(
+    shared: Mosquitto, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, version: ProtocolVersion
+) -> None:
+    """Availability and info have no tree of their own: a daemon nobody would know of."""
+    monkeypatch.setattr(probe, "connect", functools.partial(connect, version=version))
+    monkeypatch.setattr(probe, "ECHO_S", 1.0)
+    found = await examined(options(shared, "mute", tmp_path))
+    denied = [(State.PROBLEM, topic) for topic in SAID]
+    assert states(found, "publish") == denied + [(State.OK, topic) for topic in PUBLISHED]
+
+
+@pytest.mark.asyncio
+async def test_whether_home_assistant_can_be_told_is_found(
+    shared: Mosquitto, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its topics are outside of ours, so the ACL has a line of its own for them."""
+    monkeypatch.setattr(probe, "ECHO_S", 0.5)
+    found = {}
+    for user in ("all", "mute"):
+        made = options(shared, user, tmp_path)
+        seen = await examine_mqtt(made, [], daemon=None, discovery="homeassistant")
+        (found[user],) = [one for one in seen.findings if "homeassistant/" in one.text]
+    topic = "homeassistant/device/reactor-doctor/config"
+    assert found["mute"] == Finding("publish", State.OK, f"{topic}: taken; it may not be read back")
+    assert (found["all"].state, found["all"].fix) == (
+        State.PROBLEM,
+        "allow the user 'all' to write homeassistant/device/+/config in the broker's ACL",
+    )
+
+
+def told(heard: Subscriber, topics: Collection[str]) -> list[tuple[str, str, bool]]:
+    """What was heard on these topics, and whether it was retained."""
+    return [
+        (one.topic, one.payload.decode(), one.retain)
+        for one in heard.messages
+        if one.topic in topics
+    ]
+
+
+@pytest.mark.asyncio
+async def test_what_stands_there_is_said_once_more(shared: Mosquitto, tmp_path: Path) -> None:
+    """The same bytes, not retained; who runs is `online` even where nothing can be read."""
+    info = '{"version":"1","policies":0,"revision":"0123456789ab"}'
+    kept = {"reactor/h/availability": "offline", "reactor/h/info": info}
+    with Speaker(shared.port, username="all", password="all") as speaker:  # noqa: S106
+        for topic, payload in kept.items():
+            speaker.say(topic, payload, retain=True)
+        with hears(shared, "all") as heard:
+            await examined(options(shared, "all", tmp_path))
+            await examined(options(shared, "writes", tmp_path), "connected")
+            await asyncio.to_thread(heard.wait_for, lambda: len(told(heard, kept)) == 5)
+        for topic in kept:
+            speaker.say(topic, "", retain=True)
+    again = [(*said, False) for said in kept.items()]
+    assert told(heard, kept)[2:] == [*again, ("reactor/h/availability", "online", False)]
 
 
 @pytest.mark.asyncio
@@ -270,12 +342,12 @@ async def test_what_the_broker_does_not_take_is_found(
         found = await examined(made)
         lets_in = await lets_a_daemon_in(made)
     assert found.connected
-    told = [one for one in found.findings if one.about in BOUNDS]
-    assert [one.about for one in told] == list(BOUNDS)
-    assert [one.state for one in told] == found_as
-    assert all(bool(one.fix) == (one.state is not State.OK) for one in told)
+    bounds = [one for one in found.findings if one.about in BOUNDS]
+    assert [one.about for one in bounds] == list(BOUNDS)
+    assert [one.state for one in bounds] == found_as
+    assert all(bool(one.fix) == (one.state is not State.OK) for one in bounds)
     assert lets_in == (State.PROBLEM not in found_as[:2])
-    sent = {state for state, _ in states(found, "publish")}
+    sent = {state for state, topic in states(found, "publish") if topic not in SAID}
     assert sent == ({State.PROBLEM} if "max_packet_size 60" in extra else {State.OK})
 
 
@@ -305,7 +377,9 @@ async def test_a_daemon_that_runs_is_not_disturbed(
         await asyncio.to_thread(heard.wait_for, lambda: bool(heard.messages))
     assert worst(found.findings) is State.OK
     assert house.runs() == []
-    assert said(heard, "availability")[-1:] == ["online"]
+    assert set(said(heard, "availability")) == {"online"}
+    assert len({str(info) for info in said(heard, "info")}) == 1
+    assert broker.own_words.overwritten == 0
 
 
 def test_the_worst_state_counts() -> None:
