@@ -10,7 +10,7 @@ import structlog
 from reactor.adapters.journal import HistoryRow, Reader
 from reactor.adapters.mqtt import Drop, Inbox, Incoming, Tree
 from reactor.adapters.mqtt.probe import MARK
-from reactor.app.messages import identity, message_of
+from reactor.app.messages import identity, is_clearing, message_of
 from reactor.app.own_words import OwnWords
 from reactor.app.refusals import Refusals
 from reactor.app.requests.reception import Requests
@@ -158,7 +158,7 @@ class Inbound:
 
     def on_message(self, message: Incoming) -> None:
         """A message that a policy asks for, or a request."""
-        if self._is_for_others(message):
+        if self._is_for_others(message) or is_clearing(message):
             return
         # Senders tell the time by the wall clock. It may have been set since the daemon was
         # started, or the host has slept: the engine's clock knows of neither.

@@ -57,6 +57,11 @@ def message_of(incoming: "Incoming", base: str, ahead: float = 0.0) -> Message |
     )
 
 
+def is_clearing(incoming: "Incoming") -> bool:
+    """Whether it only takes away what the broker kept on the topic: it says nothing to anybody."""
+    return incoming.retain and not incoming.payload
+
+
 def identity(message: Message) -> str | None:
     """What tells the message from all others on its topic, where its sender says so.
 

@@ -56,7 +56,7 @@ def _not_done(run: Run) -> dict[str, object]:
     data: dict[str, object] = {"run": run.id, "outcome": outcome}
     if run.refusal is not None:
         data |= {"class": run.refusal.error_class, "desc": run.refusal.description}
-    fix = f"`reactor runs show {run.id}` tells what it did"
+    fix = f"`reactor runs show {run.id}` (over MQTT: ask/run/{run.id}) tells what it did"
     if run.outcome is Outcome.UNKNOWN:
         fix = f"look at the guest before you send it again; {fix}"
     return {"ok": False, "error": run.error, "fix": fix, "data": data}

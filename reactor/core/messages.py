@@ -152,6 +152,8 @@ def age_problem(message: Message, max_age: float, now: float) -> str:
     """Why a message is too old for a trigger's ``max_age``; empty when it is not."""
     most = render_duration(max_age)
     if message.sent_at is None and message.expires is None:
+        if (told := _told_time(message)) is not None:
+            return _no_time(told)
         return f"it has neither `sent_at` nor an expiry, and may be {most} old at most"
     if message.expires is not None and message.expires <= 0:
         return "it has expired"
@@ -163,6 +165,23 @@ def age_problem(message: Message, max_age: float, now: float) -> str:
     if age < -max_age:
         return f"it was sent {render_duration(-age)} from now: a clock is wrong"
     return ""
+
+
+def _told_time(message: Message) -> object:
+    """What the message says as its ``sent_at``, whatever it is; None where it says nothing."""
+    told = message.json.get("sent_at") if isinstance(message.json, dict) else None
+    return message.properties.get("sent_at") if told is None else told
+
+
+def _no_time(told: object) -> str:
+    """Why this is no time at which a message can have been sent."""
+    problem = f"`sent_at` is {brief(str(told))}, which is no time"
+    digits = str(told).partition(".")[0]
+    # 13 digits are milliseconds of our days, as JavaScript counts; 16 and 19 are finer still.
+    unit = {13: "milliseconds", 16: "microseconds", 19: "nanoseconds"}.get(len(digits))
+    if unit is None or not digits.isdecimal():
+        return f"{problem}: say seconds since 1970, or RFC 3339 with its zone"
+    return f"{problem} in seconds since 1970: it looks like {unit}"
 
 
 def _rendered(world: World, placed: Placed[MessageTrigger], message: Message) -> str:

@@ -1,6 +1,6 @@
 """Orders to send a command by hand: which are carried out, and which refused."""
 
-from reactor.core import by_hand, gate
+from reactor.core import by_hand, catalog, gate
 from reactor.core.admission import Verdict
 from reactor.core.match import Match
 from reactor.core.order_checks import Answer, OrderRefused, check_word, known_guest, quoted
@@ -43,9 +43,13 @@ def _check_allowed(world: World, command: str) -> None:
     names = world.config.commands
     if by_hand.allowed(names, command):
         return
-    text = f"{command!r} may not be sent by hand: the settings' mqtt.commands do not name it"
-    guess = closest(command, [name for name in names if not by_hand.is_glob(name)])
-    fix = f"did you mean {guess!r}?" if guess else "add it there, if it shall be"
+    if catalog.is_known(command):
+        text = f"{command!r} may not be sent by hand: the settings' mqtt.commands do not name it"
+        raise OrderRefused(text, fix="add it there, if it shall be")
+    listed = [name for name in names if not by_hand.is_glob(name)]
+    guess = closest(command, listed) or closest(command, catalog.known_commands())
+    text = f"no QEMU that reactor knows has a command {command!r}"
+    fix = f"did you mean {guess!r}?" if guess else "`reactor docs` lists the commands"
     raise OrderRefused(text, fix=fix)
 
 

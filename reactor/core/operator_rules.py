@@ -1,5 +1,7 @@
 """Orders that stand for a time: silences, holds, marks."""
 
+from collections.abc import Iterable
+
 from reactor.core.by_hand import command_of
 from reactor.core.holds import (
     RESTRAINTS_MAX,
@@ -108,10 +110,21 @@ def switch(world: World, order: SwitchPolicy, who: str) -> Answer:
     found = [one.id for one in standing if (one.policies, one.guests) == (policies, EVERYBODY)]
     for name in found:
         silence_over(world, name)
-    rest = [one.id for one in standing if one.covers_policy(order.policy)]
-    still = f", but silenced in part by {', '.join(rest[:_SHOWN])}" if rest else ""
+    rest = [one for one in standing if one.covers_policy(order.policy)]
     data: dict[str, object] = {"policy": order.policy, "expired": found}
-    return f"{order.policy} is switched on{still}", data
+    return f"{order.policy} is switched on{_still_silenced(rest)}", data
+
+
+def _still_silenced(rest: Iterable[Silence]) -> str:
+    """Which silences stand in the way of a policy all the same; empty where none does."""
+    everywhere = [one.id for one in rest if "*" in one.guests]
+    somewhere = [one.id for one in rest if "*" not in one.guests]
+    parts = [
+        f"silenced on {where} guests by {', '.join(names[:_SHOWN])}"
+        for where, names in (("all", everywhere), ("some", somewhere))
+        if names
+    ]
+    return f", but still {' and '.join(parts)}: expire them too" if parts else ""
 
 
 def hold(world: World, order: HoldGuests, who: str) -> Answer:
@@ -134,7 +147,7 @@ def release(world: World, order: ReleaseGuests) -> Answer:
     """End a hold: that of one guest, or that of all."""
     holds = world.restraints.holds
     if order.guest not in holds:
-        raise OrderRefused(_not_held(world, order.guest), fix="`reactor status` shows the holds")
+        return _not_held(world, order.guest), {"guest": order.guest}
     hold_over(world, order.guest)
     whom = f"{order.guest} is" if order.guest else "all guests are"
     rest = world.restraints.hold(order.guest, world.now) if order.guest else None
@@ -150,8 +163,7 @@ def end_inhibitions(world: World, order: EndInhibitions) -> Answer:
     rows = [row for row in standing if row.guest == order.guest]
     if not rows:
         known_guest(world, order.guest)
-        text = f"no policy inhibits anything on {order.guest}"
-        raise OrderRefused(text, fix="`reactor status` shows what is inhibited")
+        return f"no policy inhibits anything on {order.guest}", {"guest": order.guest}
     for row in rows:
         inhibition_over(world, row.key)
     whose = ", ".join(sorted({row.by for row in rows}))
@@ -159,13 +171,19 @@ def end_inhibitions(world: World, order: EndInhibitions) -> Answer:
 
 
 def _not_held(world: World, name: str) -> str:
+    """That there was nothing to release: as well as if it had been released.
+
+    Raises:
+        OrderRefused: the guest is held all the same, by the hold of all; or nobody knows it.
+    """
     everybody = world.restraints.hold("", world.now)
     if not name:
         own = len(world.restraints.holds)
         return "no hold of all guests stands" + (f"; {own} have one of their own" if own else "")
     known_guest(world, name)
     if everybody is not None:
-        return f"{name} has no hold of its own: {hold_sentence(everybody)}; release all"
+        text = f"{name} has no hold of its own: {hold_sentence(everybody)}; release all"
+        raise OrderRefused(text, fix="`reactor status` shows the holds")
     return f"{name} is not held"
 
 
@@ -177,6 +195,7 @@ def set_mark(world: World, order: SetMark, who: str) -> Answer:
     check_word("word of the mark", order.word)
     check_text("reason", order.reason)
     expires = None if order.seconds is None else end_of(world, order.seconds)
+    strange = _strange(world, order.guest, kind, mark_id)
     world.set_mark(
         Mark(
             guest=order.guest,
@@ -191,8 +210,15 @@ def set_mark(world: World, order: SetMark, who: str) -> Answer:
         )
     )
     until = "" if expires is None else f" until {render_time(expires)}"
-    text = f"{kind.value} {mark_id} of {order.guest} is marked as {order.word}{until}"
+    text = f"{kind.value} {mark_id} of {order.guest} is marked as {order.word}{until}{strange}"
     return text, {"guest": order.guest}
+
+
+def _strange(world: World, guest: str, kind: MarkKind, mark_id: str) -> str:
+    """That nobody knows whether the guest has this device; empty where it had a mark before."""
+    if not kind.has_id or world.marks.find(guest, kind, mark_id, None):
+        return ""
+    return f"; whether {guest} has a {kind.value} {mark_id} is not looked at"
 
 
 def clear_mark(world: World, order: ClearMark, who: str) -> Answer:

@@ -26,6 +26,9 @@ def wrong(messages: Iterable[Received], base: str) -> list[str]:
             continue
         for topic, validator in VALIDATORS.items():
             if topic.fullmatch(below):
-                errors = validator.iter_errors(json.loads(message.payload))
+                text = message.payload.decode()
+                # Availability is text as it stands, all others are JSON objects.
+                value = json.loads(text) if text.startswith("{") else text
+                errors = validator.iter_errors(value)
                 found += [f"{message.topic}: {error.message}" for error in errors]
     return found

@@ -131,7 +131,7 @@ async def test_an_operator_does_everything_over_mqtt(house: House, operator: Ope
     assert [hold["guest"] for hold in status["holds"]] == ["web-2"]
     assert (await operator.ask("set/hold/web-2", do="off"))["ok"]
     nothing = await operator.ask("set/inhibit/web-1", do="off")
-    assert nothing["error"] == "no policy inhibits anything on web-1"
+    assert nothing["text"] == "no policy inhibits anything on web-1"
     assert {order.who for order in orders(house)} == {"mqtt (says 'anna')"}
     assert len({order.id for order in orders(house)}) == len(orders(house)) == 10
 

@@ -56,6 +56,22 @@ def scene() -> Scene:
 
 
 @pytest.mark.parametrize(
+    ("payload", "retain", "heard"),
+    [
+        pytest.param(b"", True, 0, id="it takes away what the broker kept"),
+        pytest.param(b"x", True, 1, id="retained: the engine refuses it"),
+        pytest.param(b"", False, 1, id="empty: a trigger may want just that"),
+    ],
+)
+def test_what_only_clears_the_brokers_memory_is_no_message(
+    scene: Scene, payload: bytes, retain: bool, heard: int
+) -> None:
+    """An operator who takes an old order away does not give one: nothing is counted."""
+    scene.inbound.on_message(Incoming("a", payload, retain=retain))
+    assert (len(scene.got), scene.inbound.dropped) == (heard, {})
+
+
+@pytest.mark.parametrize(
     ("policies", "expected"),
     [
         pytest.param([policy("p", EventTrigger(("RESET",)))], [], id="nobody asks"),

@@ -56,9 +56,27 @@ def _order(command: str = "stop", guest: str = "web-1", **more: Any) -> RunComma
     [
         pytest.param(
             _order("stpo"),
-            "'stpo' may not be sent by hand: the settings' mqtt.commands do not name it",
+            "no QEMU that reactor knows has a command 'stpo'",
             "did you mean 'stop'?",
             id="misspelt",
+        ),
+        pytest.param(
+            _order("sytem_powerdown"),
+            "no QEMU that reactor knows has a command 'sytem_powerdown'",
+            "did you mean 'system_powerdown'?",
+            id="misspelt, and not allowed either",
+        ),
+        pytest.param(
+            _order("frobnicate-it"),
+            "no QEMU that reactor knows has a command 'frobnicate-it'",
+            "`reactor docs` lists the commands",
+            id="like no command",
+        ),
+        pytest.param(
+            _order("system_resett"),
+            "no QEMU that reactor knows has a command 'system_resett'",
+            "did you mean 'system_reset'?",
+            id="one that may be sent comes first",
         ),
         pytest.param(
             _order("system_powerdown"),
@@ -217,7 +235,9 @@ def test_qemus_refusal_is_told_with_its_class() -> None:
     (told,) = _told(host)
     assert told["ok"] is False
     assert told["error"] == "stop: GenericError: no way"
-    assert told["fix"] == "`reactor runs show abc123-1` tells what it did"
+    assert told["fix"] == (
+        "`reactor runs show abc123-1` (over MQTT: ask/run/abc123-1) tells what it did"
+    )
     assert told["data"] == {
         "run": "abc123-1",
         "outcome": "failed",

@@ -299,6 +299,41 @@ def test_max_age(age: float | None, expires: float | None, reason: str) -> None:
         assert fired(host) == ["web-1"]
 
 
+@pytest.mark.parametrize(
+    ("told", "reason"),
+    [
+        pytest.param(
+            1_795_450_805_000, " in seconds since 1970: it looks like milliseconds", id="ms"
+        ),
+        pytest.param(
+            "1795450805000.5", " in seconds since 1970: it looks like milliseconds", id="text"
+        ),
+        pytest.param(
+            1_795_450_805_000_000, " in seconds since 1970: it looks like microseconds", id="us"
+        ),
+        pytest.param(
+            1_795_450_805_000_000_000, " in seconds since 1970: it looks like nanoseconds", id="ns"
+        ),
+        pytest.param(
+            "yesterday", ": say seconds since 1970, or RFC 3339 with its zone", id="a word"
+        ),
+        pytest.param(
+            "2026-11-28T20:00", ": say seconds since 1970, or RFC 3339 with its zone", id="no zone"
+        ),
+        pytest.param(
+            "1234567890123x", ": say seconds since 1970, or RFC 3339 with its zone", id="x"
+        ),
+        pytest.param([], ": say seconds since 1970, or RFC 3339 with its zone", id="no text"),
+    ],
+)
+def test_a_time_that_is_none_is_not_called_missing(told: object, reason: str) -> None:
+    """It stands there: what is wrong is the unit, or the form."""
+    for said in ({"json": {"sent_at": told}}, {"properties": {"sent_at": str(told)}}):
+        host = _host(_policy(max_age=60.0))
+        _send(host, **said)
+        assert misses(host)[0][1] == f"`sent_at` is {told}, which is no time{reason}"
+
+
 def test_without_max_age_any_age_will_do() -> None:
     """As the policy says nothing of it."""
     host = _host()

@@ -119,7 +119,11 @@ def test_every_message_has_its_row(topic: str) -> None:
     assert expires == {None: "", 60.0: "60 s", 3600.0: "1 h", 86_400.0: "24 h"}[message.expiry_s]
 
 
-@pytest.mark.parametrize("topic", SCHEMA["properties"])
+WORDS = {"availability", "guest/<guest>/availability"}
+"""Topics of text as it stands; the host's own is the publisher's."""
+
+
+@pytest.mark.parametrize("topic", SCHEMA["properties"].keys() - WORDS)
 def test_a_message_is_as_its_schema_says(topic: str) -> None:
     """Of every topic, and no other one would be: not one with a member more or less."""
     sent = MESSAGES[f"<prefix>/<host>/{topic}"]
@@ -140,7 +144,20 @@ def test_every_json_that_is_published_has_a_schema() -> None:
     """But what steps say themselves."""
     with_schema = {f"<prefix>/<host>/{topic}" for topic in SCHEMA["properties"]}
     as_json = {topic for topic, message in MESSAGES.items() if "json" in message.content_type}
-    assert as_json - {"<prefix>/<host>/<topic>"} == with_schema
+    assert as_json - {"<prefix>/<host>/<topic>"} == with_schema - {
+        f"<prefix>/<host>/{topic}" for topic in WORDS
+    }
+
+
+@pytest.mark.parametrize("topic", ["availability", "guest/web-1/availability"])
+@pytest.mark.parametrize(
+    ("payload", "fits"),
+    [("online", True), ("offline", True), ("ONLINE", False), ('"online"', False), ("{}", False)],
+)
+def test_availability_is_one_of_two_words(topic: str, payload: str, fits: bool) -> None:
+    """As they stand, for the host and for a guest."""
+    said = broker.Received(f"reactor/host-1/{topic}", payload.encode(), 1, retain=False)
+    assert (wrong([said], "reactor/host-1") == []) is fits
 
 
 def test_there_is_no_row_too_many() -> None:

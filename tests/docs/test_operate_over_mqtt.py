@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 import pytest
 import pytest_asyncio
+from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 
 from reactor.adapters.control import Answer
 from reactor.app.requests.kinds import Kind
@@ -208,10 +209,20 @@ def test_every_order_has_its_row() -> None:
 def test_every_question_has_its_row() -> None:
     """With its topic's levels and its further members."""
     topics = {topic: row for row in ROWS if row[1] == ["ask"] for topic in row[0]}
-    for name, (ask, levels) in QUESTIONS.items():
+    for name, (ask, levels, _) in QUESTIONS.items():
         topic = "/".join(["ask", name, *(f"<{level}>" for level in levels)])
         members = {field.name for field in msgspec.structs.fields(ask)} - set(levels)
         assert set(topics[topic][3]) == members
+
+
+@pytest.mark.parametrize("name", QUESTIONS)
+def test_the_example_of_a_question_fits_its_schema(name: str) -> None:
+    """And a member more does not."""
+    made = schemas()
+    validator = Draft202012Validator({"$defs": made["$defs"], **made["properties"][f"ask/{name}"]})
+    example = {**json.loads(QUESTIONS[name].example), "by": "anna", "sent_at": 1}
+    assert validator.is_valid(example)
+    assert not validator.is_valid({**example, "more": 1})
 
 
 def test_the_schemas_beside_the_page_are_those_of_the_code() -> None:

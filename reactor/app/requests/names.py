@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from reactor.core.guest import Guest
+from reactor.core.order_checks import OrderRefused, known_policy
 from reactor.core.text import slug
 from reactor.core.world import World
 
@@ -40,6 +41,17 @@ class Names:
             fix = "give the guests names that differ in letters, digits, `.`, `_` and `-`"
             raise Refused(f"{len(found)} guests are called {level!r} in a topic: {names}", fix)
         return found[0] if found else level
+
+    def policy(self, level: str) -> None:
+        """Pass where a policy of this name is loaded.
+
+        Raises:
+            Refused: none is.
+        """
+        try:
+            known_policy(self._world(), level)
+        except OrderRefused as refused:
+            raise Refused(str(refused), refused.fix) from None
 
     def device(self, level: str, device: str | None) -> str:
         """The id of a device: as the payload says it, else as the topic does.

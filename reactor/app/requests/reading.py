@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple, get_args
 
 import msgspec
 
@@ -21,10 +21,11 @@ from reactor.app.control.asks import (
 from reactor.app.requests.forms import Form
 from reactor.app.requests.kinds import Kind
 from reactor.app.requests.names import Names, Refused
-from reactor.app.requests.routes import route_of
+from reactor.app.requests.routes import Route, route_of
 from reactor.core.foreign import UNREADABLE
 from reactor.core.inputs import Message
 from reactor.core.message_telling import brief
+from reactor.core.order_checks import did_you_mean
 
 BY_MAX = 100
 """Characters of what somebody says who they are."""
@@ -32,17 +33,30 @@ BY_MAX = 100
 WORD_MAX = 32
 """Characters of a payload that is a word."""
 
-QUESTIONS: Mapping[str, tuple[type[msgspec.Struct], tuple[str, ...]]] = {
-    "status": (AskStatus, ()),
-    "guests": (AskGuests, ()),
-    "readiness": (AskReadiness, ()),
-    "marks": (AskMarks, ("guest",)),
-    "silences": (AskSilences, ()),
-    "runs": (AskRuns, ()),
-    "run": (AskRun, ("run",)),
-    "why": (AskWhy, ("policy", "guest")),
+
+class Question(NamedTuple):
+    """What can be asked: the members that the topic's further levels stand for, and an example."""
+
+    ask: type[msgspec.Struct]
+    levels: tuple[str, ...] = ()
+    example: str = "{}"
+
+
+QUESTIONS: Mapping[str, Question] = {
+    "status": Question(AskStatus),
+    "guests": Question(AskGuests),
+    "readiness": Question(AskReadiness, example='{"policy": "panic-*", "guest": "web-*"}'),
+    "marks": Question(AskMarks, ("guest",), '{"guest": "web-1"}'),
+    "silences": Question(AskSilences),
+    "runs": Question(AskRuns, example='{"guest": "web-1", "only_open": true, "limit": 20}'),
+    "run": Question(AskRun, ("run",), '{"run": "k3v9a1-17"}'),
+    "why": Question(
+        AskWhy,
+        ("policy", "guest"),
+        '{"policy": "panic-dump-reset", "guest": "web-1", "around": 600}',
+    ),
 }
-"""What can be asked, and the members that the topic's further levels stand for."""
+"""By the level behind ``ask/``."""
 
 _ENVELOPE = frozenset(Form.__struct_fields__)
 
@@ -80,7 +94,9 @@ def read_order(message: Message, names: Names) -> Ask:
     """
     route, words = route_of(message.below)
     try:
-        form = msgspec.convert(_members(message, route.form), route.form)
+        members = _members(message, route)
+        _check_do(members, route)
+        form = msgspec.convert(members, route.form)
     except UNREADABLE as error:
         raise Refused(f"the payload does not fit: {error}", f"send {route.example}") from None
     return GiveOrder(route.order(names, words, form))
@@ -95,7 +111,7 @@ def read_question(message: Message, names: Names) -> Ask:
     name, *levels = message.below.split("/")[1:] or [""]
     if name not in QUESTIONS:
         raise Refused(f"{message.below!r} is no question", f"ask one of {', '.join(QUESTIONS)}")
-    ask, members = QUESTIONS[name]
+    ask, members, example = QUESTIONS[name]
     if len(levels) > len(members) or "" in levels:
         topic = "/".join([Kind.ASK, name, *(f"<{member}>" for member in members)])
         raise Refused(f"{message.below!r} is no topic of this question", f"ask on {topic}")
@@ -108,23 +124,37 @@ def read_question(message: Message, names: Names) -> Ask:
     try:
         question: Ask = msgspec.convert({**asked, "type": name}, Ask)
     except UNREADABLE as error:
-        raise Refused(f"the question does not fit: {error}", "see the reference page") from None
+        raise Refused(
+            f"the question does not fit: {error}", f"ask with such as {example}"
+        ) from None
     return question
 
 
-def _members(message: Message, form: type[Form]) -> Mapping[str, Any]:
+def _members(message: Message, route: Route) -> Mapping[str, Any]:
     """The payload as a mapping; a word alone is what is to be done."""
     if isinstance(message.json, dict):
         return message.json
     word = message.payload.strip()
-    if "do" not in form.__struct_fields__:
+    words = _words_of(route)
+    if not words:
         return _object_or_nothing(message)
     if word and len(word) <= WORD_MAX and word.replace("-", "").isalpha() and word.isascii():
         return {"do": word.lower()}
-    raise Refused(
-        "the payload is neither a word nor a JSON object",
-        "send one word, such as the one that is to be done, or a JSON object",
-    )
+    fix = f"send {' or '.join(words)}, or a JSON object such as {route.example}"
+    raise Refused("the payload is neither a word nor a JSON object", fix)
+
+
+def _words_of(route: Route) -> tuple[str, ...]:
+    """What `do` may say there; empty where the topic says all that is to be done."""
+    return get_args(route.form.__annotations__.get("do"))
+
+
+def _check_do(members: Mapping[str, Any], route: Route) -> None:
+    """Refuse another word than those of the route, and say which they are."""
+    word, words = members.get("do"), _words_of(route)
+    if isinstance(word, str) and words and word not in words:
+        problem = f"`do` is {brief(word)!r}, and it may be {' or '.join(words)}"
+        raise Refused(f"{problem}{did_you_mean(word, words)}", f"send {route.example}")
 
 
 def _asked(message: Message) -> dict[str, object]:

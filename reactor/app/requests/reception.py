@@ -12,8 +12,9 @@ import structlog
 from reactor.adapters.control import Answer, Code
 from reactor.adapters.mqtt import Incoming, OutMessage, Tree
 from reactor.app.control.asks import Ask
-from reactor.app.messages import message_of
+from reactor.app.messages import is_clearing, message_of
 from reactor.app.refusals import Refusals
+from reactor.app.requests.in_topics import with_topics
 from reactor.app.requests.kinds import Kind
 from reactor.app.requests.names import Names, Refused
 from reactor.app.requests.reading import Sender, read_order, read_question, sender_of
@@ -115,6 +116,8 @@ class Requests:
 
     def on_message(self, incoming: Incoming) -> None:
         """Refuse it at once, or carry it out in a task of its own."""
+        if is_clearing(incoming):
+            return
         message = message_of(incoming, self._base, self._ports.ahead())
         if message is None:
             self._count(Why.NOT_TEXT, incoming.topic, _no(Why.NOT_TEXT.value), "mqtt")
@@ -191,6 +194,8 @@ class Requests:
         topic = reply_topic(message, self._base, sender.id)
         if not topic:
             return
+        if Kind.ASK in self._allowed:
+            answer = msgspec.structs.replace(answer, fix=with_topics(answer.fix))
         if not self._ports.publish(reply_message(topic, message, sender.id, answer)):
             self.unanswered += 1
 

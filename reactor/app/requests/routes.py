@@ -99,10 +99,11 @@ def _expire(_names: Names, words: Words, _form: forms.ExpireForm) -> Order:
     return ExpireSilence(words["silence"])
 
 
-def _policy(_names: Names, words: Words, form: forms.PolicyForm) -> Order:
+def _policy(names: Names, words: Words, form: forms.PolicyForm) -> Order:
     if form.do == "on":
         return SwitchPolicy(words["policy"], on=True)
     if form.length is None:
+        names.policy(words["policy"])
         raise Refused("it does not say for how long", 'say it: {"do": "off", "for": "2h"}')
     return SwitchPolicy(
         words["policy"], on=False, seconds=_seconds(form.length), comment=form.comment

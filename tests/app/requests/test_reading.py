@@ -172,27 +172,27 @@ def test_a_message_is_an_order(topic: str, payload: str, order: Order) -> None:
             "approve/k-1",
             "",
             "the payload is neither a word nor a JSON object",
-            "send one word, such as the one that is to be done, or a JSON object",
+            'send yes or no, or a JSON object such as {"do": "no", "comment": "not now"}',
             id="nothing",
         ),
         pytest.param(
             "approve/k-1",
             '{"do": yes}',
             "the payload is neither a word nor a JSON object",
-            "send one word, such as the one that is to be done, or a JSON object",
+            'send yes or no, or a JSON object such as {"do": "no", "comment": "not now"}',
             id="wrong JSON",
         ),
         pytest.param(
             "approve/k-1",
             "${1/0}",
             "the payload is neither a word nor a JSON object",
-            "send one word, such as the one that is to be done, or a JSON object",
+            'send yes or no, or a JSON object such as {"do": "no", "comment": "not now"}',
             id="a template",
         ),
         pytest.param(
             "approve/k-1",
             "maybe",
-            "the payload does not fit: Invalid enum value 'maybe' - at `$.do`",
+            "`do` is 'maybe', and it may be yes or no",
             'send {"do": "no", "comment": "not now"}',
             id="another word",
         ),
@@ -223,6 +223,27 @@ def test_a_message_is_an_order(topic: str, payload: str, order: Order) -> None:
             "it does not say for how long",
             'say it: {"do": "off", "for": "2h"}',
             id="off without an end",
+        ),
+        pytest.param(
+            "set/policy/plian",
+            "off",
+            "no policy is called 'plian'; did you mean 'plain'?",
+            "`reactor status` lists them",
+            id="no policy: its end is not asked for",
+        ),
+        pytest.param(
+            "set/run/k-1",
+            "cancle",
+            "`do` is 'cancle', and it may be cancel; did you mean 'cancel'?",
+            'send {"do": "cancel"}',
+            id="a misspelt word",
+        ),
+        pytest.param(
+            "set/run/k-1",
+            '{"do": 7}',
+            "the payload does not fit: Expected `str`, got `int` - at `$.do`",
+            'send {"do": "cancel"}',
+            id="a number for a word",
         ),
         pytest.param(
             "set/hold",
@@ -355,6 +376,13 @@ def test_what_is_no_question_says_why(topic: str, payload: str, problem: str) ->
         read_question(message(topic, payload), NAMES)
     assert caught.value.problem == problem
     assert caught.value.fix
+
+
+@pytest.mark.parametrize("name", QUESTIONS)
+def test_the_example_of_a_question_is_understood(name: str) -> None:
+    """It is what who asked nonsense is told to ask."""
+    asked = read_question(message(f"ask/{name}", QUESTIONS[name].example), NAMES)
+    assert asked.__struct_config__.tag == name
 
 
 def test_every_question_can_be_asked() -> None:

@@ -169,6 +169,14 @@ async def test_it_is_answered_where_the_sender_listens(
             id="no age",
         ),
         pytest.param(
+            '{"do": "on", "sent_at": 1795450805000}',
+            {},
+            Why.AGE,
+            "`sent_at` is 1795450805000, which is no time in seconds since 1970: "
+            "it looks like milliseconds",
+            id="milliseconds, as JavaScript has them",
+        ),
+        pytest.param(
             '{"do": "on", "sent_at": 999939.9}',
             {},
             Why.AGE,
@@ -194,7 +202,7 @@ async def test_it_is_answered_where_the_sender_listens(
             '{"do": "up", "sent_at": 1000000}',
             {},
             Why.FORM,
-            "the payload does not fit: Invalid enum value 'up' - at `$.do`",
+            "`do` is 'up', and it may be on or off",
             id="not understood",
         ),
     ],
@@ -349,6 +357,63 @@ async def test_who_waits_for_long_is_told(desk: Desk, monkeypatch: pytest.Monkey
     await asyncio.gather(*desk.requests._tasks)  # noqa: SLF001
     ((_, reply),) = desk.replies
     assert reply["fix"] == "look before you ask again: it may yet be done"
+
+
+@pytest.mark.parametrize(
+    ("fix", "told"),
+    [
+        pytest.param("look", "look", id="no verb"),
+        pytest.param(
+            "`reactor guests` lists them",
+            "`reactor guests` (over MQTT: ask/guests) lists them",
+            id="a list",
+        ),
+        pytest.param(
+            "`reactor silence` lists those that stand",
+            "`reactor silence` (over MQTT: ask/silences) lists those that stand",
+            id="another name",
+        ),
+        pytest.param(
+            "`reactor runs --open` lists those that are open",
+            '`reactor runs --open` (over MQTT: ask/runs with {"only_open": true}) '
+            "lists those that are open",
+            id="an option",
+        ),
+        pytest.param("`reactor runs`", "`reactor runs` (over MQTT: ask/runs)", id="all runs"),
+        pytest.param(
+            "`reactor runs show k-1` says more",
+            "`reactor runs show k-1` (over MQTT: ask/run/k-1) says more",
+            id="a name",
+        ),
+        pytest.param(
+            "`reactor marks --guest='web 1'` lists them",
+            "`reactor marks --guest='web 1'` (over MQTT: ask/marks/web-1) lists them",
+            id="a name that a topic cannot hold",
+        ),
+        pytest.param(
+            "`reactor why p 'web 1'` tells",
+            "`reactor why p 'web 1'` (over MQTT: ask/why/p/web-1) tells",
+            id="two names",
+        ),
+        pytest.param(
+            "`reactor docs stop` says more",
+            "`reactor docs stop` says more",
+            id="no message asks it",
+        ),
+    ],
+)
+async def test_a_fix_names_the_topic_beside_the_verb(desk: Desk, fix: str, told: str) -> None:
+    """Who has no command line can ask too."""
+    desk.answer = Answer(Code.REFUSED, "no", fix)
+    await desk.hear(properties=(("id", "7"),))
+    ((_, reply),) = desk.replies
+    assert reply["fix"] == told
+
+
+async def test_what_takes_a_retained_order_away_is_none(desk: Desk) -> None:
+    """An empty retained message is how a broker's memory is cleared: nobody is told or counted."""
+    await desk.hear("", retain=True, properties=(("id", "7"),))
+    assert (desk.given, desk.said, desk.requests.refused, desk.rows) == ([], [], {}, [])
 
 
 async def test_a_giant_answer_is_not_published(desk: Desk) -> None:
