@@ -46,6 +46,7 @@ from reactor.core.inputs import (
     Received,
     Ticked,
 )
+from reactor.core.orders import RunCommand
 from reactor.core.policy import Policy
 
 POLICIES = "policies"
@@ -141,13 +142,22 @@ def input_row(at: float, input_: Input) -> InputRow:  # noqa: C901 - one case fo
         case Received(message):
             return InputRow(at, "", "message", message.topic, msgspec.json.encode(input_))
         case Operated(_, who):
-            return InputRow(at, "", "operator", who, msgspec.json.encode(input_))
+            return InputRow(at, "", "operator", who, msgspec.json.encode(_as_kept(input_)))
         case Dropped():
             return InputRow(at, "", "dropped", "outbox", msgspec.json.encode(input_))
         case Ticked():
             return InputRow(at, "", "tick", "", b"")
         case _:
             return InputRow(at, input_.guest, "guest", "", msgspec.json.encode(input_))
+
+
+def _as_kept(input_: Operated) -> Operated:
+    """The order without its secrets: the engine refuses it with them, and without."""
+    order = input_.order
+    if not isinstance(order, RunCommand):
+        return input_
+    kept = msgspec.structs.replace(order, arguments=without_secrets(order.arguments))
+    return msgspec.structs.replace(input_, order=kept)
 
 
 def made_row(at: float, event: Event) -> InputRow:

@@ -2,6 +2,7 @@
 
 from reactor.core import by_hand, catalog, gate
 from reactor.core.admission import Verdict
+from reactor.core.hidden import holds_secrets
 from reactor.core.match import Match
 from reactor.core.order_checks import Answer, OrderRefused, check_word, known_guest, quoted
 from reactor.core.orders import RunCommand
@@ -23,6 +24,13 @@ def start(world: World, order: RunCommand, who: str) -> Answer:
     check_word("command", command)
     _check_allowed(world, command)
     guest = known_guest(world, order.guest)
+    if holds_secrets(order.arguments):
+        raise OrderRefused(
+            f"{command} is not sent: its arguments hold a secret, and a message over MQTT may be "
+            "read by others and is kept",
+            fix="give it to QEMU on the host: by a monitor of your own, or as a file "
+            "(object-add of a `secret` takes `file`)",
+        )
     if not guest.connected:
         text = f"the monitor of {guest.name} is away: {command} cannot be sent"
         raise OrderRefused(text, fix="`reactor guests` tells when it is back")

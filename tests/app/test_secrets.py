@@ -1,10 +1,12 @@
 """Secrets stay where they belong: the whole daemon at its most talkative, and a look everywhere."""
 
 import asyncio
+import json
 import os
 import signal
 import sqlite3
 import sys
+import time
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,18 +17,19 @@ import pytest
 from reactor.demo.waiting import until
 from tests.app.house import FakeGuest
 from tests.fakes.agent import FakeAgent, Refuse
-from tests.fakes.broker import Mosquitto, Subscriber
+from tests.fakes.broker import Mosquitto, Speaker, Subscriber
 from tests.fakes.web import Server
 
 pytestmark = [pytest.mark.asyncio, pytest.mark.timeout(60)]
 
 ROOT = str(Path(__file__).resolve().parents[2])
 
-BROKER, WEB, GUEST, VNC, KEY = (
-    f"s3cret-of-the-{who}" for who in ("broker", "web", "guest", "vnc", "key")
+BROKER, WEB, GUEST, VNC, KEY, HAND = (
+    f"s3cret-of-the-{who}" for who in ("broker", "web", "guest", "vnc", "key", "hand")
 )
 WATCHER = "w"
-SECRETS = (BROKER, WEB, GUEST, VNC, KEY)
+SECRETS = (BROKER, WEB, GUEST, VNC, KEY, HAND)
+BY_HAND = {"protocol": "vnc", "password": HAND}
 
 POLICY = f"""
 policy: careless
@@ -55,7 +58,7 @@ guests: [{{discover: '{run}/*.sock', agent: '{run}/{{name}}.agent'}}]
 rules: ['{rules}']
 journal: {{path: '{journal}'}}
 qmp: {{allow: [object-add]}}
-mqtt: {{url: '{url}', username: reactor, password_file: '{password}'}}
+mqtt: {{url: '{url}', username: reactor, password_file: '{password}', commands: [set_password]}}
 """
 
 
@@ -123,6 +126,22 @@ def write(folder: Path, run: Path, broker: Mosquitto, server: Server) -> Path:
     return settings
 
 
+def order_by_hand(broker: Mosquitto) -> None:
+    """Somebody sends a password by a message; it blocks."""
+    order = json.dumps({"arguments": BY_HAND, "id": 1, "sent_at": time.time()})
+    with Speaker(broker.port, username="watcher", password=WATCHER) as speaker:
+        speaker.say("reactor/h/cmd/web-1/set_password", order)
+
+
+def everywhere(
+    tmp_path: Path, process: Process, told: bytes, heard: Subscriber
+) -> dict[str, bytes]:
+    """All that was said, by the place; over MQTT without the order itself."""
+    said = [one.payload for one in heard.messages if "/cmd/" not in one.topic]
+    kept = rows(tmp_path / "journal.db").encode()
+    return {"log": bytes(process.said), "answers": told, "mqtt": b"".join(said), "journal": kept}
+
+
 async def test_no_secret_is_told(run: Path, tmp_path: Path) -> None:
     """Not in the log at its most talkative, the journal, a trace, an answer, or over MQTT."""
     (tmp_path / "broker").mkdir()
@@ -139,15 +158,20 @@ async def test_no_secret_is_told(run: Path, tmp_path: Path) -> None:
                 await process.until("broker connected")
                 guest.event("WATCHDOG", {"action": "none"})
                 await process.until("run failed")
+                await asyncio.to_thread(order_by_hand, broker)
+                await process.until("request refused")
                 told = await verb("runs", "-c", str(settings), "-o", "json")
                 told += await verb("why", "careless", "web-1", "-c", str(settings))
-            heard = b"".join(message.payload for message in subscriber.messages)
     await guest.close()
     await agent.close()
     assert [got.headers["authorization"] for got in server.got] == [f"Bearer {WEB}"]
     assert "object-add" in [command.execute for command in guest.commands]
-    kept = rows(tmp_path / "journal.db").encode()
-    places = {"log": bytes(process.said), "answers": told, "mqtt": heard, "journal": kept}
+    sent = [one for one in guest.commands if one.execute == "set_password"]
+    assert [one.arguments["password"] for one in sent] == [VNC]
+    places = everywhere(tmp_path, process, told, subscriber)
     assert [name for name, text in places.items() if b"careless" not in text] == []
     leaks = [name for name, text in places.items() for one in SECRETS if one.encode() in text]
     assert leaks == []
+    assert [
+        name for name in ("log", "journal", "mqtt") if b"hold a secret" not in places[name]
+    ] == []

@@ -24,7 +24,7 @@ from reactor.core.topics import CORRELATION
 from tests.core.simulation import Host, document
 
 COMMANDS = frozenset(
-    "query-* stop cont quit system_reset dump-guest-memory device_del send-key".split()
+    "query-* stop cont quit system_reset dump-guest-memory device_del send-key set_password".split()
 )
 ANSWER = AnswerTo("reply/anna", "reactor/h1/cmd/web-1/stop", "7", "AAE=")
 
@@ -102,6 +102,14 @@ def _order(command: str = "stop", guest: str = "web-1", **more: Any) -> RunComma
             "refused: quit is not in the settings' qmp.allow",
             "`reactor docs quit` says more",
             id="dangerous",
+        ),
+        pytest.param(
+            _order("set_password", arguments={"protocol": "vnc", "password": "s3cret"}),
+            "set_password is not sent: its arguments hold a secret, and a message over MQTT may be "
+            "read by others and is kept",
+            "give it to QEMU on the host: by a monitor of your own, or as a file "
+            "(object-add of a `secret` takes `file`)",
+            id="a secret",
         ),
         pytest.param(
             _order(timeout=0.0),

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from reactor.core.hidden import request_shown, without_secrets
+from reactor.core.hidden import holds_secrets, request_shown, without_secrets
 from tests.core.simulation import Host, document
 
 
@@ -13,6 +13,7 @@ from tests.core.simulation import Host, document
     [
         pytest.param({"id": "d0"}, {"id": "d0"}, id="none"),
         pytest.param({"password": "s"}, {"password": "***"}, id="a password"),
+        pytest.param({"password": ""}, {"password": "***"}, id="an empty password"),
         pytest.param(
             {"qom-type": "secret", "id": "k", "data": "s"},
             {"qom-type": "secret", "id": "k", "data": "***"},
@@ -50,8 +51,23 @@ from tests.core.simulation import Host, document
         ),
         pytest.param(
             {"command-line": "  change vnc password s"},
-            {"command-line": "change ***"},
+            {"command-line": "change vnc ***"},
             id="such a line with blanks",
+        ),
+        pytest.param(
+            {"command-line": "change cd0 /srv/rescue.iso"},
+            {"command-line": "change cd0 /srv/rescue.iso"},
+            id="another medium",
+        ),
+        pytest.param(
+            {"path": "/objects/k", "property": "data", "value": "s"},
+            {"path": "/objects/k", "property": "data", "value": "***"},
+            id="a property of such an object",
+        ),
+        pytest.param(
+            {"path": "/objects/k", "property": "size", "value": 7},
+            {"path": "/objects/k", "property": "size", "value": 7},
+            id="another property",
         ),
         pytest.param(
             {"command-line": "info block"}, {"command-line": "info block"}, id="a harmless line"
@@ -65,6 +81,7 @@ def test_what_is_kept_of_arguments(
 ) -> None:
     """All but the secret itself."""
     assert without_secrets(given) == shown
+    assert holds_secrets(given) is holds_secrets(shown) is (given != shown)
 
 
 @pytest.mark.parametrize(

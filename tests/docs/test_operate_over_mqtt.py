@@ -41,7 +41,7 @@ RECORD = r"""
 record() { printf '%s\0' "$@" >> "$CALLS"; printf '\n' >> "$CALLS"; }
 mosquitto_pub() { record mosquitto_pub "$@"; }
 mosquitto_rr() { record mosquitto_rr "$@"; }
-PASSWORD=a
+cat() { echo a; }
 """
 """Shell functions in place of Mosquitto's clients: they write down what they were called with."""
 
@@ -59,7 +59,7 @@ def options(program: str) -> argparse.ArgumentParser:
     Source: mosquitto_pub(1), mosquitto_rr(1).
     """
     parser = argparse.ArgumentParser(program, add_help=False, exit_on_error=False)
-    for flag in ("-h", "-u", "-P", "-V"):
+    for flag in ("-h", "-p", "--cafile", "-u", "-P", "-V"):
         parser.add_argument(flag)
     parser.add_argument("-q", type=int, choices=(0, 1, 2))
     parser.add_argument("-t", required=True)
@@ -149,6 +149,7 @@ async def test_every_line_of_the_page_does_what_it_says(
     with heard, Speaker(broker.port, username="anna", password="a") as anna:  # noqa: S106
         for number, (program, call) in enumerate(made, 1):
             assert (call.u, call.P, call.h) == ("anna", "a", "broker.example")
+            assert (call.p, call.cafile) == ("8883", "tls/ca.pem")
             topic = call.t
             for example, run in zip(("k3v9a1-1", "k3v9a1-2", "k3v9a1-3"), runs, strict=True):
                 topic = re.sub(f"{example}$", run, topic)
