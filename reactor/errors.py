@@ -134,6 +134,15 @@ class ExpressionError(ReactorError):
         self.column = column
 
 
+class TemplateError(ReactorError):
+    """Expressions in a text cannot be compiled; ``errors`` has one at least."""
+
+    def __init__(self, errors: Sequence[ExpressionError]) -> None:
+        self.errors = tuple(errors)
+        first = self.errors[0]
+        super().__init__(first.place, first.problem, first.fix)
+
+
 class RecordingError(ReactorError):
     """A recording holds what cannot be read: a newer format, or lines that are none."""
 

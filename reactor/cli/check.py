@@ -175,15 +175,19 @@ def _problems(
     from reactor.policyfile.targets import held_against
 
     found = [*held_against(loaded.asks, targets), *outdated(loaded.asks, targets)]
+    every = [*loaded.policies, *loaded.rests]
     if settings is None:
-        found += permissions_of(loaded.policies)
+        found += permissions_of(every)
     told = without_ignored(found, loaded.ignores)
     problems = [*loaded.problems, *loaded.test_problems, *told]
     if settings is not None:
         # It needs much that nobody else does, and takes as long to import.
         from reactor.app.preflight import not_permitted, of_broker
 
-        problems += [*not_permitted(loaded.policies, settings), *of_broker(settings)]
+        problems += [
+            *not_permitted(every, settings),
+            *of_broker(settings),
+        ]
     return sorted(problems, key=lambda problem: problem.place)
 
 

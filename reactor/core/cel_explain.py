@@ -65,7 +65,11 @@ _WORDS = {
     "like": 'glob(data.x, "web-*")',
     "then": "a ? b : c",
 }
-_VALUES = {"True": "true", "False": "false", "None": "null", "TRUE": "true", "FALSE": "false"}
+_VALUES = {
+    **dict.fromkeys(("True", "TRUE", "yes", "Yes", "on", "On"), "true"),
+    **dict.fromkeys(("False", "FALSE", "no", "No", "off", "Off"), "false"),
+    **dict.fromkeys(("None", "nil", "NULL", "undefined"), "null"),
+}
 _OPERATORS = {
     "===": "==",
     "<>": "!=",
@@ -162,6 +166,8 @@ def _unknown_fix(case: _Case, name: str) -> str:
         return f"did you mean {' or '.join(f'{owner}.{name}' for owner in owners)}?"
     if "data" not in case.names.allowed:
         return f"known are: {case.names.listed()}"
+    if shape := case.names.shapes.get(("data",)):
+        return f"write data.{name}" if name in shape.members else f'write "{name}" if it is a text'
     return f'write data.{name} for a member of the event, "{name}" for a text'
 
 
@@ -280,6 +286,9 @@ def _reserved(case: _Case, word: str) -> Misuse:
 
 def _syntax(case: _Case, text: str) -> Misuse:
     quote = open_quote(case.source)
+    if double := _DOUBLE.fullmatch(case.source):
+        problem = "braces around an expression are of other templates"
+        return case.misuse(problem, f"write {double[1]} without them", double.start(1))
     if case.source[case.at : case.at + 1] in _SMART:
         return case.misuse("typographic quotes are no quotes", "write \" or '")
     if quote is not None:
@@ -346,6 +355,7 @@ def _out_of_place(case: _Case, text: str) -> Misuse:
     return case.misuse(f"`{found[1]}` is not expected here", f"{missing} is missing before it")
 
 
+_DOUBLE = re.compile(r"\s*\$?\{+\s*([^{}:]*[^{}:\s])\s*\}+\s*")
 _UNIT = re.compile(r"\d([A-Za-z]+)")
 
 _HANDLERS: tuple[tuple[str, Callable[..., Misuse]], ...] = (

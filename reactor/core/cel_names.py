@@ -298,7 +298,9 @@ def _check_member(path: Path, at: int, names: Names) -> None:
         fix = names.hints.get(show(path)) or f"known are: {', '.join(sorted(known))}"
         raise Misuse(at, f"{show(path)} is not known in {names.place}", fix)
     near = closest(str(name), known)
-    if near is not None:
+    if path == ("event", "data"):
+        fix = "write data, without the event before it"
+    elif near is not None:
         fix = f"write {show((*above, near))}"
     else:
         fix = f"known are: {', '.join(sorted(known))}" if known else _NONE_KNOWN[shown]

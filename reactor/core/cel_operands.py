@@ -31,6 +31,16 @@ _COMPARISONS = frozenset({"_==_", "_!=_", "_<_", "_<=_", "_>_", "_>=_"})
 _LOGIC = frozenset({"_&&_", "_||_", "!_"})
 
 
+_FOREIGN = {
+    **dict.fromkeys(("crashed", "panic", "panicked", "oops"), "guest-panicked"),
+    **dict.fromkeys(("shutoff", "shut off", "off", "dead", "halted", "poweroff"), "shutdown"),
+    **dict.fromkeys(("stopped", "stop"), "paused"),
+    **dict.fromkeys(("up", "active", "started", "on", "resumed"), "running"),
+    **dict.fromkeys(("pmsuspended", "sleeping"), "suspended"),
+}
+"""States of guests as others call them, libvirt first."""
+
+
 def check_values(tree: Node, shapes: Shapes, *, condition: bool) -> None:
     """See that members are compared with what they may be.
 
@@ -145,7 +155,8 @@ def _check_pair(side: Node, other: Node, view: View) -> None:
         problem = f"{shown} is {kinds}, and this is {kind}"
         raise Misuse(other.at, problem, f"compare it with {kinds}")
     if found.values is not None and kind is Kind.TEXT and other.value not in found.values:
-        near = closest(str(other.value), found.values)
+        meant = _FOREIGN.get(str(other.value), "")
+        near = meant if meant in found.values else closest(str(other.value), found.values)
         fix = f'write "{near}"' if near else f"it is one of: {', '.join(sorted(found.values))}"
         raise Misuse(other.at, f'{shown} is never "{other.value}"', fix)
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from reactor.core.cel_mistakes import MISTAKES_MAX, mistakes
 from reactor.core.cel_tokens import closing_brace
 from reactor.core.expr import (
     EvaluationFailed,
@@ -17,7 +18,7 @@ from reactor.core.expr import (
     compile_expression,
 )
 from reactor.core.text import render_text, slug
-from reactor.errors import ExpressionError
+from reactor.errors import ExpressionError, TemplateError
 
 TEXT_MAX = 1 << 20
 """Characters of the longest text that a template gives."""
@@ -103,10 +104,11 @@ def compile_template(text: str, names: Names) -> Template:
     """The template of a text; `$${` stands for a literal `${`.
 
     Raises:
-        ExpressionError: an expression in it is wrong; source and column are those
-            of the whole text.
+        TemplateError: expressions in it are wrong; source and columns are those of the
+            whole text.
     """
     parts: list[str | Expression] = []
+    wrong: list[ExpressionError] = []
     plain = ""
     at = 0
     while (found := text.find(_OPEN, at)) >= 0:
@@ -115,27 +117,30 @@ def compile_template(text: str, names: Names) -> Template:
             at = found + len(_OPEN)
             continue
         plain += text[at:found]
-        expression, end = _expression(text, found, names)
-        parts += [plain, expression] if plain else [expression]
-        plain, at = "", end
+        start = found + len(_OPEN)
+        end = closing_brace(text, start)
+        if end is None:
+            fix = "close it with }, or write $${ for the characters themselves"
+            wrong.append(ExpressionError(text, found + 1, "`${` is not closed", fix))
+            break
+        try:
+            expression = compile_expression(text[start:end], condition=False, names=names)
+        except ExpressionError as error:
+            every = mistakes(error, condition=False, names=names)
+            wrong += [_in_text(text, start, one) for one in every]
+        else:
+            parts += [plain, expression] if plain else [expression]
+        plain, at = "", end + 1
+    if wrong:
+        raise TemplateError(wrong[:MISTAKES_MAX])
     plain += text[at:]
     if plain:
         parts.append(plain)
     return Template(text, tuple(parts))
 
 
-def _expression(text: str, at: int, names: Names) -> tuple[Expression, int]:
-    start = at + len(_OPEN)
-    end = closing_brace(text, start)
-    if end is None:
-        fix = "close it with }, or write $${ for the characters themselves"
-        raise ExpressionError(text, at + 1, "`${` is not closed", fix)
-    try:
-        expression = compile_expression(text[start:end], condition=False, names=names)
-    except ExpressionError as error:
-        column = start + error.column
-        raise ExpressionError(text, column, error.problem, error.fix) from None
-    return expression, end + 1
+def _in_text(text: str, start: int, error: ExpressionError) -> ExpressionError:
+    return ExpressionError(text, start + error.column, error.problem, error.fix)
 
 
 Tree: TypeAlias = Template | Mapping[str, "Tree"] | Sequence["Tree"] | str | int | float | None
@@ -160,8 +165,9 @@ def compile_tree(value: object, names: Names, report: Report, path: TreePath = (
         case str():
             try:
                 template = compile_template(value, names)
-            except ExpressionError as error:
-                report(path, error)
+            except TemplateError as error:
+                for one in error.errors:
+                    report(path, one)
                 return None
             return "".join(map(str, template.parts)) if template.static else template
         case Mapping():

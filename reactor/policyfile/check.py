@@ -18,13 +18,14 @@ from reactor.policyfile.findings import fit
 from reactor.policyfile.foreign import DOCUMENT, fix_of
 from reactor.policyfile.ignores import Ignore, ignores_of, useless, without_ignored
 from reactor.policyfile.lints.others import others_of
-from reactor.policyfile.lints.whole import lint_policy, lint_set, lint_steps
+from reactor.policyfile.lints.whole import lint_policy, lint_rest, lint_set, lint_steps
 from reactor.policyfile.mistakes import brief
 from reactor.policyfile.nodes import Broken, Dictionary, Node, way
 from reactor.policyfile.nodes import Sequence as Items
 from reactor.policyfile.papers import Paper, doubled, names
 from reactor.policyfile.permissions import forbidden, needed
 from reactor.policyfile.reader import read
+from reactor.policyfile.rest import rest_of
 from reactor.policyfile.runbooks import Library, built_in_later, make_library
 from reactor.policyfile.sites import compile_policy
 
@@ -42,7 +43,8 @@ class Loaded:
     are for those who test, and never hold a policy back. ``asks`` are the commands that
     policies and runbooks send and the events that they wait for, to be held against
     schemas of QEMU; those of policies that are not sound are among them. ``ignores`` are
-    the comments that ask for a finding not to be told.
+    the comments that ask for a finding not to be told. ``rests`` are the policies that are
+    not sound without what is wrong in them: nobody runs them.
     """
 
     policies: tuple[Policy, ...]
@@ -52,6 +54,7 @@ class Loaded:
     test_problems: tuple[Problem, ...] = ()
     asks: tuple[Ask, ...] = ()
     ignores: tuple[Ignore, ...] = ()
+    rests: tuple[Policy, ...] = ()
 
     @property
     def is_sound(self) -> bool:
@@ -96,7 +99,8 @@ def _load(sources: Sequence[Source], found: "_Found") -> Loaded:
     about_tests = _ordered(without_ignored(found.test_problems, found.ignores))
     tests = tuple(found.tests)
     asks, ignores = tuple(found.asks), tuple(found.ignores)
-    return Loaded(policies, problems, len(sources), tests, about_tests, asks, ignores)
+    rests = tuple(found.rests)
+    return Loaded(policies, problems, len(sources), tests, about_tests, asks, ignores, rests)
 
 
 @dataclass(slots=True)
@@ -109,6 +113,7 @@ class _Found:
     problems: list[Problem] = field(default_factory=list)
     warnings: list[Problem] = field(default_factory=list)
     test_problems: list[Problem] = field(default_factory=list)
+    rests: list[Policy] = field(default_factory=list)
     asks: list[Ask] = field(default_factory=list)
     ignores: list[Ignore] = field(default_factory=list)
     library: Library = field(default_factory=built_in_later)
@@ -157,7 +162,10 @@ def _take_policies(papers: Sequence[Paper], found: _Found) -> None:
         found.asks += compiler.asks if document.is_sound else ()
         if model is not None and document.is_sound and not problems:
             found.policies.append(build(document, root, model, compiler, library))
-            found.warnings += compiler.notes
+        elif rest := rest_of(Paper(document, root), problems, library):
+            found.rests.append(rest)
+            found.warnings += (_pointed(problem, root) for problem in lint_rest(rest))
+        found.warnings += compiler.notes
         found.problems += problems
 
 

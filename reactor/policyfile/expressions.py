@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from reactor.core.cel_mistakes import mistakes
 from reactor.core.expr import Expression, Names, compile_expression
 from reactor.core.template import Template, Tree, TreePath, compile_tree, templates
 from reactor.errors import Code, ExpressionError, Place, Problem, Severity
@@ -72,7 +73,8 @@ class Compiler:
         try:
             made = compile_expression(source, condition=condition, names=names)
         except ExpressionError as error:
-            self._failed(node, error, path)
+            for one in mistakes(error, condition=condition, names=names):
+                self._failed(node, one, path)
         else:
             self.expressions[id(node)] = made
 

@@ -17,7 +17,7 @@ from reactor.core.template import (
     tree_needs,
     tree_reads,
 )
-from reactor.errors import ExpressionError
+from reactor.errors import ExpressionError, TemplateError
 from tests.core.expression_help import DATA, scope
 
 
@@ -152,10 +152,26 @@ def test_what_a_guest_says_is_never_evaluated(text: str) -> None:
 )
 def test_a_wrong_template_says_where(text: str, column: int, problem: str, fix: str) -> None:
     """The column counts in the whole text."""
-    with pytest.raises(ExpressionError) as caught:
+    with pytest.raises(TemplateError) as caught:
         compile_template(text, STEPS)
-    error = caught.value
+    (error,) = caught.value.errors
     assert (error.source, error.column, error.problem, error.fix) == (text, column, problem, fix)
+
+
+@pytest.mark.parametrize(
+    ("text", "columns"),
+    [
+        pytest.param("${gest.x} ${run.id} ${run.idd && hst}", [3, 34, 27], id="one by one"),
+        pytest.param("${gest.x} ${run.id", [3, 11], id="the last one is not closed"),
+        pytest.param("${a} " * 6, [3, 8, 13, 18, 23], id="five are told"),
+    ],
+)
+def test_every_wrong_expression_of_a_text_is_told(text: str, columns: list[int]) -> None:
+    """Each at its place in the whole text; the first stands for all where one is shown."""
+    with pytest.raises(TemplateError) as caught:
+        compile_template(text, STEPS)
+    assert [error.column for error in caught.value.errors] == columns
+    assert caught.value.problem == caught.value.errors[0].problem
 
 
 def test_all_that_is_wrong_in_a_tree_is_reported() -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from reactor.policyfile.files import read_all
+from reactor.policyfile.files import Typed, read_all
 
 
 @pytest.fixture(autouse=True)
@@ -27,6 +27,20 @@ def result(*paths: str) -> tuple[list[str], str]:
     sources, problems = read_all(map(Path, paths))
     assert all(source.text == source.file for source in sources)
     return [source.file for source in sources], "\n".join(map(str, problems))
+
+
+def test_what_is_typed_counts_for_the_file() -> None:
+    """It comes first, and what is wrong with it is told like that of a file."""
+    write("r/a.yaml", "r/b.yaml")
+    typed = Typed("r/../r/b.yaml", b"x")
+    sources, problems = read_all([Path("r")], typed)
+    assert [(one.file, one.text) for one in sources] == [
+        ("r/../r/b.yaml", "x"),
+        ("r/a.yaml", "r/a.yaml"),
+    ]
+    assert problems == []
+    sources, problems = read_all([], Typed("b", b"\xff"))
+    assert (sources, [str(one.place) for one in problems]) == ([], ["b:1:1"])
 
 
 def test_a_folder_gives_its_yaml_files_in_order() -> None:

@@ -184,6 +184,8 @@ def test_a_source_without_its_runbook_is_refused() -> None:
             "  fix: add it to the runbook's `params`, and give it with `with` [steps/0/log]\n"
             "f:12:19: R008 params has no member 'n'\n"
             "  fix: add it to the runbook's `params` [steps/1/check]\n"
+            "f:12:29: R008 `message` is not known in a runbook\n"
+            "  fix: add it to the runbook's `params`, and give it with `with` [steps/1/check]\n"
             "f:18:19: R008 params has no member 'm'\n  fix: known are: n [steps/0/log]\n"
             "f:19:16: R008 run.outcome is not known in a runbook\n"
             "  fix: add it to the runbook's `params`, and give it with `with` [steps/1/check]\n"

@@ -300,7 +300,11 @@ def test_what_is_said(text: str, message: str) -> None:
         pytest.param(
             "approval: {ask: '${run.id} ${run.nth} ${vars.x}'}\n"
             "inhibit_if: [trigger.index == 0, run.id]\n",
-            ["1:34 nth} ${vars.x}'} [approval/ask]", "2:34 run.id] [inhibit_if/1]"],
+            [
+                "1:34 nth} ${vars.x}'} [approval/ask]",
+                "1:41 vars.x}'} [approval/ask]",
+                "2:34 run.id] [inhibit_if/1]",
+            ],
             id="before a run starts",
         ),
         pytest.param(

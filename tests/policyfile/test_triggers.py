@@ -370,6 +370,8 @@ def test_what_the_models_say(trigger: str, message: str) -> None:
         pytest.param(
             "{state: event.name == 'X' || data.x == 1}",
             "f:1:18: R008 `event` is not known in a trigger's `state`\n"
+            "  fix: known are: guest, host [trigger/state]\n"
+            "f:1:39: R008 `data` is not known in a trigger's `state`\n"
             "  fix: known are: guest, host [trigger/state]",
             id="a state has no event",
         ),

@@ -4,6 +4,7 @@ from collections.abc import Container, Iterator, Sequence
 from itertools import chain
 
 from reactor.core.policy import Policy
+from reactor.core.steps import Step
 from reactor.errors import Problem
 from reactor.policyfile.lints.bounds import unlimited
 from reactor.policyfile.lints.branches import (
@@ -64,6 +65,33 @@ def lint_policy(policy: Policy, keys: Container[str], others: Others) -> Iterato
         yield from lint_steps(section)
 
 
+def lint_rest(policy: Policy) -> Iterator[Problem]:
+    """The warnings and notes that hold whatever stood where something is wrong.
+
+    Args:
+        policy: what is sound of a policy.
+    """
+    yield from chain(
+        unknown_triggers(policy),
+        never_in_policy(policy),
+        rate_limited(policy),
+        mixed_counts(policy),
+        old_status(policy),
+        open_paths(policy),
+    )
+    for section in filter(None, sections(policy)):
+        yield from odd_commands(section)
+        for sequence in sequences(section):
+            for step in sequence:
+                yield from _of_one(step)
+
+
+def _of_one(step: Step) -> Iterator[Problem]:
+    yield from unknown_in_step(step)
+    yield from never_in_step(step)
+    yield from shadowed(step)
+
+
 def lint_set(policies: Sequence[Policy]) -> Iterator[tuple[Policy, Problem]]:
     """The warnings about policies that are sound one by one, each at one of them."""
     yield from opposed(policies)
@@ -77,8 +105,6 @@ def lint_steps(steps: Steps) -> Iterator[Problem]:
     yield from lost_jobs(steps)
     for sequence in sequences(steps):
         for step in sequence:
-            yield from unknown_in_step(step)
-            yield from never_in_step(step)
-            yield from shadowed(step)
+            yield from _of_one(step)
         yield from late_waits(sequence)
         yield from unreachable(sequence)
