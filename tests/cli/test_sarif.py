@@ -175,7 +175,7 @@ def test_the_column_in_the_log_is_that_of_an_editor(reactor: Call, here: Path) -
     columns = [found["column"] for found in json.loads(out)]
     _, out, _ = reactor("check", "a.yaml", "-o", "sarif")
     counted = [physical(found)["region"]["startColumn"] for found in checked(json.loads(out))]
-    assert dict(zip(columns, counted, strict=True)) == {1: 1, 26: 26, 30: 31}
+    assert dict(zip(columns, counted, strict=True)) == {1: 1, 18: 18, 26: 26, 30: 31}
 
 
 @pytest.mark.parametrize(

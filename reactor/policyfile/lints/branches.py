@@ -119,7 +119,7 @@ def _conditions_of(step: Step) -> Iterator[tuple[str, Expression]]:
 
 
 def never_in_policy(policy: Policy) -> Iterator[Problem]:
-    """Triggers that never fire, an `if` that never holds, a handler for what never happens."""
+    """Triggers that never fire, an `if` that never holds."""
     for trigger in policy.triggers:
         if isinstance(trigger, EventTrigger):
             yield from _never_in_trigger(policy, trigger)
@@ -134,6 +134,10 @@ def never_in_policy(policy: Policy) -> Iterator[Problem]:
     elif _clashes(policy):
         problem = "this never holds behind the trigger's `where`: they want two things at once"
         yield at_key(policy, "if", Code.NEVER_HOLDS, problem, _NEVER_FIX)
+
+
+def needless_handler(policy: Policy) -> Iterator[Problem]:
+    """A handler for what never happens."""
     if policy.on_limit and not policy.limits:
         problem = "`on_limit` is never reached: the policy has no `limits`"
         fix = "add `limits`, or take it out"

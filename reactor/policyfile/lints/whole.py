@@ -8,6 +8,7 @@ from reactor.core.steps import Step
 from reactor.errors import Problem
 from reactor.policyfile.lints.bounds import unlimited
 from reactor.policyfile.lints.branches import (
+    needless_handler,
     never_in_policy,
     never_in_step,
     shadowed,
@@ -47,6 +48,7 @@ def lint_policy(policy: Policy, keys: Container[str], others: Others) -> Iterato
     yield from chain(
         unknown_triggers(policy),
         never_in_policy(policy),
+        needless_handler(policy),
         rate_limited(policy),
         mixed_counts(policy),
         old_status(policy),
