@@ -16,6 +16,7 @@ from reactor.errors import (
     ReactorError,
     RecordingError,
     SettingsError,
+    TemplateError,
 )
 
 
@@ -60,6 +61,7 @@ _EXITS: tuple[tuple[type[ReactorError], Exit], ...] = (
     (LostReply, Exit.CANNOT_CONNECT),
     (PolicyError, Exit.FINDINGS),
     (ExpressionError, Exit.FINDINGS),
+    (TemplateError, Exit.FINDINGS),
 )
 
 

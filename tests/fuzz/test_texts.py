@@ -15,7 +15,7 @@ from reactor.app.settings_load import load_settings
 from reactor.core.expr import HANDLERS, STEPS, Answer, EvaluationFailed, Names, compile_expression
 from reactor.core.program import compile_program
 from reactor.core.template import compile_template
-from reactor.errors import ExpressionError, Problem
+from reactor.errors import ExpressionError, Problem, TemplateError
 from reactor.policyfile.check import load_text
 from tests.core.expression_help import scope
 from tests.fuzz.mutations import cheap, damaged, files
@@ -113,7 +113,7 @@ def test_a_template(content: bytes) -> None:
     with cheap():
         try:
             template = compile_template(text, ANY)
-        except ExpressionError:
+        except TemplateError:
             return
         rendered = template.render(scope(), lenient=True)
     if template.static:
