@@ -8,14 +8,11 @@ from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
-from reactor.adapters.journal import HistoryRow, InputRow
+from reactor.adapters.journal import REFUSED, HistoryRow, InputRow
 from reactor.core.bucket import Bucket
 from reactor.core.by_hand import policy_name
 from reactor.core.foreign import UNREADABLE
 from reactor.core.message_telling import brief
-
-REFUSED = "refused"
-"""The kind of a row that says that something was not done; its name is what was asked for."""
 
 AT_ONCE = 20
 """Refusals for one reason that are kept, one after the other."""

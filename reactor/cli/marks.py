@@ -30,6 +30,10 @@ MarkId = Annotated[
     typer.Argument(metavar="[ID]", help="The device, such as disk0; none for guest and host."),
 ]
 Word = Annotated[str, typer.Option("--as", metavar="WORD", help="Such as degraded.")]
+OneWord = Annotated[
+    str | None,
+    typer.Option("--as", metavar="WORD", help="Only the mark of this word; else all of the id."),
+]
 Reason = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why.")]
 Expires = Annotated[
     str | None, typer.Option("--expires", metavar="DURATION", help="Such as 2h; else never.")
@@ -94,6 +98,7 @@ def set_mark(  # noqa: PLR0913 - one parameter for each option
 
     verb = "reactor marks set"
     _check(kind, mark_id, f"{verb} {quote(guest)}")
+    _demand_word(verb, word, "write such as --as degraded")
     seconds = None if expires is None else read_span(expires, verb)
     order = SetMark(guest, kind, mark_id, word, reason, seconds)
     return Daemon(verb, config, journal).give(order, output)
@@ -104,7 +109,7 @@ def clear(  # noqa: PLR0913 - one parameter for each option
     kind: Kind,
     mark_id: MarkId = "",
     *,
-    word: Word = "",
+    word: OneWord = None,
     config: Config = None,
     journal: JournalPath = None,
     output: SaidOutput = "text",
@@ -114,7 +119,9 @@ def clear(  # noqa: PLR0913 - one parameter for each option
 
     verb = "reactor marks clear"
     _check(kind, mark_id, f"{verb} {quote(guest)}")
-    order = ClearMark(guest, kind, mark_id, word)
+    if word is not None:
+        _demand_word(verb, word, "name the word, or leave --as out for all marks of it")
+    order = ClearMark(guest, kind, mark_id, word or "")
     return Daemon(verb, config, journal).give(order, output)
 
 
@@ -140,6 +147,12 @@ def _check(word: str, mark_id: str, command: str) -> None:
     if MarkKind(word).has_id and not mark_id:
         fix = f"name the {word}: `{command} {word} ID`"
         raise UsageError(place, f"it is not said which {word} of the guest", fix)
+
+
+def _demand_word(verb: str, word: str, fix: str) -> None:
+    """Refuse a word that says nothing, such as a variable of a script that is not set."""
+    if not word.strip():
+        raise UsageError(verb, "the word of the mark is empty", fix)
 
 
 def _row(mark: "Mark") -> tuple[str, ...]:

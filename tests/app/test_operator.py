@@ -321,6 +321,13 @@ async def test_the_status_says_what_is_wrong(house: House) -> None:
     seen = await status(house)
     assert seen.daemon.policy_problems > 0
     assert seen.daemon.check == f"reactor check {house.rules}"
+    why: Why = await look(house, AskWhy("broken", "web-1"), Why)
+    rules, policy = why.findings
+    assert (rules.check, policy.text) == ("rules", "no policy is called 'broken'")
+    assert rules.text == (
+        f"the rules have {seen.daemon.policy_problems} errors, so they are not in force as they "
+        f"are written: `reactor check {house.rules}` shows what is wrong"
+    )
     (away,) = seen.away
     assert away.guest == "web-2"
     assert away.trouble == house.daemon.guests.troubles["web-2"]

@@ -3,12 +3,11 @@
 import msgspec
 import pytest
 
-from reactor.adapters.journal import HistoryRow, InputRow
+from reactor.adapters.journal import REFUSED, HistoryRow, InputRow
 from reactor.app.refusals import (
     AT_ONCE,
     ONE_IN_S,
     REASONS_MAX,
-    REFUSED,
     Refusals,
     Refused,
     about_order,

@@ -202,6 +202,10 @@ def test_refused_requests_are_shown_in_place_of_events(reactor: Call, here: Path
     ]
     code, out, _ = reactor("events", "--refused", "--guest", "nobody", "--journal", path)
     assert (code, out) == (Exit.OK, "")
+    # That a request named it makes it no guest.
+    for words in (["events"], ["runs"], ["record", "-o", "new.jsonl"]):
+        code, _, err = reactor(*words, "--guest", "web-9", "--journal", path)
+        assert (code, err.partition("fix: ")[2]) == (Exit.REFUSED, "write 'web-1'\n")
     _, out, _ = reactor("events", "--refused", "--guest", "web-9", "-o", "jsonl", "--journal", path)
     assert json.loads(out) == {
         "seq": 1,

@@ -329,6 +329,18 @@ def test_without_a_daemon_nothing_is_done(reactor: Call, here: Path, words: str)
             id="no id of a disk",
         ),
         pytest.param(
+            ["marks", "set", "web-1", "guest", "--as", ""],
+            "reactor marks set: the word of the mark is empty\n"
+            "  fix: write such as --as degraded\n",
+            id="a mark that says nothing",
+        ),
+        pytest.param(
+            ["marks", "clear", "web-1", "disk", "disk0", "--as", ""],
+            "reactor marks clear: the word of the mark is empty\n"
+            "  fix: name the word, or leave --as out for all marks of it\n",
+            id="clear a mark that says nothing",
+        ),
+        pytest.param(
             ["runs", "sho", "r-1"],
             "reactor runs: there is no verb `sho`\n  fix: did you mean `show`?\n",
             id="a near verb of a family",

@@ -11,6 +11,7 @@ from reactor.adapters.journal.reader import Reader
 from reactor.adapters.journal.rescue import Saved, salvage
 from reactor.adapters.journal.retention import GONE, Bounds
 from reactor.adapters.journal.rows import (
+    REFUSED,
     Batch,
     Figures,
     HistoryRow,
@@ -31,6 +32,7 @@ from reactor.adapters.journal.store import Journal
 
 __all__ = [
     "GONE",
+    "REFUSED",
     "Batch",
     "Bounds",
     "Durations",

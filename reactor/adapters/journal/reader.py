@@ -12,6 +12,7 @@ from msgspec import json
 from reactor.adapters.journal.figures import counts, survey
 from reactor.adapters.journal.retention import HISTORY_UPTO
 from reactor.adapters.journal.rows import (
+    REFUSED,
     Figures,
     HistoryRow,
     InForce,
@@ -265,12 +266,15 @@ class Reader:
         """At most ``limit`` policies of which a text is kept, and guests that are remembered.
 
         A guest that nobody names any more is remembered for the rows of the last ``LATELY``.
+        One that only a refused request names is none.
         """
         policies = self._ask("SELECT DISTINCT policy FROM revision ORDER BY 1 LIMIT ?", limit)
         guests = self._ask(
             "SELECT key FROM state WHERE kind = 'guest' UNION SELECT guest FROM history "
-            "WHERE seq > (SELECT max(seq) FROM history) - ? AND guest <> '' ORDER BY 1 LIMIT ?",
+            "WHERE seq > (SELECT max(seq) FROM history) - ? AND guest <> '' AND kind <> ? "
+            "ORDER BY 1 LIMIT ?",
             LATELY,
+            REFUSED,
             limit,
         )
         return [row[0] for row in policies], [row[0] for row in guests]

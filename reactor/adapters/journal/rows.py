@@ -8,6 +8,9 @@ import msgspec
 from reactor.adapters.journal.stopwatch import Durations
 from reactor.core.effect import Keep, Trace
 
+REFUSED = "refused"
+"""The kind of an input that was not carried out; it may name a guest that nobody has."""
+
 
 class InputRow(msgspec.Struct, frozen=True):
     """One input of the engine: ``at`` in seconds since the epoch, ``body`` its encoded form.

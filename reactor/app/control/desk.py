@@ -30,14 +30,14 @@ from reactor.app.control.asks import (
 )
 from reactor.app.control.fitting import misfit
 from reactor.app.control.orders import Orders
-from reactor.app.control.vitals import Parts, daemon_line
+from reactor.app.control.vitals import Parts, daemon_line, rules_trouble
 from reactor.app.known import Unknown, of_journal, unknown
 from reactor.app.metrics.collect import Sources, collect
 from reactor.app.metrics.text import render
 from reactor.app.refusals import about_order
 from reactor.app.timeline import read_timeline, run_line
 from reactor.app.why.asking import recent, why_at, why_now
-from reactor.app.why.reasons import Why
+from reactor.app.why.reasons import Finding, Mark, Why
 from reactor.core import scopes
 from reactor.core.effect import AskFree
 from reactor.core.foreign import UNREADABLE
@@ -210,6 +210,9 @@ class Desk:
         labels = guest.labels if guest and not guest.forgotten else None
         lacks = self._parts.judge.of(policy, guest) if policy and guest else ()
         why = why_now(world, ask.policy, ask.guest, now, lacks)
+        if trouble := rules_trouble(self._parts):
+            note = Finding("rules", Mark.NOTE, trouble)
+            why = msgspec.structs.replace(why, findings=[note, *why.findings])
         return await self._read(
             lambda reader: recent(
                 reader, why, policy=policy, near=near, now=now, labels=labels, host=host

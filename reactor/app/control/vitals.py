@@ -48,7 +48,6 @@ class Parts:
 def daemon_line(parts: Parts, server: ControlServer, since: float) -> DaemonLine:
     """The daemon as ``reactor status`` shows it."""
     settings, world = parts.settings, parts.engine.world
-    errors = sum(problem.severity is Severity.ERROR for problem in parts.rules.problems)
     return DaemonLine(
         version=__version__,
         pid=os.getpid(),
@@ -60,13 +59,27 @@ def daemon_line(parts: Parts, server: ControlServer, since: float) -> DaemonLine
         broker=_link(parts.broker),
         broker_url=settings.mqtt.url if settings.mqtt else "",
         policies=len(world.index.policies),
-        policy_problems=errors,
+        policy_problems=_rule_errors(parts),
         audit=settings.enforcement is Enforcement.AUDIT,
         waiting=_waiting(parts),
         dropped=_dropped(parts, server),
         journal_figures=parts.upkeep.line(),
         check=_check(settings),
     )
+
+
+def rules_trouble(parts: Parts) -> str:
+    """That there are rules which are not in force since they are wrong; empty when all are."""
+    errors = _rule_errors(parts)
+    if not errors:
+        return ""
+    counted = "an error" if errors == 1 else f"{errors} errors"
+    fix = f"`{_check(parts.settings)}` shows what is wrong"
+    return f"the rules have {counted}, so they are not in force as they are written: {fix}"
+
+
+def _rule_errors(parts: Parts) -> int:
+    return sum(problem.severity is Severity.ERROR for problem in parts.rules.problems)
 
 
 def _check(settings: Settings) -> str:

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from reactor.adapters.journal import HistoryRow, Reader, RunRow
-from reactor.app.refusals import REFUSED, Refused, refused_of
+from reactor.adapters.journal import REFUSED, HistoryRow, Reader, RunRow
+from reactor.app.refusals import Refused, refused_of
 from reactor.app.timeline import is_handler
 from reactor.core.effect import Trace
 from reactor.core.event import Event
