@@ -20,6 +20,7 @@ from reactor.app.records import outbox_row
 from reactor.app.refusals import Refusals
 from reactor.app.requests.kinds import Kind
 from reactor.app.requests.reception import Ports, Requests
+from reactor.app.requests.turned_away import TurnedAway
 from reactor.core.inputs import Received
 from reactor.core.policy import Policy
 from reactor.core.world import World
@@ -70,10 +71,8 @@ class Broker:
         ports = Ports(carry, self._reply, world, now, ahead, time.monotonic, refusals)
         allowed = tuple(allowed)
         self.requests = Requests(allowed, options.base, ports) if allowed else None
-        self.own_words = own = self._watch(options.base)
-        self.inbound = Inbound(
-            offer, options.base, ahead, requests=self.requests, own=own, refusals=refusals
-        )
+        self.own_words = self._watch(options.base)
+        self.inbound = self._hear(offer, ahead, refusals)
         if projection.home_assistant is not None:
             self.inbound.hear(projection.home_assistant.status_topic, self._on_status)
         self.publisher = Publisher(
@@ -88,6 +87,20 @@ class Broker:
 
     def _watch(self, base: str) -> OwnWords:
         return OwnWords(base, self._retained, self._reply, self._is_old, time.monotonic)
+
+    def _hear(
+        self, offer: Callable[[Received], bool], ahead: Callable[[], float], refusals: Refusals
+    ) -> Inbound:
+        base = self._options.base
+        return Inbound(
+            offer,
+            base,
+            ahead,
+            requests=self.requests,
+            own=self.own_words,
+            refusals=refusals,
+            turned_away=TurnedAway(base, self._reply, time.monotonic),
+        )
 
     def adopt(self, policies: Iterable[Policy]) -> None:
         """Hear what these policies ask for, and nothing else."""

@@ -15,6 +15,7 @@ from reactor.app.own_words import OwnWords
 from reactor.app.refusals import Refusals
 from reactor.app.requests.reception import Requests
 from reactor.app.requests.routes import about
+from reactor.app.requests.turned_away import TurnedAway
 from reactor.app.seen import ID_KEPT_S, IDS_MAX, Seen
 from reactor.core.inputs import Operated, Received
 from reactor.core.messages import BY_NAME
@@ -79,6 +80,7 @@ class Inbound:
         requests: takes orders and questions, where the settings allow any.
         own: watches over our own words, where anything is heard at all.
         refusals: keeps what was lost on a topic of requests, and of policies by their name.
+        turned_away: answers to who sent too much.
     """
 
     def __init__(  # noqa: PLR0913 - its ports
@@ -91,8 +93,10 @@ class Inbound:
         requests: Requests | None = None,
         own: OwnWords | None = None,
         refusals: Refusals | None = None,
+        turned_away: TurnedAway | None = None,
     ) -> None:
         self.inbox = Inbox(self, clock)
+        self.turned_away = turned_away
         self.requests = requests
         self._own = own
         self._refusals = refusals
@@ -119,6 +123,8 @@ class Inbound:
         for reason, count in self.inbox.counters.dropped.items():
             if reason is not Drop.UNWANTED:
                 counted[reason.value] = count
+        if self.turned_away is not None and self.turned_away.unanswered:
+            counted["answers to dropped messages"] = self.turned_away.unanswered
         return counted
 
     def take_up(self, rows: Iterable[HistoryRow], now: float) -> None:
@@ -189,9 +195,11 @@ class Inbound:
             return False
         return True
 
-    def on_dropped(self, reason: Drop, topic: str) -> None:
+    def on_dropped(self, reason: Drop, topic: str, properties: bytes) -> None:
         """A message was not let in."""
         self._tell(reason, topic)
+        if self.turned_away is not None:
+            self.turned_away.tell(reason, topic, properties)
 
     def _lose(self, reason: Loss, topic: str) -> None:
         self.lost[reason] = self.lost.get(reason, 0) + 1

@@ -249,7 +249,12 @@ async def test_a_flood_of_orders_keeps_out_no_approval(house: House, operator: O
         with Speaker(operator._broker.port) as speaker:  # noqa: SLF001
             for _ in range(300):
                 speaker.say("reactor/h/set/hold", "nonsense", qos=0)
-            speaker.say("reactor/h/set/hold", b"x" * 100_000)
+            speaker.say(
+                "reactor/h/set/hold",
+                b"x" * 100_000,
+                response_topic="reactor/h/reply/large",
+                properties=[("id", "9")],
+            )
 
     run = (await operator.ask("set/trigger/asked/web-1", do="start"))["data"]["run"]
     await asyncio.to_thread(flood)
@@ -266,4 +271,6 @@ async def test_a_flood_of_orders_keeps_out_no_approval(house: House, operator: O
         ),
     )
     assert made.inbound.dropped["too many messages of one topic tree in a short time"] > 100
+    answer = await operator.answer("9", "reply/large")
+    assert answer["error"] == "the message was dropped unread: its payload is too large"
     assert house.daemon.engine.world.restraints.holds == {}

@@ -189,18 +189,18 @@ def test_what_is_lost_is_told_at_once_and_then_once_a_minute(scene: Scene) -> No
 
     with capture_logs() as lines:
         scene.hear(b"\xff")
-        scene.inbound.on_dropped(Drop.TOO_MANY, "b")
+        scene.inbound.on_dropped(Drop.TOO_MANY, "b", b"")
         assert told() == [
             ("its payload is not UTF-8", "a", 0),
             ("too many messages in a short time", "b", 0),
         ]
         scene.now = 59.9
         for _ in range(3):
-            scene.inbound.on_dropped(Drop.TOO_MANY, "b")
+            scene.inbound.on_dropped(Drop.TOO_MANY, "b", b"")
         assert told() == []
         scene.now = 60.0
-        scene.inbound.on_dropped(Drop.TOO_MANY, "c")
+        scene.inbound.on_dropped(Drop.TOO_MANY, "c", b"")
         assert told() == [("too many messages in a short time", "c", 3)]
         scene.now = 120.0
-        scene.inbound.on_dropped(Drop.TOO_MANY, "d")
+        scene.inbound.on_dropped(Drop.TOO_MANY, "d", b"")
         assert told() == [("too many messages in a short time", "d", 0)]

@@ -38,8 +38,12 @@ class Receiver(Protocol):
         """A message that a policy asks for."""
         ...
 
-    def on_dropped(self, reason: Drop, topic: str) -> None:
-        """A message was not looked at; ``topic`` may be cut or mended for people."""
+    def on_dropped(self, reason: Drop, topic: str, properties: bytes) -> None:
+        """A message was not looked at; ``topic`` may be cut or mended for people.
+
+        ``properties`` (MQTT 5, packed) tell who sent it; empty where nobody is to be told: it was
+        retained, or they are too large.
+        """
         ...
 
 
@@ -74,16 +78,22 @@ class Inbox:
         self._asked = tuple(sorted(asked, key=lambda tree: (not tree.orders, tree.filter)))
         self.filters = disjoint(tree.filter for tree in self._asked)
 
-    def lets_in(self, head: Head) -> bool:
-        """Whether the message of this head is to be decoded."""
+    def lets_in(self, head: Head, packet: bytes | bytearray) -> bool:
+        """Whether the message of this head is to be decoded; ``packet`` is all of it."""
         reason = self._gate.judge(head)
         if reason is None:
             return True
         self.counters.dropped[reason] = self.counters.dropped.get(reason, 0) + 1
         if reason is not Drop.UNWANTED:
             topic = head.topic[:_TOLD_TOPIC].decode(errors="replace")
-            self._receiver.on_dropped(reason, topic)
+            self._receiver.on_dropped(reason, topic, self._properties(head, packet))
         return False
+
+    def _properties(self, head: Head, packet: bytes | bytearray) -> bytes:
+        if head.retain or head.properties > self.limits.properties:
+            return b""
+        end = len(packet) - head.payload
+        return bytes(packet[end - head.properties : end])
 
     def take(self, message: MQTTMessage) -> None:
         """Hand over a message that was let in."""

@@ -282,9 +282,9 @@ class Link:
         self.grants.append(grant)
         self._changed()
 
-    def lets_in(self, head: Head) -> bool:
+    def lets_in(self, head: Head, packet: bytes | bytearray) -> bool:
         """Whether a message that comes in is to be decoded."""
-        return self._inbox.lets_in(head)
+        return self._inbox.lets_in(head, packet)
 
     def on_message(self, message: MQTTMessage) -> None:
         """It came in."""

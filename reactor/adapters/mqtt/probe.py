@@ -183,5 +183,5 @@ class _Visitor:
             self._echoes.add(message.topic)
         self._changed.set()
 
-    def on_dropped(self, reason: Drop, topic: str) -> None:
+    def on_dropped(self, reason: Drop, topic: str, properties: bytes) -> None:
         """Somebody else's message, too large or too many."""

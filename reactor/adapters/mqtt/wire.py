@@ -45,7 +45,7 @@ class WireListener(Protocol):
     def on_granted(self, packet_id: int, codes: Sequence[ReasonCode]) -> None:
         """SUBACK: a reason code for each filter, from 128 on it is refused."""
 
-    def lets_in(self, head: Head) -> bool:
+    def lets_in(self, head: Head, packet: bytes | bytearray) -> bool:
         """Whether a message that comes in is to be decoded and given to ``on_message``."""
         ...
 
@@ -174,7 +174,7 @@ class Wire(aiomqtt.Client):
         is_new = self._client.protocol == MQTTProtocolVersion.MQTTv5
         head = read_head(packet["command"], packet["packet"], has_properties=is_new)
         # We subscribe with quality 1: what has 2, or is cut off, is paho's business.
-        if head is None or head.qos > 1 or self.listener.lets_in(head):
+        if head is None or head.qos > 1 or self.listener.lets_in(head, packet["packet"]):
             return self._decode()
         if head.qos:
             return self._client._send_puback(head.packet_id)  # noqa: SLF001

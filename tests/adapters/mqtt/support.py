@@ -119,14 +119,16 @@ class Ear:
     def __init__(self) -> None:
         self.heard: list[Incoming] = []
         self.dropped: list[tuple[Drop, str]] = []
+        self.properties: list[bytes] = []
 
     def on_message(self, message: Incoming) -> None:
         """Kept."""
         self.heard.append(message)
 
-    def on_dropped(self, reason: Drop, topic: str) -> None:
-        """Kept."""
+    def on_dropped(self, reason: Drop, topic: str, properties: bytes) -> None:
+        """Kept; the properties by themselves."""
         self.dropped.append((reason, topic))
+        self.properties.append(properties)
 
     @property
     def payloads(self) -> list[bytes]:

@@ -223,8 +223,9 @@ async def test_hostile_messages_are_dropped_counted_and_told(
     setup = listening(broker, "a", limits=InLimits(payload=1000, properties=100, packet=100_000))
     async with heard_by(setup) as publisher:
         speaker.say("a", b"x" * 1000)
-        speaker.say("a", b"x" * 1001)
+        speaker.say("a", b"x" * 1001, correlation=b"who")
         speaker.say("a", b"x" * 99_000, qos=0)
+        speaker.say("a", b"x" * 1001, correlation=b"who", retain=True)
         speaker.say("a", b"properties", properties=[("k", "v" * 100)])
         # The broker keeps back what is larger than we announced.
         speaker.say("a", b"x" * 200_000)
@@ -235,9 +236,12 @@ async def test_hostile_messages_are_dropped_counted_and_told(
     assert setup.ear.dropped == [
         (Drop.TOO_LARGE, "a"),
         (Drop.TOO_LARGE, "a"),
+        (Drop.TOO_LARGE, "a"),
         (Drop.PROPERTIES, "a"),
     ]
-    assert inbox.counters.dropped == {Drop.TOO_LARGE: 2, Drop.PROPERTIES: 1}
+    # Of the first, packed; of no other: it had none, was retained, or had too many.
+    assert setup.ear.properties == [b"\x09\x00\x03who", b"", b"", b""]
+    assert inbox.counters.dropped == {Drop.TOO_LARGE: 3, Drop.PROPERTIES: 1}
     assert publisher.counters.reconnects == 0
 
 
