@@ -123,6 +123,7 @@ def check(  # noqa: PLR0913 - one parameter for each option
     """
     if explain is not None:
         return _explain(explain)
+    from reactor.app.check_parts import take_in_parts
     from reactor.app.schemas import targets_of
     from reactor.policyfile.check import load
 
@@ -134,7 +135,8 @@ def check(  # noqa: PLR0913 - one parameter for each option
     typed = _typed(stdin_filename) if paths and _STDIN in paths else None
     named = [path for path in paths or () if path != _STDIN]
     with _uncollected():
-        loaded = load(named or (settings.rules if settings and not typed else ()), typed)
+        rules = named or (settings.rules if settings and not typed else ())
+        loaded = load(rules, typed, take_in_parts)
         problems = _problems(loaded, targets, settings)
     texts = Texts({typed.file: typed.data} if typed else {})
     until_readers_leave(partial(_show, problems, loaded, output, texts))

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from reactor.core.cel_operands import View, kind_of
 from reactor.core.cel_shapes import Kind, Member, Shapes, merged_member
-from reactor.core.cel_tree import Call, Const, Entries, Items, Node
+from reactor.core.cel_tree import Call, Const, Entries, Items, Misuse, Node
 
 DECLARABLE = frozenset({Kind.TEXT, Kind.WHOLE, Kind.FRACTION, Kind.TRUTH, Kind.LIST})
 """The kinds that the library knows too."""
@@ -109,3 +109,32 @@ def _given(node: Node, view: View) -> Member:
             return Member(frozenset({Kind.MAP}))
         case _:
             return view.member(node) or ANYTHING
+
+
+_IN_WORDS = {
+    "BYTES": "bytes",
+    "DOUBLE": "a fraction",
+    "DURATION": "a duration",
+    "INT": "a whole number",
+    "LIST": "a list",
+    "MAP": "a map",
+    "NULL": "null",
+    "STRING": "a text",
+    "TIMESTAMP": "a time",
+    "TYPE": "a type",
+    "UINT": "an unsigned number",
+}
+
+
+def check_kind(kind: str, *, condition: bool) -> None:
+    """That an expression of this kind has a value, and one that its place takes.
+
+    Raises:
+        Misuse: it has none, or is no condition where one is needed.
+    """
+    name = kind.partition("<")[0]
+    if name == "optional_type":
+        raise Misuse(0, "an optional is no value", "end it with .orValue(...)")
+    if condition and name not in {"BOOL", "DYN"}:
+        problem = f"the condition is {_IN_WORDS.get(name, 'a value')}, not true or false"
+        raise Misuse(0, problem, "compare it with something")

@@ -7,15 +7,15 @@ after a bounded amount of work, whatever the guest put into the data.
 
 import functools
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import NamedTuple
+from dataclasses import dataclass, field, fields
+from typing import Any, NamedTuple
 
 from reactor.core.cel_access import Env, Evaluate, path_reader, show
 from reactor.core.cel_closures import FREE_BYTES, MARKED, NOW, Translator
 from reactor.core.cel_evaluate import METER
 from reactor.core.cel_explain import explain
 from reactor.core.cel_guards import Seen, seen, unguarded
-from reactor.core.cel_kinds import ANYTHING, declared, given, is_harmless, without_has
+from reactor.core.cel_kinds import ANYTHING, check_kind, declared, given, is_harmless, without_has
 from reactor.core.cel_library import KEPT, Declared, Refused, compile_untyped, type_of
 from reactor.core.cel_names import (
     ARM,
@@ -168,6 +168,11 @@ class Expression:
     gives: Member = ANYTHING
     seen: tuple[Seen, ...] = ()
 
+    def __reduce__(self) -> tuple[Callable[..., "Expression"], tuple[object, ...]]:
+        # Closures cannot go to another process: there they are made of the tree again.
+        names = (one.name for one in fields(self) if one.name != "_evaluate")
+        return _again, ({name: getattr(self, name) for name in names},)
+
     @property
     def residue(self) -> "Expression | None":
         """What is left to ask when the equalities are known to hold."""
@@ -274,12 +279,12 @@ def _checked(source: str, condition: bool, names: Names) -> tuple[Node, str]:
     except Refused as refused:
         raise explain(source, str(refused), names) from None
     check_names(checked.tree, names)
-    _check_kind(plain_kind or checked.kind, condition)
+    check_kind(plain_kind or checked.kind, condition=condition)
     check_values(checked.tree, names.shapes, condition=condition)
     if not kind and masked is not None and members:
         kind = _check_declared(source, masked, members, names)
     kind = kind or plain_kind or checked.kind
-    _check_kind(kind, condition)
+    check_kind(kind, condition=condition)
     return checked.tree, kind
 
 
@@ -289,7 +294,7 @@ def _sound_kind(masked: str | None, members: Declared, condition: bool) -> str:
         return ""
     try:
         kind = type_of(masked, members)
-        _check_kind(kind, condition)
+        check_kind(kind, condition=condition)
     except (Refused, Misuse):
         return ""
     return kind
@@ -342,6 +347,10 @@ def _made(tree: Node) -> _Made:
     return _Made(tree, paths, free, evaluate, translator.metered)
 
 
+def _again(values: dict[str, Any]) -> Expression:
+    return Expression(**values, _evaluate=Translator().translate(values["tree"]))
+
+
 class _Told(NamedTuple):
     """What the known values tell of an expression."""
 
@@ -371,27 +380,3 @@ def _expression(
         gives=told.gives,
         seen=told.seen,
     )
-
-
-_KINDS = {
-    "BYTES": "bytes",
-    "DOUBLE": "a fraction",
-    "DURATION": "a duration",
-    "INT": "a whole number",
-    "LIST": "a list",
-    "MAP": "a map",
-    "NULL": "null",
-    "STRING": "a text",
-    "TIMESTAMP": "a time",
-    "TYPE": "a type",
-    "UINT": "an unsigned number",
-}
-
-
-def _check_kind(kind: str, condition: bool) -> None:
-    name = kind.partition("<")[0]
-    if name == "optional_type":
-        raise Misuse(0, "an optional is no value", "end it with .orValue(...)")
-    if condition and name not in {"BOOL", "DYN"}:
-        problem = f"the condition is {_KINDS.get(name, 'a value')}, not true or false"
-        raise Misuse(0, problem, "compare it with something")

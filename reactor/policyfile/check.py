@@ -1,7 +1,7 @@
 """Policy files in, checked policies and all their problems out."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,25 +9,22 @@ from reactor.core.config import EngineConfig
 from reactor.core.policy import Policy
 from reactor.core.text import closest
 from reactor.errors import Code, Place, PolicyError, Problem, Severity
-from reactor.policyfile import schema
-from reactor.policyfile.builder import BETWEEN, build
+from reactor.policyfile.builder import BETWEEN
 from reactor.policyfile.builder_steps import steps_of
 from reactor.policyfile.calls import Ask
 from reactor.policyfile.files import Source, Typed, read_all
 from reactor.policyfile.findings import fit
 from reactor.policyfile.foreign import DOCUMENT, fix_of
 from reactor.policyfile.ignores import Ignore, ignores_of, useless, without_ignored
-from reactor.policyfile.lints.others import others_of
-from reactor.policyfile.lints.whole import lint_policy, lint_rest, lint_set, lint_steps
+from reactor.policyfile.lints.whole import lint_set, lint_steps
 from reactor.policyfile.mistakes import brief
-from reactor.policyfile.nodes import Broken, Dictionary, Node, way
+from reactor.policyfile.nodes import Broken, Dictionary, Node
 from reactor.policyfile.nodes import Sequence as Items
 from reactor.policyfile.papers import Paper, doubled, names
 from reactor.policyfile.permissions import forbidden, needed
 from reactor.policyfile.reader import read
-from reactor.policyfile.rest import rest_of
 from reactor.policyfile.runbooks import Library, built_in_later, make_library
-from reactor.policyfile.sites import compile_policy
+from reactor.policyfile.taking import Take, pointed, take, take_and_lint
 
 if TYPE_CHECKING:
     from reactor.policyfile.policy_tests import PolicyTest
@@ -62,7 +59,7 @@ class Loaded:
         return not any(problem.severity is Severity.ERROR for problem in self.problems)
 
 
-def load(paths: Sequence[Path], typed: Typed | None = None) -> Loaded:
+def load(paths: Sequence[Path], typed: Typed | None = None, take: Take = take_and_lint) -> Loaded:
     """All policies of the files and folders, in one pass that reports every problem.
 
     Never raises. Two policies of one name are both left out, so that the order
@@ -70,29 +67,25 @@ def load(paths: Sequence[Path], typed: Typed | None = None) -> Loaded:
 
     Args:
         typed: a file as it stands in an editor: it is taken for what is on the disk.
+        take: how the policies are taken; any way comes to the same.
     """
     sources, problems = read_all(paths, typed)
-    return _load(sources, _Found(problems=problems))
+    return _load(sources, _Found(take, problems=problems))
 
 
 def load_text(text: str, file: str) -> Loaded:
     """The same for one text that is no file."""
-    return _load([Source(file, text)], _Found())
+    return _load([Source(file, text)], _Found(take_and_lint))
 
 
 def _load(sources: Sequence[Source], found: "_Found") -> Loaded:
     for source in sources:
         _collect(source.text, source.file, 1, found)
     _take_all(found)
-    policies = tuple(policy for policy in found.policies if policy.name not in found.doubled)
+    policies = tuple(found.policies)
     roots = {document.place: root for document, root in found.papers.get("policy", ())}
-    others = others_of(policies)
-    for policy in policies:
-        root = roots[policy.place]
-        lints = lint_policy(policy, root.entries, others)
-        found.warnings += [_pointed(problem, root) for problem in lints]
     for policy, problem in lint_set(policies):
-        found.warnings.append(_pointed(problem, roots[policy.place]))
+        found.warnings.append(pointed(problem, roots[policy.place]))
     every = [*found.problems, *found.warnings, *found.test_problems]
     told = without_ignored(found.problems + found.warnings, found.ignores)
     problems = _ordered([*told, *useless(every, found.ignores)])
@@ -107,6 +100,7 @@ def _load(sources: Sequence[Source], found: "_Found") -> Loaded:
 class _Found:
     """What one pass has found so far; ``papers`` are the documents by their kinds."""
 
+    take: Take
     papers: dict[str, list[Paper]] = field(default_factory=dict)
     policies: list[Policy] = field(default_factory=list)
     tests: "list[PolicyTest]" = field(default_factory=list)
@@ -117,7 +111,6 @@ class _Found:
     asks: list[Ask] = field(default_factory=list)
     ignores: list[Ignore] = field(default_factory=list)
     library: Library = field(default_factory=built_in_later)
-    doubled: set[str] = field(default_factory=set)
 
 
 def _collect(text: str, file: str, first_line: int, found: _Found) -> None:
@@ -135,8 +128,8 @@ def _collect(text: str, file: str, first_line: int, found: _Found) -> None:
 
 
 def _take_all(found: _Found) -> None:
-    for kind, take in KINDS.items():
-        take(found.papers.get(kind, ()), found)
+    for kind, take_these in KINDS.items():
+        take_these(found.papers.get(kind, ()), found)
 
 
 def _take_runbooks(papers: Sequence[Paper], found: _Found) -> None:
@@ -148,25 +141,17 @@ def _take_runbooks(papers: Sequence[Paper], found: _Found) -> None:
         book = library.books[name]
         root, lints = book.paper.root, lint_steps(steps_of(book, library))
         found.asks += book.made.asks
-        found.warnings += [*book.made.notes, *(_pointed(problem, root) for problem in lints)]
+        found.warnings += [*book.made.notes, *(pointed(problem, root) for problem in lints)]
 
 
 def _take_policies(papers: Sequence[Paper], found: _Found) -> None:
-    library = found.library
-    found.doubled |= doubled("policy", papers, found.problems)
-    for document, root in papers:
-        model, problems = fit(root, schema.Policy)
-        compiler = compile_policy(root, library.shelf)
-        problems += compiler.problems
-        problems += library.problems(root, compiler)
-        found.asks += compiler.asks if document.is_sound else ()
-        if model is not None and document.is_sound and not problems:
-            found.policies.append(build(document, root, model, compiler, library))
-        elif rest := rest_of(Paper(document, root), problems, library):
-            found.rests.append(rest)
-            found.warnings += (_pointed(problem, root) for problem in lint_rest(rest))
-        found.warnings += compiler.notes
-        found.problems += problems
+    twice = doubled("policy", papers, found.problems)
+    taken = found.take(papers, found.library, twice)
+    found.policies += taken.policies
+    found.rests += taken.rests
+    found.problems += taken.problems
+    found.warnings += taken.warnings
+    found.asks += taken.asks
 
 
 def _take_tests(papers: Sequence[Paper], found: _Found) -> None:
@@ -216,18 +201,6 @@ def _kind_problem(root: Node) -> Problem | None:
     return Problem(entry.key_place, Code.UNKNOWN_KEY, problem, fix)
 
 
-def _pointed(problem: Problem, root: Dictionary) -> Problem:
-    """The problem at the value that its path names, where its place is only somewhere above it."""
-    nodes = list(way(root, problem.path))
-    steps = problem.path.split("/")
-    there, rest = steps[: len(nodes) - 1], steps[len(nodes) - 1 :]
-    # A list of one event may be written as its name; any other rest is in a runbook.
-    is_found = all(step == "event" or step.isdecimal() for step in rest)
-    if not is_found or problem.place not in {node.place for node in nodes}:
-        return problem
-    return replace(problem, place=nodes[-1].place, path="/".join(there))
-
-
 def _ordered(problems: Iterable[Problem]) -> tuple[Problem, ...]:
     return tuple(sorted(problems, key=lambda problem: problem.place))
 
@@ -241,7 +214,7 @@ def build_policy(source: str, place: Place) -> Policy:
     Raises:
         PolicyError: this version refuses what an older one took.
     """
-    found = _Found(library=Library())
+    found = _Found(take, library=Library())
     text, *books = source.split(BETWEEN)
     _collect(text, place.file, place.line, found)
     for book in books:

@@ -1,5 +1,7 @@
 """Expressions as the engine uses them: what they read, their equalities, their answers."""
 
+import pickle
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -105,6 +107,33 @@ def test_without_equalities_the_residue_is_the_expression() -> None:
     """Nothing was taken away, so all is left."""
     expression = compiled("data.a > 1")
     assert expression.residue is expression
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        pytest.param('data.type == "read"', id="all of it in the index"),
+        pytest.param('data.type == "read" && data.share > 1.0', id="with a residue"),
+        pytest.param("data.names.exists(name, name == 'b')", id="metered"),
+        pytest.param("data.nothing > 1", id="fails"),
+    ],
+)
+def test_an_expression_can_go_to_another_process(source: str) -> None:
+    """There it says the same, and so does its residue."""
+    sent = compiled(source, condition=True)
+    got = pickle.loads(pickle.dumps(sent))  # noqa: S301 - nobody else's
+    assert (got.source, got.tree, got.reads) == (sent.source, sent.tree, sent.reads)
+    assert (got.equalities, got.unguarded) == (sent.equalities, sent.unguarded)
+    assert (got.gives, got.seen) == (sent.gives, sent.seen)
+    for one, other in ((sent, got), (sent.residue, got.residue)):
+        assert (one is None) == (other is None)
+        if one is not None:
+            ours, theirs = one.holds(scope()), other.holds(scope())
+            assert (theirs.truth, theirs.failed, theirs.reason) == (
+                ours.truth,
+                ours.failed,
+                ours.reason,
+            )
 
 
 VALUES: st.SearchStrategy[object] = st.sampled_from(

@@ -1,6 +1,6 @@
 """What the policies of a set do for each other: looked up once for all of them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from reactor.core.matching import named
@@ -41,10 +41,22 @@ def others_of(policies: Sequence[Policy]) -> Others:
     )
 
 
+def together(parts: Sequence[Others]) -> Others:
+    """What the policies of several parts of a set do for each other."""
+    return Others(
+        _once(selector for part in parts for selector in part.pausing),
+        _once(selector for part in parts for selector in part.telling),
+        any(part.hear_unplugs for part in parts),
+    )
+
+
 def _arming(policies: Sequence[Policy], arms: Callable[[Step], bool]) -> tuple[Selector, ...]:
-    found = [policy.guests for policy in policies if any(map(arms, policy.arm))]
-    # Many policies select the same guests.
-    return tuple(dict.fromkeys(found))
+    return _once(policy.guests for policy in policies if any(map(arms, policy.arm)))
+
+
+def _once(selectors: Iterable[Selector]) -> tuple[Selector, ...]:
+    """Each of them once: many policies select the same guests."""
+    return tuple(dict.fromkeys(selectors))
 
 
 def preserves(step: Step) -> bool:
