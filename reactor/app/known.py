@@ -2,6 +2,7 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 
 from reactor.adapters.journal import Reader
 from reactor.core.text import closest
@@ -29,6 +30,13 @@ def unknown(kind: str, name: str | None, known: Collection[str]) -> Unknown | No
     if name is None or name in known:
         return None
     return Unknown(f"no {kind} is called {name!r}", instead(kind, name, known))
+
+
+def unmatched(kind: str, glob: str, known: Collection[str]) -> Unknown | None:
+    """What is wrong with the glob; None where it matches one of these, or all are meant."""
+    if glob == "*" or any(fnmatchcase(name, glob) for name in known):
+        return None
+    return Unknown(f"no {kind} matches {glob!r}", instead(kind, glob, known))
 
 
 def instead(kind: str, name: str, known: Collection[str]) -> str:

@@ -11,6 +11,8 @@ from fnmatch import fnmatchcase
 
 from reactor.core.catalog import RENAMED, STORAGE_DAEMON
 from reactor.core.equipment import Absence, Equipment, absence
+from reactor.policyfile.looks import Look, Without
+from reactor.policyfile.members_read import lacks_member, none_has
 from reactor.policyfile.needs import Awaited, Deed, Needs, Spark
 from reactor.qapi.types import Schema
 from reactor.qapi.values import fit_call
@@ -26,6 +28,7 @@ class LackKind(StrEnum):
 
     BLIND = "cannot fire"
     FAILS = "fails"
+    UNREAD = "cannot read"
     IDLE = "nothing to watch"
 
 
@@ -55,6 +58,11 @@ class Lack:
     def is_harmless(self) -> bool:
         """Whether nobody need do anything about it."""
         return self.kind is LackKind.IDLE
+
+    @property
+    def hinders(self) -> bool:
+        """Whether the policy cannot do what it is for."""
+        return self.kind in {LackKind.BLIND, LackKind.FAILS}
 
 
 NOT_ASKED = Equipment()
@@ -89,16 +97,50 @@ def lacks(needs: Needs, guest: Standing) -> tuple[Lack, ...]:
         kind = LackKind.BLIND if unseen else LackKind.IDLE
         texts = dict.fromkeys(found.text for found in unseen or [found for _, found in dark])
         return (Lack(kind, "", "; ".join(texts)),)
+    unread = [lack for look in needs.looks for lack in _of_look(look, guest)]
+    if never := [lack for lack in unread if lack.kind is LackKind.BLIND]:
+        return tuple(never)
+    lit = [spark for spark, found in sparks if found is None]
+    unread += [lack for spark in lit for look in spark.looks for lack in _of_look(look, guest)]
     return (
         *(Lack(LackKind.BLIND, spark.path, found.text) for spark, found in dark if found.unseen),
         *(lack for deed in needs.deeds for lack in _of_deed(deed, guest)),
+        *dict.fromkeys(unread),
         *(Lack(LackKind.IDLE, spark.path, found.text) for spark, found in dark if not found.unseen),
     )
 
 
 def _why_dark(spark: Spark, guest: Standing) -> Absence | None:
     """Why the trigger cannot fire, or None."""
-    return next((why for part in spark.parts if (why := _why_none(part, guest))), None)
+    never = next((why for part in spark.parts if (why := _why_none(part, guest))), None)
+    if never is not None:
+        return never
+    unread = [lack for look in spark.looks for lack in _of_look(look, guest)]
+    texts = dict.fromkeys(lack.text for lack in unread if lack.kind is LackKind.BLIND)
+    return Absence("; ".join(texts), unseen=True) if texts else None
+
+
+_WITHOUT = {
+    Without.NEVER_RUNS: LackKind.BLIND,
+    Without.FAILS: LackKind.FAILS,
+    Without.GOES_ON: LackKind.UNREAD,
+}
+
+
+def _of_look(look: Look, guest: Standing) -> Iterator[Lack]:
+    """The members that an expression reads and this QEMU has not; what comes of that.
+
+    Where the rest of the expression may decide without them the policy may do all it says.
+    """
+    if guest.schema is None:
+        return
+    lacking = [seen for seen in look.expression.seen if lacks_member(guest.schema, seen)]
+    if not lacking:
+        return
+    is_lost = look.is_lost({seen.shown for seen in lacking})
+    kind = _WITHOUT[look.without] if is_lost else LackKind.UNREAD
+    for seen in lacking:
+        yield Lack(kind, look.path, f"QEMU {guest.qemu}: {none_has(seen)}")
 
 
 def _why_none(part: Awaited, guest: Standing) -> Absence | None:

@@ -23,25 +23,26 @@ def members_lacking(read: Read, targets: Sequence[tuple[str, Schema]]) -> Iterat
     Args:
         targets: what sentences call each, and its schema.
     """
-    lacking = [name for name, schema in targets if _lacks(schema, read.seen)]
+    lacking = [name for name, schema in targets if lacks_member(schema, read.seen)]
     if not lacking:
         return
     everywhere = len(lacking) == len(targets)
     whose = "" if everywhere else f"{' and '.join(lacking)}: "
-    problem = f"{whose}{_none_has(read.seen)}"
+    problem = f"{whose}{none_has(read.seen)}"
     fix = f"write {asked(read.seen.shown)}.orValue(...), or ask with has() first"
     severity = Severity.ERROR if everywhere else Severity.WARNING
     yield Problem(read.place, Code.CALL, problem, fix, severity, path=read.path)
 
 
-def _none_has(seen: Seen) -> str:
+def none_has(seen: Seen) -> str:
+    """The sentence that says it."""
     if len(seen.events) > 1:
         return f"none of these events has the member `{seen.member}`"
     has_no = f"has no member `{seen.member}`"
     return f"the reply of {seen.command} {has_no}" if seen.command else f"{seen.events[0]} {has_no}"
 
 
-def _lacks(schema: Schema, seen: Seen) -> bool:
+def lacks_member(schema: Schema, seen: Seen) -> bool:
     """Whether no value that this QEMU sends there has the member."""
     shapes = list(_sent(schema, seen))
     return bool(shapes) and not any(_has(shape, seen.member) for shape in shapes)

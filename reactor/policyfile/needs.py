@@ -20,6 +20,7 @@ from reactor.core.steps import (
     WaitEventStep,
 )
 from reactor.policyfile.calls import value_of
+from reactor.policyfile.looks import Look, looks_of_run, looks_of_trigger
 from reactor.policyfile.walking import every
 from reactor.qapi.values import Value
 
@@ -36,10 +37,14 @@ class Awaited:
 
 @dataclass(frozen=True, slots=True)
 class Spark:
-    """A trigger: all of ``parts`` must come about; none: it needs no event of QEMU."""
+    """A trigger: all of ``parts`` must come about; none: it needs no event of QEMU.
+
+    ``looks`` are its expressions that read what QEMU sends.
+    """
 
     path: str
     parts: tuple[Awaited, ...] = ()
+    looks: tuple[Look, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +63,15 @@ class Deed:
 
 @dataclass(frozen=True, slots=True)
 class Needs:
-    """All that a policy needs; ``aspects`` must be asked of a guest to judge it."""
+    """All that a policy needs; ``aspects`` must be asked of a guest to judge it.
+
+    ``looks`` are the expressions behind the triggers that read what QEMU sends.
+    """
 
     sparks: tuple[Spark, ...]
     deeds: tuple[Deed, ...]
     aspects: frozenset[Aspect]
+    looks: tuple[Look, ...] = ()
 
     @property
     def agent(self) -> bool:
@@ -77,7 +86,7 @@ def needs_of(policy: Policy) -> Needs:
     reckons with its failure (`on_error: continue`).
     """
     sparks = tuple(
-        Spark(trigger.path, tuple(_parts(trigger)))
+        Spark(trigger.path, tuple(_parts(trigger)), tuple(looks_of_trigger(trigger)))
         if isinstance(trigger, EventTrigger)
         else Spark(trigger.path)
         for trigger in policy.triggers
@@ -85,7 +94,8 @@ def needs_of(policy: Policy) -> Needs:
     sections = (policy.steps, policy.on_failure, policy.on_limit, policy.finally_)
     found = (_deed(located.step) for steps in sections for located in every(steps))
     names = [name for spark in sparks for part in spark.parts for name in part.events]
-    return Needs(sparks, tuple(deed for deed in found if deed is not None), aspects_of(names))
+    deeds = tuple(deed for deed in found if deed is not None)
+    return Needs(sparks, deeds, aspects_of(names), tuple(looks_of_run(policy)))
 
 
 def _parts(trigger: EventTrigger) -> Iterator[Awaited]:

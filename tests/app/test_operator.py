@@ -22,6 +22,7 @@ from reactor.app.control.asks import (
     AskGuests,
     AskMarks,
     AskMetrics,
+    AskReadiness,
     AskRun,
     AskRuns,
     AskSilences,
@@ -354,6 +355,7 @@ async def test_runs_are_listed_by_what_they_belong_to(house: House) -> None:
     assert [run.outcome for run in mine] == ["succeeded"]
     for question, problem, fix in (
         (AskMarks("web-2"), "no guest is called 'web-2'", "write 'web-1'"),
+        (AskReadiness(guest="web-9*"), "no guest matches 'web-9*'", "write 'web-1'"),
         (AskRuns(guest="web-2"), "no guest is called 'web-2'", "write 'web-1'"),
         (AskRuns(policy="stopit"), "no policy is called 'stopit'", "write 'stop-it'"),
     ):

@@ -598,7 +598,7 @@ def test_readiness_is_a_table(reactor: Call, daemon: FakeDaemon) -> None:
     daemon.says(Matrix(ROWS, cut=True))
     glob = ("--policy", "p*", "--guest", "web-*")
     code, out, err = reactor("readiness", "-c", "r.yaml", *glob, "--all")
-    assert (code, err) == (0, "")
+    assert (code, err) == (1, "")
     assert daemon.asked == [AskReadiness("p*", "web-*", whole=True)]
     assert out == (
         "POLICY  GUEST   STATE        REASON\n"
@@ -612,7 +612,9 @@ def test_readiness_is_a_table(reactor: Call, daemon: FakeDaemon) -> None:
     ("words", "out"),
     [
         pytest.param((), "every policy can do all it says, as far as is known\n", id="all well"),
-        pytest.param(("--all",), "", id="no such guest"),
+        pytest.param(
+            ("--all",), "every policy can do all it says, as far as is known\n", id="no policies"
+        ),
         pytest.param(("-o", "jsonl"), "", id="for programs"),
     ],
 )
@@ -623,6 +625,26 @@ def test_readiness_without_rows(
     daemon.says(Matrix([], cut=False))
     assert reactor("readiness", "-c", "r.yaml", *words) == (0, out, "")
     assert daemon.asked == [AskReadiness(whole="--all" in words)]
+
+
+@pytest.mark.parametrize(
+    ("state", "code"),
+    [
+        pytest.param("ready", 0, id="ready"),
+        pytest.param("cannot read", 0, id="may be harmless"),
+        pytest.param("away", 0, id="away"),
+        pytest.param("fails", 1, id="would fail"),
+        pytest.param("not ready", 1, id="may not act"),
+    ],
+)
+@pytest.mark.parametrize("form", ["table", "json", "jsonl"])
+def test_readiness_is_a_gate(
+    state: str, code: int, form: str, reactor: Call, daemon: FakeDaemon
+) -> None:
+    """Exit code 1 where a policy cannot do what it is for, in every form of output."""
+    rows = [ReadyLine("p", "web-1", "ready"), ReadyLine("p", "web-2", state)]
+    daemon.says(Matrix(rows, cut=False))
+    assert reactor("readiness", "-c", "r.yaml", "--all", "-o", form)[0] == code
 
 
 def test_readiness_for_programs(reactor: Call, daemon: FakeDaemon) -> None:

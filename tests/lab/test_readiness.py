@@ -9,6 +9,7 @@ from reactor.app.lacks import looking
 from reactor.demo.guests import GuestPlan
 from reactor.demo.lab import Lab
 from reactor.policyfile.lacks import NO_AGENT
+from reactor.qapi.types import Schema
 from tests.lab.rig import Rig, rig
 
 pytestmark = pytest.mark.asyncio
@@ -40,6 +41,18 @@ steps:
     args: {filename: /tmp/x}
   - qmp: query-status
 """,
+    """
+policy: newer
+description: d
+trigger: {event: BLOCK_IO_ERROR, where: data.qom_path == "/machine/peripheral/d"}
+steps: [{log: x}]
+""",
+    """
+policy: either
+description: d
+trigger: {event: BLOCK_IO_ERROR, where: data.device == "d" || data.qom_path == "/d"}
+steps: [{check: data.qom_path == "/d"}]
+""",
 ]
 
 
@@ -52,6 +65,14 @@ def states(on: Rig, guest: str) -> dict[str, str]:
         said = f"{row.state}: {row.reason}" if row.reason else row.state
         found[row.policy] = "; ".join(filter(None, [found.get(row.policy, ""), said]))
     return found
+
+
+NO_MEMBER = "BLOCK_IO_ERROR has no member `qom_path`"
+
+
+def has_member(schema: Schema, event: str, member: str) -> bool:
+    """Whether this QEMU sends it with the event."""
+    return member in schema.record(schema.events[event].data).members
 
 
 BARE = {
@@ -112,6 +133,11 @@ async def test_what_guests_lack_is_known_before_the_event(
         if "dump-skeys" not in schema.commands:  # a build of all machines may have it
             assert "no command dump-skeys" in states(on, "bare")["commands"]
         assert f"fails: steps/0: {NO_AGENT}" in states(on, "bare")["commands"]
+        if not has_member(schema, "BLOCK_IO_ERROR", "qom-path"):  # QEMU 11.1 has it
+            said = f"QEMU {looker.standings['bare'].qemu}: {NO_MEMBER}"
+            assert states(on, "bare")["newer"] == f"cannot fire: {said}"
+            read = f"cannot read: trigger/where: {said}"
+            assert states(on, "bare")["either"] == f"fails: steps/0/check: {said}; {read}"
         capabilities = {"capabilities": [{"capability": "events", "state": True}]}
         await on.running.send("full", "migrate-set-capabilities", capabilities, timeout=10)
         await on.until("it was looked at again", lambda: states(on, "full")["migration"] == "ready")

@@ -289,6 +289,7 @@ def test_the_reason_beside_its_state() -> None:
     assert (lack.kind.value, lack.reason) == ("fails", f"steps/0: {NO_AGENT}")
     (lack,) = lacks(needs_of(policy(text_of("{event: WATCHDOG}"))), replace(GUEST, equipment=BARE))
     assert lack.reason == "no watchdog device (such as -device i6300esb)"
+    assert lack.hinders
     assert not lack.is_harmless
 
 

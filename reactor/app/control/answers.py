@@ -74,7 +74,7 @@ class NotReady(msgspec.Struct, frozen=True):
 class LackLine(msgspec.Struct, frozen=True):
     """What a policy lacks, on how many guests; ``some`` of them by name.
 
-    ``state`` is ``cannot fire`` or ``fails``.
+    ``state`` is ``cannot fire``, ``fails`` or ``cannot read``.
     """
 
     policy: str
@@ -88,13 +88,18 @@ class ReadyLine(msgspec.Struct, frozen=True, omit_defaults=True):
     """A policy on a guest; one that lacks several things has a line for each.
 
     ``state`` is ``ready``, ``not ready``, ``arming``, ``away``, ``cannot fire``, ``fails``,
-    ``nothing to watch`` or ``not looked at yet``.
+    ``cannot read``, ``nothing to watch`` or ``not looked at yet``.
     """
 
     policy: str
     guest: str
     state: str
     reason: str = ""
+
+    @property
+    def is_hindered(self) -> bool:
+        """Whether the policy cannot do now what it is for."""
+        return self.state in {"not ready", "arming", "cannot fire", "fails"}
 
 
 class Matrix(msgspec.Struct, frozen=True):

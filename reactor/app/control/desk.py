@@ -104,9 +104,8 @@ class Desk:
                 return _done(await self._metrics(self._status(server)))
             case AskGuests():
                 return _done(views.guests(self._world, self._parts.troubles(), self._parts.judge))
-            case AskReadiness(policy, guest, whole):
-                judge = self._parts.judge
-                return _done(readiness.matrix(self._world, judge, policy, guest, whole=whole))
+            case AskReadiness():
+                return self._readiness(ask)
             case AskMarks(guest):
                 return self._marks(guest)
             case AskSilences():
@@ -147,6 +146,13 @@ class Desk:
                 )
             )
         )
+
+    def _readiness(self, ask: AskReadiness) -> Answer:
+        policy, guest = ask.policy, ask.guest
+        if wrong := readiness.unanswerable(self._world, policy, guest):
+            return Answer(Code.REFUSED, wrong.problem, wrong.fix)
+        judge = self._parts.judge
+        return _done(readiness.matrix(self._world, judge, policy, guest, whole=ask.whole))
 
     def _marks(self, guest: str) -> Answer:
         """The marks of one guest, which may be gone and still have them, or of all."""

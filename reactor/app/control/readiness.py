@@ -7,6 +7,7 @@ from heapq import nsmallest
 from itertools import islice
 
 from reactor.app.control.answers import LackLine, Matrix, NotReady, ReadyLine
+from reactor.app.known import Unknown, unmatched
 from reactor.app.lacks.judge import Judge, Lackings
 from reactor.core.guest import Guest, Readiness
 from reactor.core.policy import Enforcement
@@ -68,6 +69,21 @@ def lack_lines(world: World, known: Iterable[Guest], judge: Judge) -> list[LackL
         for (policy, lack), number in numbers.items()
     ]
     return sorted(lines, key=lambda line: (-line.guests, line.policy, line.reason))
+
+
+def unanswerable(world: World, policy: str, guest: str) -> Unknown | None:
+    """Why these globs ask about nothing at all; None where a policy selects a guest of them."""
+    known = [one.name for one in world.guests.values() if not one.forgotten]
+    wrong = unmatched("policy", policy, world.index.policies) or unmatched("guest", guest, known)
+    if wrong is not None or policy == guest == "*":
+        return wrong
+    meant = (name for name in known if fnmatchcase(name, guest))
+    selections = {id(one): one for one in (world.selections[name] for name in meant)}
+    names = {one.name for selection in selections.values() for one in selection.policies}
+    if any(fnmatchcase(name, policy) for name in names):
+        return None
+    problem = f"no policy that matches {policy!r} is for a guest that matches {guest!r}"
+    return Unknown(problem, "look at the `guests` of the policy; `reactor guests` lists the guests")
 
 
 def matrix(world: World, judge: Judge, policy: str, guest: str, *, whole: bool) -> Matrix:

@@ -28,7 +28,7 @@ class Lacking(NamedTuple):
 class Lackings(NamedTuple):
     """What policies lack on all guests of one kind: one object for all of them.
 
-    ``policies`` is how many of them lack something that somebody should know of.
+    ``policies`` is how many of them cannot do what they are for.
     """
 
     all: tuple[Lacking, ...] = ()
@@ -85,7 +85,7 @@ class Judge:
         if known is not None:
             return known[1]
         everything = tuple(self._all(selection, standing))
-        number = len({one.policy for one in everything if not one.lack.is_harmless})
+        number = len({one.policy for one in everything if one.lack.hinders})
         found = Lackings(everything, number)
         if len(self._groups) >= JUDGED_MAX:
             self._groups.clear()

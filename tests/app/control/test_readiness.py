@@ -4,12 +4,14 @@ import pytest
 
 from reactor.app.control import readiness
 from reactor.app.control.answers import Matrix, ReadyLine
-from reactor.app.control.readiness import lack_lines, matrix
+from reactor.app.control.readiness import lack_lines, matrix, unanswerable
 from reactor.app.lacks.judge import Judge
 from reactor.core.equipment import Equipment
+from reactor.core.guest import Readiness
 from reactor.core.inputs import GuestForgotten
 from reactor.core.readiness import NOT_SENT
-from reactor.policyfile.lacks import NO_AGENT, Standing
+from reactor.policyfile.lacks import NO_AGENT, LackKind, Standing
+from reactor.qapi.shipped import schema_of
 from tests.core.simulation import Host, document
 
 PANIC = document("panic", "[{log: x}]", "{event: GUEST_PANICKED}")
@@ -93,8 +95,6 @@ def test_a_guest_that_went_away_is_told_with_its_reason() -> None:
         pytest.param("pan*", "*", {("panic", "a"), ("panic", "b")}, id="policies by a glob"),
         pytest.param("*", "b", {("panic", "b"), ("reboot", "b")}, id="one guest"),
         pytest.param("panic", "[ab]", {("panic", "a"), ("panic", "b")}, id="both"),
-        pytest.param("none", "*", set(), id="no such policy"),
-        pytest.param("*", "none", set(), id="no such guest"),
     ],
 )
 def test_what_is_asked_for(policy: str, guest: str, found: set[tuple[str, str]]) -> None:
@@ -102,6 +102,63 @@ def test_what_is_asked_for(policy: str, guest: str, found: set[tuple[str, str]])
     made = Host([PANIC, REBOOT], ("a", "b")).connect()
     told = rows(made, Judge({"a": BARE, "b": BARE}), policy, guest)
     assert {row[:2] for row in told} == found
+    assert unanswerable(made.engine.world, policy, guest) is None
+
+
+@pytest.mark.parametrize(
+    ("policy", "guest", "wrong"),
+    [
+        pytest.param(
+            "panik", "*", ("no policy matches 'panik'", "write 'panic'"), id="no such policy"
+        ),
+        pytest.param("*", "z*", ("no guest matches 'z*'", "write one of: a, b"), id="no guest"),
+        pytest.param(
+            "only-b",
+            "a",
+            (
+                "no policy that matches 'only-b' is for a guest that matches 'a'",
+                "look at the `guests` of the policy; `reactor guests` lists the guests",
+            ),
+            id="policies for other guests",
+        ),
+        pytest.param("only-*", "*", None, id="policies for some guest"),
+        pytest.param("*", "gone", ("no guest matches 'gone'", "write one of: a, b"), id="gone"),
+    ],
+)
+def test_what_nobody_has_is_told(policy: str, guest: str, wrong: tuple[str, str] | None) -> None:
+    """An empty answer would say that all is well."""
+    only = document("only-b", "[{log: x}]", "{event: STOP}", "guests: {name: b}\n")
+    made = Host([PANIC, only], ("a", "b", "gone")).connect()
+    made.give(GuestForgotten("gone"))
+    found = unanswerable(made.engine.world, policy, guest)
+    assert (None if found is None else (found.problem, found.fix)) == wrong
+
+
+def test_an_empty_daemon_has_nothing_to_tell() -> None:
+    """Who asks of everything is answered, though there is nothing."""
+    assert unanswerable(Host([], ()).engine.world, "*", "*") is None
+
+
+def test_which_rows_hinder() -> None:
+    """Those of a policy that may not act, cannot fire or would fail; not what may be harmless."""
+    states = [*Readiness, *LackKind, "away", "not looked at yet"]
+    hindered = {state for state in states if ReadyLine("p", "g", state).is_hindered}
+    assert hindered == {Readiness.NOT_READY, Readiness.ARMING, LackKind.BLIND, LackKind.FAILS}
+
+
+def test_what_may_be_harmless_is_told_and_not_counted() -> None:
+    """A member that the guest's QEMU has not, beside another condition that may hold."""
+    where = "data.device == 'd' || data.qom_path == 'x'"
+    reads = document("reads", "[{log: x}]", f'{{event: BLOCK_IO_ERROR, where: "{where}"}}')
+    made = Host([reads], ("a",)).connect()
+    judge = Judge({"a": Standing(qemu="7.2.22", digest="old", schema=schema_of("7.2"))})
+    reason = "trigger/where: QEMU 7.2.22: BLOCK_IO_ERROR has no member `qom_path`"
+    assert rows(made, judge) == [("reads", "a", "cannot read", reason)]
+    world = made.engine.world
+    assert [line.state for line in lack_lines(world, world.guests.values(), judge)] == [
+        "cannot read"
+    ]
+    assert judge.of_guest(world, world.guests["a"]).policies == 0
 
 
 def test_a_guest_that_nobody_names_is_left_out() -> None:
