@@ -101,6 +101,19 @@ def others(folder: Path) -> int:
     )
 
 
+def hidden_card(folder: Path) -> Path | None:
+    """A card that this user may not read, so that a dump of ours looks like somebody else's."""
+    return next((card for card in _cards(folder) if _is_hidden(card)), None)
+
+
+def _is_hidden(card: Path) -> bool:
+    try:
+        is_plain = stat.S_ISREG(os.lstat(card).st_mode)
+    except OSError:  # it is gone meanwhile
+        return False
+    return is_plain and not os.access(card, os.R_OK, effective_ids=True)
+
+
 def remove(found: Found) -> None:
     """The dump is gone, and then its card; anything but a plain file stays, with its card.
 

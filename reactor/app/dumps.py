@@ -211,15 +211,19 @@ class Dumps:
 
     def _tell_rights(self) -> None:
         try:
-            mode = stat.S_IMODE(self._folder.stat().st_mode)
+            found = self._folder.stat()
         except OSError:
             return  # it is made for the first dump
-        if mode & 0o077:
+        mode = stat.S_IMODE(found.st_mode)
+        # A QEMU of another user needs our group to write here; what it writes only it may read.
+        others = 0o007 if found.st_gid == os.getegid() else 0o077
+        if mode & others:
             log.warning(
                 "dumps can be reached by others: memory holds secrets",
                 folder=str(self._folder),
                 mode=f"{mode:04o}",
-                fix=f"chmod 0700 {self._folder}, where QEMU runs as the same user",
+                fix=f"chmod 0700 {self._folder}; 2770 and reactor's own group where QEMU runs as "
+                "another user of that group",
             )
 
     def _inside(self, path: Path) -> bool:

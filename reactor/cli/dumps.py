@@ -47,14 +47,25 @@ def dumps(
     screen.line()
     screen.line(_bounds(settings, found))
     if count := others(settings.folder):
-        screen.line((f"{count} files there were not made by reactor: it leaves them alone", "dim"))
+        screen.line((_of_others(count), "dim"))
     return 0
 
 
+def _of_others(count: int) -> str:
+    if count == 1:
+        return "one file there was not made by reactor: it leaves it alone"
+    return f"{count} files there were not made by reactor: it leaves them alone"
+
+
 def _demand(folder: Path) -> None:
+    """Refuse what would be shown as empty, or as made by others."""
+    from reactor.adapters.dump_folder import hidden_card
+
+    fix = "run this as the user that runs the daemon"
     if folder.is_dir() and not os.access(folder, os.R_OK | os.X_OK, effective_ids=True):
-        problem, fix = "the folder cannot be read", "run this as the user that runs the daemon"
-        raise RefusedError(folder, problem, fix)
+        raise RefusedError(folder, "the folder cannot be read", fix)
+    if card := hidden_card(folder):
+        raise RefusedError(card, "this card of a dump cannot be read", fix)
 
 
 def _taken(found: "Found") -> float:

@@ -415,9 +415,32 @@ async def test_the_folder_is_kept_in_order(folder: Path, journal: Journal) -> No
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
     told = [line for line in lines if "others" in line["event"]]
-    assert [(line["mode"], line["fix"]) for line in told] == [
-        ("0755", f"chmod 0700 {folder}, where QEMU runs as the same user"),
-    ]
+    fix = f"chmod 0700 {folder}; 2770 and reactor's own group where QEMU runs as another user "
+    assert [(line["mode"], line["fix"]) for line in told] == [("0755", f"{fix}of that group")]
+
+
+@pytest.mark.parametrize(
+    ("mode", "is_our_group", "told"),
+    [
+        pytest.param(0o700, False, False, id="nobody else"),
+        pytest.param(0o2770, True, False, id="our own group, as QEMU of another user needs it"),
+        pytest.param(0o2770, False, True, id="another group"),
+        pytest.param(0o710, False, True, id="another group may enter"),
+        pytest.param(0o2771, True, True, id="everybody may enter"),
+    ],
+)
+def test_who_else_may_reach_the_dumps(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, mode: int, *, is_our_group: bool, told: bool
+) -> None:
+    """It is told at the start, but for the group that reactor shares with QEMU."""
+    folder.mkdir()
+    folder.chmod(mode)
+    gid = folder.stat().st_gid
+    monkeypatch.setattr(os, "getegid", lambda: gid if is_our_group else gid + 1)
+    with capture_logs() as lines:
+        dumps = Dumps(DumpsSettings(folder=folder), None, set().__contains__, lambda: NOW)
+        dumps._tell_rights()  # noqa: SLF001 - what `run` does
+    assert [line["mode"] for line in lines] == ([f"{mode:04o}"] if told else [])
 
 
 @pytest.mark.parametrize("kind", ["file", "nothing", "fifo", "below a file"])

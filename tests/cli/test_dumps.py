@@ -51,7 +51,7 @@ def test_dumps_for_people(reactor: Call, settings: Path) -> None:
         r"longer; \S+ free, 1MiB must stay so",
         lines[4],
     )
-    assert lines[5] == "1 files there were not made by reactor: it leaves them alone"
+    assert lines[5] == "one file there was not made by reactor: it leaves it alone"
     assert len(lines) == 6
 
 
@@ -92,6 +92,27 @@ def test_a_folder_that_must_not_be_read(
         "",
         (
             f"{settings.parent}/dumps: the folder cannot be read\n"
+            "  fix: run this as the user that runs the daemon\n"
+        ),
+    )
+
+
+def test_a_card_that_must_not_be_read(
+    reactor: Call, settings: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A dump of ours is not shown as somebody else's; what only looks like a card is no matter."""
+    folder = settings.parent / "dumps"
+    (folder / ".link.reactor").symlink_to("nowhere")
+    (folder / "more.txt").write_text("", encoding="utf-8")
+    lines = reactor("dumps", "-c", settings)[1].splitlines()
+    assert lines[5] == "2 files there were not made by reactor: it leaves them alone"
+    card = folder / ".db-1.elf.reactor"
+    monkeypatch.setattr("os.access", lambda path, *_words, **_more: path != card)
+    assert reactor("dumps", "-c", settings) == (
+        Exit.REFUSED,
+        "",
+        (
+            f"{card}: this card of a dump cannot be read\n"
             "  fix: run this as the user that runs the daemon\n"
         ),
     )
