@@ -1,5 +1,6 @@
 """``mqtt`` triggers: a message is a match of the guest that it is about."""
 
+from collections.abc import Mapping
 from functools import lru_cache
 
 from reactor.core import scopes
@@ -43,6 +44,17 @@ REPLIES = "reply/"
 """Where replies may go, below ``<prefix>/<host>/``: nowhere else may a sender point to."""
 
 
+_FIXES: Mapping[Verdict, str] = {
+    Verdict.RETAINED: "publish without `retain`",
+    Verdict.TOO_OLD: "say `sent_at`, the time now (seconds since 1970, or RFC 3339), or an expiry",
+    Verdict.NO_GUEST: "name a guest: `reactor guests` (over MQTT: ask/guests) lists them",
+    Verdict.NOT_SELECTED: "name a guest that the policy selects: its `guests` says which",
+}
+"""What the sender of a refused message can do."""
+
+_NO_POLICY_FIX = "`reactor status` (over MQTT: ask/status) lists the policies"
+
+
 class _Refused(Exception):  # noqa: N818 - why a message is no match, not an error of ours
     """The message is no match of a trigger; ``counted`` is under what it counts."""
 
@@ -57,23 +69,25 @@ def received(world: World, message: Message) -> None:
     One on ``trigger/<policy>/<guest>`` starts that policy, if it has an ``mqtt``
     trigger, whatever that trigger's own topic: its first one decides.
     """
-    problems: list[str] = []
+    problems: list[tuple[str, str]] = []
     taken = False
     for placed, guest in _meant(world, message):
         try:
             taken |= _match(world, placed, message, guest)
         except _Refused as refused:
-            problems.append(f"{refused.verdict.value}: {refused.reason}")
+            problem = f"{refused.verdict.value}: {refused.reason}"
+            problems.append((problem, _FIXES[refused.verdict]))
             world.triggers.dropped[refused.counted] += 1
             about = refused.guest or _about(world, placed, message, guest)
             _miss(world, placed, message, brief(about), refused.verdict, refused.reason)
     policy, guest_named = named(message)
     if policy and not taken and not problems:
-        problems.append(f"no policy with an `mqtt` trigger is called {policy!r}")
+        problem = f"no policy with an `mqtt` trigger is called {policy!r}"
+        problems.append((problem, _NO_POLICY_FIX))
         world.triggers.dropped[UNKNOWN_POLICY] += 1
-        tell_policy(world, message, (policy, guest_named), brief(problems[0]))
+        tell_policy(world, message, (policy, guest_named), brief(problem))
     if problems and not taken and not message.retain:
-        _reply(world, message, problems[0])
+        _reply(world, message, *problems[0])
 
 
 def _meant(world: World, message: Message) -> list[tuple[Placed[MessageTrigger], str | None]]:
@@ -220,7 +234,7 @@ def _id_of(message: Message) -> str:
     return str(name) if isinstance(name, str | int) and not isinstance(name, bool) else ""
 
 
-def _reply(world: World, message: Message, problem: str) -> None:
+def _reply(world: World, message: Message, problem: str, fix: str) -> None:
     """Tell the sender why nothing happens, if it may be told there where it listens."""
     base = message.topic.removesuffix(message.below)
     name = _id_of(message)
@@ -231,7 +245,7 @@ def _reply(world: World, message: Message, problem: str) -> None:
     here = message.below and wanted.startswith(f"{base}{REPLIES}")
     if not here or topic_problem(topic) or not world.config.has_broker:
         return
-    payload = {"ok": False, "error": problem, "topic": message.topic}
+    payload = {"ok": False, "error": problem, "fix": fix, "topic": message.topic}
     payload |= {"id": brief(name)} if name else {}
     properties = {}
     if message.correlation:

@@ -146,6 +146,16 @@ def test_the_guest_by_name_or_slug(guests: tuple[str, ...], level: str, runs: li
     assert fired(_send(host, f"reactor/h1/request/{level}/dump")) == runs
 
 
+FIXES = {
+    "the message does not say which guest it is about": (
+        "name a guest: `reactor guests` (over MQTT: ask/guests) lists them"
+    ),
+    "the policy is not for this guest": (
+        "name a guest that the policy selects: its `guests` says which"
+    ),
+}
+
+
 @pytest.mark.parametrize(
     ("guest", "topic", "verdict", "reason"),
     [
@@ -191,6 +201,7 @@ def test_a_message_for_no_guest_is_refused_counted_and_answered(
             {
                 "ok": False,
                 "error": f"{verdict}: {reason}",
+                "fix": FIXES[verdict],
                 "topic": topic,
                 "correlation": "c-1",
             },
@@ -293,7 +304,12 @@ def test_max_age(age: float | None, expires: float | None, reason: str) -> None:
     if reason:
         verdict = "the message is too old, or does not say how old it is"
         assert misses(host) == [(verdict, reason)]
-        assert [topic for topic, _ in host.published()] == ["reply/1"]
+        ((topic, answer),) = host.published()
+        assert isinstance(answer, dict)
+        assert (topic, answer["fix"]) == (
+            "reply/1",
+            "say `sent_at`, the time now (seconds since 1970, or RFC 3339), or an expiry",
+        )
         assert host.engine.world.triggers.dropped == {"old messages": 1}
     else:
         assert fired(host) == ["web-1"]

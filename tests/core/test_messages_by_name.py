@@ -97,27 +97,30 @@ def test_a_retained_message_starts_nothing() -> None:
 
 
 @pytest.mark.parametrize(
-    ("below", "error"),
+    ("below", "error", "fix"),
     [
         pytest.param(
             "trigger/nobody/web-1",
             "no policy with an `mqtt` trigger is called 'nobody'",
+            "`reactor status` (over MQTT: ask/status) lists the policies",
             id="no policy",
         ),
         pytest.param(
             "trigger/asks/none",
             "the message does not say which guest it is about: no guest is called 'none'",
+            "name a guest: `reactor guests` (over MQTT: ask/guests) lists them",
             id="no guest",
         ),
     ],
 )
-def test_the_sender_hears_why_nothing_happens(below: str, error: str) -> None:
+def test_the_sender_hears_why_nothing_happens(below: str, error: str, fix: str) -> None:
     """With its correlation data, as bytes and in the payload, where it asked for an answer."""
     desk = host()
     (reply,) = hear(desk, below, response_topic=f"{BASE}reply/me", correlation="AAE=")
     assert reply == {
         "ok": False,
         "error": error,
+        "fix": fix,
         "topic": BASE + below,
         "correlation": "AAE=",
     }
@@ -125,7 +128,7 @@ def test_the_sender_hears_why_nothing_happens(below: str, error: str) -> None:
     assert isinstance(sent, Publish)
     assert (sent.topic, sent.properties) == ("reply/me", {"correlation-data": "AAE="})
     (plain,) = hear(desk, below, response_topic=f"{BASE}reply/me")
-    assert plain == {"ok": False, "error": error, "topic": BASE + below}
+    assert plain == {"ok": False, "error": error, "fix": fix, "topic": BASE + below}
     bare = desk.seen(Publish)[-1]
     assert isinstance(bare, Publish)
     assert bare.properties == {}
