@@ -9,7 +9,7 @@ import structlog
 
 from reactor.adapters.journal import Batch
 from reactor.app.ports import JournalPort
-from reactor.core.effect import Effect
+from reactor.core.effect import Effect, Execute
 from reactor.errors import JournalError
 
 RETRY_JOURNAL_S = 1.0
@@ -23,11 +23,12 @@ class Work:
 
     ``weight`` counts its inputs, those that have effects for more than one. ``refused``: the
     disk did not take it at once. ``held_up``: it waited for that, or for
-    what was refused before it.
+    what was refused before it. ``commanded`` are the guests of its commands.
     """
 
     batch: Batch = field(default_factory=Batch)
     effects: list[Effect] = field(default_factory=list)
+    commanded: set[str] = field(default_factory=set)
     weight: int = 0
     refused: bool = False
     held_up: bool = False
@@ -63,6 +64,28 @@ class Commits:
     def with_those_under_way(self, effects: Iterable[Effect]) -> Iterable[Effect]:
         """Effects of a later batch, after those that were decided and are not done."""
         return effects if self._work is None else chain(self._work.effects, effects)
+
+    def take_questions(self, work: Work, effects: Iterable[Effect]) -> list[Execute]:
+        """Let the effects wait with this work; the questions to QEMU that need not wait.
+
+        A question changes nothing, and is asked again after a crash: what it answers is worth
+        more the sooner it is known. Behind a command to the same guest that still waits for
+        the disk it waits, too: else it would tell how things stood before that.
+        """
+        questions = []
+        for effect in effects:
+            if isinstance(effect, Execute):
+                if effect.changes:
+                    work.commanded.add(effect.guest)
+                elif not self._waits(work, effect.guest):
+                    questions.append(effect)
+                    continue
+            work.effects.append(effect)
+        return questions
+
+    def _waits(self, work: Work, guest: str) -> bool:
+        before = self._work
+        return guest in work.commanded or (before is not None and guest in before.commanded)
 
     def send_off(self, work: Work) -> None:
         """Let it become durable, while the loop goes on."""

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import gc
 import random
 import signal
 import time
@@ -39,6 +38,7 @@ from reactor.app.refusals import Refusals
 from reactor.app.rules import Rules
 from reactor.app.scheduling import Scheduling, earlier_life
 from reactor.app.settings import Settings
+from reactor.app.tidying import tidy
 from reactor.app.upkeep import Upkeep, limits_of
 from reactor.core.effect import Effect, Keep
 from reactor.core.engine import Engine
@@ -70,23 +70,15 @@ async def serve(settings: Settings) -> int:
 async def run_alone(daemon: "Daemon") -> None:
     """Run a daemon that has its process to itself.
 
-    What is there when it is ready stays for good: taken out of the garbage
-    collector's view, or it would be looked through again and again, for 50 ms
-    each time, in which no guest is listened to. And its threads take short turns.
+    Its threads take short turns, and garbage is looked for when nobody waits.
     """
     share_the_interpreter()
-    tidy = asyncio.create_task(_tidy_once(daemon.ready), name="garbage collector")
+    tidying = asyncio.create_task(tidy(daemon.ready, daemon.is_quiet), name="garbage collector")
     try:
         await daemon.run()
     finally:
-        tidy.cancel()
-        gc.unfreeze()
-
-
-async def _tidy_once(ready: asyncio.Event) -> None:
-    await ready.wait()
-    gc.collect()
-    gc.freeze()
+        tidying.cancel()
+        await asyncio.wait([tidying])
 
 
 class Daemon:
@@ -149,6 +141,10 @@ class Daemon:
 
     async def _carry(self, who: str, ask: Ask, name: str) -> Answer:
         return await self.control.carry(who, ask, name)
+
+    def is_quiet(self) -> bool:
+        """Whether nothing waits to be handled, or for the disk."""
+        return not self.dispatcher.waiting and self.dispatcher.commits.under_way is None
 
     def _outside(self) -> Outside:
         return Outside(

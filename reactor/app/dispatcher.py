@@ -1,6 +1,7 @@
 """The one loop: inputs to the engine, its effects to the journal, then to the world.
 
-Nothing acts before the input that caused it, and its own intent, are durable. While
+Nothing acts before the input that caused it, and its own intent, are durable; only questions
+to QEMU, which change nothing, go out at once. While
 one batch is on its way to the disk the next is handled, so that a storm costs the
 processor's time or the disk's, and not their sum.
 """
@@ -71,7 +72,7 @@ MESSAGES_MAX_BYTES = 8 << 20
 """Bytes of messages that may wait, each reckoned as one KiB and its payload."""
 
 BOUNDS = Bounds()
-BATCH_MAX = 1000
+BATCH_MAX = 400
 """How much is handled ahead of the disk: an input counts once, one that has effects DEAR times. So
 in a storm nobody waits for long, however slow the processor is."""
 
@@ -82,8 +83,9 @@ asked for each few inputs."""
 
 BATCH_GROWTH = 25
 
-TURN_S = 0.0025
-"""How long a turn with effects may take: then adapters read and write, and a commit may begin."""
+TURN = 100
+"""How much of it is handled in one turn of the loop, about a millisecond's work: then adapters read
+and write, and a commit may begin."""
 
 
 class Dispatcher:
@@ -209,27 +211,24 @@ class Dispatcher:
 
     def _handle_some(self, work: Work) -> None:
         """Handle what stands in the line, as far as a turn goes."""
-        batch, effects = work.batch, work.effects
         began, number, most, handled = self._clock.now(), self._inputs.ahead, self._batch_max, 0
+        weight = work.weight
         # What stood back comes too where the batch costs a commit anyway.
-        while handled < number or (batch.messages and self._inputs.ahead):
+        while handled < number or (work.batch.messages and self._inputs.ahead):
             at, input_ = self._inputs.take()
             handled += 1
             if isinstance(input_, Received):
                 self._message_bytes -= _room(input_)
             # An answer that came before a deadline counts, however late it is looked at.
-            self._tick(at, batch, effects)
-            follow = len(effects)
-            self._take(at, input_, batch, effects)
-            work.weight += DEAR if len(effects) > follow else 1
-            dear = effects or batch.messages
-            if work.weight >= most or (dear and self._clock.now() - began > TURN_S):
+            self._tick(at, work)
+            work.weight += DEAR if self._take(at, input_, work) else 1
+            if work.weight >= most or work.weight - weight >= TURN:
                 break
         if not self._inputs:
-            self._tick(self._clock.now(), batch, effects)
+            self._tick(self._clock.now(), work)
         elif handled >= number:
             # Only guests that flood have older inputs: nobody's time stands still for them.
-            self._tick(began, batch, effects)
+            self._tick(began, work)
 
     async def take_up(self, effects: list[Effect], policies: Sequence[Policy], at: float) -> None:
         """Carry out what the engine wants since its start, ``at``, before any input."""
@@ -313,9 +312,9 @@ class Dispatcher:
         self._alarm, self._alarm_at = None, None
         self._wake.set()
 
-    def _take(
-        self, at: float, input_: Input | Adoption, batch: Batch, effects: list[Effect]
-    ) -> None:
+    def _take(self, at: float, input_: Input | Adoption, work: Work) -> bool:
+        """Whether the input has effects."""
+        batch = work.batch
         if isinstance(input_, Adoption):
             follow = self._engine.load(input_.policies, at)
             self._note_policies(batch, input_.policies, at)
@@ -323,7 +322,7 @@ class Dispatcher:
             follow = self._engine.handle(input_, at)
             input_ = as_seen(input_, follow)
             if isinstance(input_, Connected | Disconnected):
-                self._breaks.handled(input_, self.commits.with_those_under_way(effects))
+                self._breaks.handled(input_, self.commits.with_those_under_way(work.effects))
             if isinstance(input_, Answered):
                 asked = self._asked.pop(input_.id, ("", ""))
                 batch.inputs.append(answer_row(at, input_, *asked))
@@ -337,13 +336,15 @@ class Dispatcher:
                 batch.messages.append(outbox_row(self._projection.event(input_.event)))
         if follow:
             self._fill(batch, follow)
-            effects += follow
+            for question in self.commits.take_questions(work, follow):
+                self._calls.do(question)
+        return bool(follow)
 
-    def _tick(self, at: float, batch: Batch, effects: list[Effect]) -> None:
+    def _tick(self, at: float, work: Work) -> None:
         """Let the engine see to a deadline that was due by then."""
         deadline = self._engine.next_deadline()
         if deadline is not None and deadline <= at:
-            self._take(at, Ticked(), batch, effects)
+            self._take(at, Ticked(), work)
 
     def _fill(  # noqa: C901 - one case for each kind
         self, batch: Batch, effects: list[Effect]

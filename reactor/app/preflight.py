@@ -15,7 +15,7 @@ from reactor.errors import Problem
 from reactor.policyfile.check import check_allowed
 from reactor.policyfile.walking import every, sections
 
-SWITCH_S = 0.0005
+SWITCH_S = 0.0001
 
 log = structlog.get_logger("reactor")
 

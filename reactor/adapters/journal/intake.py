@@ -24,7 +24,8 @@ class Limits:
     """The bounds of the journal; times are seconds.
 
     ``lazy_rows`` and ``lazy_bytes`` bound what waits without a commit,
-    ``lazy_s`` how long it waits. ``done_s`` is how long the removal of a
+    ``lazy_s`` how long it waits: less once there are ``lazy_enough`` rows, so that a
+    commit has few to take along. ``done_s`` is how long the removal of a
     message from the outbox may wait. ``commits`` may wait at once.
     ``check_s`` bounds the check of the file at the start. ``retry_s`` lies
     between two tries to write while the disk refuses, and a write that takes
@@ -35,6 +36,7 @@ class Limits:
     lazy_rows: int = 50_000
     lazy_bytes: int = 64 * 2**20
     lazy_s: float = 0.5
+    lazy_enough: int = 500
     done_s: float = 0.05
     commits: int = 10_000
     outbox_rows: int = 100_000
@@ -140,7 +142,7 @@ class Intake:
             self._changed.notify()
 
     def lazily(self, rows: Sequence[InputRow]) -> None:
-        """The rows are written with the next commit, or when ``lazy_s`` is over."""
+        """The rows are written with the next commit, or when they waited long, or are many."""
         with self._changed:
             if self._closed:
                 self.dropped += len(rows)
@@ -150,8 +152,8 @@ class Intake:
             else:
                 self._queue.append(Lazy(list(rows)))
             self._count(rows)
-            full = self.rows >= self._limits.lazy_rows // 4
-            self._wake_by(0.0 if full else self._limits.lazy_s)
+            enough = self.rows >= self._limits.lazy_enough
+            self._wake_by(0.0 if enough else self._limits.lazy_s)
 
     def done(self, seqs: Iterable[int], why: str = "") -> None:
         """The messages are removed with the next write, or when ``done_s`` is over."""

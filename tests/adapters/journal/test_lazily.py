@@ -45,9 +45,9 @@ async def test_lazy_rows_alone_are_written_when_their_time_is_over(path: Path) -
         assert (statistics.transactions, statistics.synced) == (1, 0)
 
 
-async def test_a_quarter_of_the_bound_is_written_at_once(path: Path) -> None:
-    """A storm does not wait for the half second until rows are dropped."""
-    async with opened(path, Limits(lazy_s=60.0, lazy_rows=8)) as journal:
+async def test_many_rows_are_written_at_once(path: Path) -> None:
+    """A commit that somebody waits for would have to take them along."""
+    async with opened(path, Limits(lazy_s=60.0, lazy_enough=2)) as journal:
         journal.lazily([row(1)])
         assert journal.statistics().rows_waiting == 1
         journal.lazily([row(2)])
