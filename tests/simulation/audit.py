@@ -12,6 +12,7 @@ from reactor.core.engine import Engine
 from tests.simulation.comparing import missed
 from tests.simulation.policies import DELAY_S, LIMIT, LIMIT_S
 from tests.simulation.qemus import Deed, Monitor
+from tests.simulation.remembered import remembered
 from tests.simulation.stage import Stage
 
 ALL = 1_000_000
@@ -59,6 +60,7 @@ def audit(stage: Stage) -> list[str]:
         *_timers(stage),
         *_state(stage, journal.reader, engine),
         *missed(stage, journal.reader, engine),
+        *remembered(journal.reader, engine, _journaled(journal.reader), life.daemon.clock.now()),
     ]
 
 

@@ -25,6 +25,16 @@ KINDS = """
 BESIDE = "port port port unplug unplug hang hang".split()
 """What happens besides, put between the others: QEMU's devices change, or it hangs."""
 
+STORIES = (
+    "release disk-fine start ask ask approve approve kill start",
+    "release disk-fine start ask crash ask start approve refuse ask start approve",
+    "release disk-fine start silence go kill start go go",
+)
+"""What chance alone would hardly ever put in this order: operators are asked, answer and order,
+and the daemon ends at once. One of them stands in some histories, in one piece."""
+
+STORY_PAUSES = (0.06, 0.4, 1.7)
+
 
 @dataclass(frozen=True, slots=True)
 class Move:
@@ -54,6 +64,12 @@ def history(seed: int) -> list[Move]:
             rng.choice(pauses), rng.choice(BESIDE), rng.choice(names), rng.randrange(1000)
         )
         moves.insert(rng.randint(0, len(moves)), beside)
+    if rng.random() < 0.4:
+        guest, place = rng.choice(names), rng.randint(0, len(moves))
+        moves[place:place] = [
+            Move(rng.choice(STORY_PAUSES), kind, guest, rng.randrange(1000))
+            for kind in rng.choice(STORIES).split()
+        ]
     return moves
 
 
@@ -112,6 +128,9 @@ _MOVES: Mapping[str, Callable[[Stage, str, int], None]] = {
     "panic": lambda stage, guest, _: stage.qemus.panic(guest),
     "io-error": _io_error,
     "go": lambda stage, guest, n: stage.qemus.event(guest, "GO", {"disk": f"d{n % 2}"}),
+    "ask": lambda stage, guest, n: stage.qemus.event(guest, "ASK", {"disk": f"d{n % 2}"}),
+    "approve": lambda stage, _, n: stage.approve(n, yes=True),
+    "refuse": lambda stage, _, n: stage.approve(n, yes=False),
     "cut": _cut,
     "cut-at": _cut_at,
     "die": lambda stage, guest, n: stage.qemus.die(guest, (0.01, 1.0, 20.0)[n % 3]),

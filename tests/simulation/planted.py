@@ -1,9 +1,11 @@
 """Faults planted into reactor on purpose: a simulation that does not find them proves nothing."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 from unittest.mock import patch
+
+import msgspec
 
 from reactor.adapters.journal import Batch
 from reactor.adapters.mqtt import Fate
@@ -13,9 +15,11 @@ from reactor.app.calls import Deed
 from reactor.app.clock import Clock
 from reactor.app.commits import Commits, Work
 from reactor.app.dispatcher import Dispatcher
-from reactor.core import connection, doubts, machine
+from reactor.core import comparing, connection, doubts, engine, machine, memory
 from reactor.core.effect import Effect, Keep
 from reactor.core.probes import Finding, Verdict
+from reactor.core.run import Run
+from reactor.core.timers import Timers
 from reactor.errors import JournalError
 from tests.simulation.modules import modules_of_reactor
 
@@ -79,6 +83,79 @@ def cursor_not_stored() -> Any:
 def limits_forgotten() -> Any:
     """What a limit has counted does not survive."""
     return _without("ledger")
+
+
+def _taken_up(change: Callable[[Keep], Keep | None]) -> Any:
+    """A restart takes up other rows than were kept; None: not this one."""
+    real = memory.restore
+
+    def restore(world: Any, rows: Iterable[Keep], revisions: Any) -> None:
+        changed = (row if row.value is None else change(row) for row in rows)
+        real(world, [row for row in changed if row is not None], revisions)
+
+    return patch.object(engine, "restore", restore)
+
+
+def yes_forgotten() -> Any:
+    """After a restart nobody knows who approved a run."""
+
+    def change(row: Keep) -> Keep | None:
+        if row.kind != "run" or row.value is None:
+            return row
+        run = msgspec.json.decode(row.value, type=Run)
+        run.approved = ""
+        return Keep(row.kind, row.key, msgspec.json.encode(run))
+
+    return _taken_up(change)
+
+
+def cooldown_forgotten() -> Any:
+    """After a restart nobody knows when a run of this policy began last."""
+    return _taken_up(lambda row: None if b'"policy":"echo"' in (row.value or b"") else row)
+
+
+def ends_of_marks_forgotten() -> Any:
+    """A restart takes up the marks, and not when they end."""
+    real = memory.restore
+
+    def restore(world: Any, rows: Iterable[Keep], revisions: Any) -> None:
+        set_ = Timers.set
+
+        def no_marks(self: Timers, name: str, at: float | None) -> None:
+            set_(self, name, None if name == "marks" else at)
+
+        with patch.object(Timers, "set", no_marks):
+            real(world, rows, revisions)
+
+    return patch.object(engine, "restore", restore)
+
+
+def told_at_each_connect() -> Any:
+    """The snapshot of before is kept, whatever a connect has told."""
+    real = comparing.taken
+
+    def taken(world: Any, guest: Any, facts: Any, *, same: bool) -> Any:
+        before = guest.facts.compared
+        facts, made = real(world, guest, facts, same=same)
+        if same and before:
+            facts = msgspec.structs.replace(facts, compared=before)
+        return facts, made
+
+    return patch.object(connection, "taken", taken)
+
+
+def wait_without_end() -> Any:
+    """Nobody looks at a wait again when its time is up."""
+    real = Run.next_wake
+
+    def next_wake(self: Run) -> float | None:
+        limit, self.cursor.limit = self.cursor.limit, None
+        try:
+            return real(self)
+        finally:
+            self.cursor.limit = limit
+
+    return _method(Run, "next_wake", next_wake)
 
 
 def sent_again_blindly() -> Any:
@@ -147,6 +224,13 @@ PLANTED: Mapping[str, Callable[[], Any]] = {
     "a full disk is ignored": full_disk_ignored,
     "the place of a run is not stored": cursor_not_stored,
     "limits forget over a crash": limits_forgotten,
+    "marks are not kept": lambda: _without("mark"),
+    "a silence is not kept": lambda: _without("silence"),
+    "a yes is forgotten over a crash": yes_forgotten,
+    "a cooldown is forgotten over a crash": cooldown_forgotten,
+    "the ends of marks are forgotten over a crash": ends_of_marks_forgotten,
+    "a change is told at each connect": told_at_each_connect,
+    "a wait does not end": wait_without_end,
     "what is in doubt is sent again without a look": sent_again_blindly,
     "a guard is not asked again": guard_not_asked_again,
     "a message leaves the outbox before the broker has it": removed_before_the_answer,

@@ -18,6 +18,7 @@ GUESTS: Mapping[str, Mapping[str, str]] = {
 DELAY_S = 30.0
 LIMIT = 2
 LIMIT_S = 600.0
+COOLDOWN_S = 7.0
 
 # The shipped policy with its limits, for one guest of three.
 _LIMITED_PANIC = SHIPPED.read_text(encoding="utf-8").replace(
@@ -106,9 +107,23 @@ _ECHO = """
 policy: echo
 description: What reactor itself makes happen.
 trigger: {event: 'REACTOR_*'}
-cooldown: 7s
+cooldown: SECONDS
 debounce: {quiet: 1s, at_most: 3s}
 steps: [{log: heard}]
+finally: [{publish: "over/${run.id}"}]
+""".replace("SECONDS", f"{COOLDOWN_S:g}s")
+
+_ASKED = """
+policy: asked
+description: Done one after the other, once an operator has said yes.
+trigger: {event: ASK}
+mode: parallel
+max: 5
+limits: [1 at once per host]
+approval: {ask: "disk ${data.disk}?", expires: 40s}
+steps:
+  - {publish: "asked/${run.id}"}
+  - {delay: 5m}
 finally: [{publish: "over/${run.id}"}]
 """
 
@@ -134,7 +149,7 @@ def built(*texts: str) -> tuple[Policy, ...]:
     return tuple(build_policy(text, Place("simulation", 1, 1)) for text in texts)
 
 
-ALL = built(_LIMITED_PANIC, _PANIC, _RESUME, _SLOW, _COUNTED, _ABSENT, _ECHO, _TOLD)
+ALL = built(_LIMITED_PANIC, _PANIC, _RESUME, _SLOW, _COUNTED, _ABSENT, _ECHO, _ASKED, _TOLD)
 CHANGED = built(
     _LIMITED_PANIC,
     _PANIC.replace("however often", "as often as it takes"),

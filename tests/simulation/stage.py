@@ -39,8 +39,9 @@ from reactor.app.settings import (
 )
 from reactor.core.effect import AskPath, Dumped
 from reactor.core.inputs import Answered, Operated
-from reactor.core.orders import HoldGuests, Order
+from reactor.core.orders import Approve, HoldGuests, Order
 from reactor.core.policy import Policy
+from reactor.core.run import Phase
 from reactor.errors import JournalError
 from tests.simulation.broker import Broker
 from tests.simulation.cable import Cable
@@ -249,6 +250,14 @@ class Stage:
         self.was_held = self.was_held or isinstance(order, HoldGuests)
         if self.life is not None and self.life.daemon.ready.is_set():
             self.life.daemon.dispatcher.submit(Operated(f"o-{self._orders}", "anna", order))
+
+    def approve(self, choice: int, *, yes: bool) -> None:
+        """An operator answers one of the runs that wait for it, if any does."""
+        if self.life is not None and self.life.daemon.ready.is_set():
+            runs = self.life.daemon.engine.world.runs.values()
+            waiting = [run.id for run in runs if run.phase is Phase.WAITING_APPROVAL]
+            if waiting:
+                self.order(Approve(waiting[choice % len(waiting)], yes=yes))
 
     # -------------------------------------------------------- its outside
 
