@@ -63,6 +63,8 @@ class Code(StrEnum):
     OPPOSED = "R070"
     LOOP = "R071"
     USELESS_IGNORE = "R080"
+    CUT_TEXT = "R090"
+    FOREIGN_TEMPLATE = "R091"
 
 
 class Severity(StrEnum):

@@ -16,6 +16,7 @@ from reactor.policyfile.files import Source, Typed, read_all
 from reactor.policyfile.findings import fit
 from reactor.policyfile.foreign import DOCUMENT, fix_of
 from reactor.policyfile.ignores import Ignore, ignores_of, useless, without_ignored
+from reactor.policyfile.lints.texts import odd_texts
 from reactor.policyfile.lints.whole import lint_set, lint_steps
 from reactor.policyfile.mistakes import brief
 from reactor.policyfile.nodes import Broken, Dictionary, Node
@@ -124,6 +125,7 @@ def _collect(text: str, file: str, first_line: int, found: _Found) -> None:
             found.problems.append(wrong)
         elif isinstance(root, Dictionary):
             kind = next(key for key in root.entries if key in KINDS)
+            found.warnings += odd_texts(root, document.odd)
             found.papers.setdefault(kind, []).append(Paper(document, root))
 
 

@@ -105,7 +105,7 @@ class Compiler:
         return tree
 
     def _failed(self, node: Node, error: ExpressionError, path: str) -> None:
-        if isinstance(node, Scalar) and node.is_cut and str(node.value).count('"') % 2:
+        if isinstance(node, Scalar) and node.comment and str(node.value).count('"') % 2:
             problem = "` #` begins a comment: the expression ends here, inside a text"
             self.note(node.end, Code.EXPRESSION, problem, "put it in single quotes", path)
             return

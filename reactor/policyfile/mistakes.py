@@ -12,6 +12,8 @@ from typing import NamedTuple, Protocol
 
 import yaml
 
+from reactor.policyfile.flow_text import comment_in, value_around
+
 
 class Finding(NamedTuple):
     """What is wrong and how to mend it."""
@@ -77,7 +79,7 @@ def spell(value: object) -> str:
 def in_quotes(text: str) -> str:
     """The fix that quotes this value, written out when it is short."""
     quoted = text.replace("'", "''")
-    return f"{_QUOTE_IT}: '{quoted}'" if len(text) <= 60 else _QUOTE_IT
+    return f"{_QUOTE_IT}: '{quoted}'" if 0 < len(text) <= 60 else _QUOTE_IT
 
 
 def spot_of(mark: _Mark | None, otherwise: Spot | None = None) -> Spot:
@@ -145,6 +147,11 @@ def _flow(refusal: _Refusal, innermost: Spot) -> tuple[Spot, Finding]:
     here, sign = refusal.here, refusal.sign(refusal.here)
     opening = refusal.sign(innermost)
     closing = "]" if opening == "[" else "}"
+    for number in range(innermost.line, here.line + 1):
+        start = innermost.column if number == innermost.line else 0
+        cut = comment_in(refusal.lines[number], start, closing)
+        if cut is not None:
+            return Spot(number, cut), _swallowed(refusal.lines[number], cut, closing)
     on_next_key = here.line > innermost.line and _NEXT_KEY.match(refusal.lines[here.line])
     if not sign or on_next_key:
         problem = f"the {opening} that opens here is never closed"
@@ -152,7 +159,21 @@ def _flow(refusal: _Refusal, innermost: Spot) -> tuple[Spot, Finding]:
     if "flow node" in refusal.context:
         return here, Finding(f"YAML expects a value here, not `{sign}`", f"{_QUOTE_IT} {_ELSE}")
     problem = f"YAML expects a comma or {closing} here, not `{sign}`"
-    return here, Finding(problem, f"{_QUOTE_IT} {_ELSE}; else write the comma")
+    value = value_around(refusal.lines[here.line], here.column, is_list=closing == "]")
+    if not value:
+        return here, Finding(problem, f"{_QUOTE_IT} {_ELSE}; else write the comma")
+    comma = "; or write the comma that is missing" if sign == ":" or sign.isalnum() else ""
+    return here, Finding(problem, f"{in_quotes(value)}{comma}")
+
+
+def _swallowed(line: str, cut: int, closing: str) -> Finding:
+    """A comment that begins where a text was meant, and with which the bracket goes."""
+    problem = f"` #` begins a comment: the rest of the line is lost, and its {closing}"
+    # Read as if it were none, for what is to be written: no sign changes its place.
+    value = value_around(line.replace(" #", "_#"), cut, is_list=closing == "]")
+    if not value or value.startswith("_#"):
+        return Finding(problem, f"close it with {closing} before the comment")
+    return Finding(problem, in_quotes(value.replace("_#", " #")))
 
 
 def _block(refusal: _Refusal) -> tuple[Spot, Finding]:
@@ -163,7 +184,12 @@ def _block(refusal: _Refusal) -> tuple[Spot, Finding]:
     sign = refusal.sign(opened)
     if value[:1] in {"{", "["} and sign in _MEANING and "scanning" in refusal.context:
         problem = f"a value that begins with {sign} is {_MEANING[sign]}"
-        return opened, Finding(problem, _QUOTE_IT)
+        inner = value_around(refusal.lines[opened.line], opened.column, is_list=value[0] == "[")
+        return opened, Finding(problem, in_quotes(inner) if inner else _QUOTE_IT)
+    behind = refusal.lines[here.line][here.column :].rstrip()
+    if value[:1] in {"{", "["} and start < here.column and behind[:1] == ",":
+        problem = f"`{brief(behind)}` stands behind the end of the value"
+        return here, Finding(problem, "take it out, or move the bracket that closes before it")
     if refusal.sign(here) in {"}", "]"}:
         problem = f"this {refusal.sign(here)} closes nothing"
         return here, Finding(problem, f"take it out, or {_QUOTE_IT} {_ELSE}")

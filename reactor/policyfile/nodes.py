@@ -12,15 +12,15 @@ PlainValue = str | int | float | bool | None
 class Scalar(msgspec.Struct, frozen=True):
     """One value; ``style`` is ``'``, ``"``, ``|``, ``>``, or empty for a plain one.
 
-    ``end`` is the place just behind its last character. ``is_cut``: it is
-    plain, and ends where a comment begins.
+    ``end`` is the place just behind its last character. ``comment`` is what follows a
+    plain one on its line, spaces first, where that is a comment.
     """
 
     place: Place
     end: Place
     value: PlainValue
     style: str
-    is_cut: bool = False
+    comment: str = ""
 
     @property
     def is_absent(self) -> bool:

@@ -10,8 +10,10 @@ import yaml
 
 from reactor.errors import Code, Place, Problem
 from reactor.policyfile.chunks import MAX_DOCUMENTS, Chunk, clean, is_empty, split
+from reactor.policyfile.flow_text import value_around
 from reactor.policyfile.mistakes import Finding, Spot, explain, in_quotes, spot_of
 from reactor.policyfile.nodes import Broken, Dictionary, Entry, Node, PlainValue, Scalar, Sequence
+from reactor.policyfile.odd_texts import TEMPLATE, comment_behind
 from reactor.policyfile.scalars import NumberError, resolve
 
 MAX_DEPTH = 50
@@ -27,13 +29,15 @@ class Document:
     """One document: its tree, and the text from which alone it can be read again.
 
     ``place`` is where its first key stands; ``source`` begins with that line.
-    ``is_sound`` is false when the reader found a problem in it.
+    ``is_sound`` is false when the reader found a problem in it. At the ``odd`` places
+    stand texts that may not be what their author sees.
     """
 
     root: Node
     source: str
     place: Place
     is_sound: bool
+    odd: frozenset[Place] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +70,7 @@ def read(text: str, file: str, first_line: int = 1) -> Reading:
         problems.extend(composer.problems)
         if root is not None:
             is_sound = is_clean and not composer.problems
-            documents.append(_document(chunk, root, is_sound=is_sound))
+            documents.append(_document(chunk, root, frozenset(composer.odd), is_sound=is_sound))
     beyond = next(chunks, None)
     if beyond is not None:
         problem = f"a file cannot hold more than {MAX_DOCUMENTS} documents"
@@ -75,16 +79,19 @@ def read(text: str, file: str, first_line: int = 1) -> Reading:
     return Reading(tuple(documents), tuple(sorted(problems, key=lambda found: found.place)))
 
 
-def _document(chunk: Chunk, root: Node, *, is_sound: bool) -> Document:
+def _document(chunk: Chunk, root: Node, odd: frozenset[Place], *, is_sound: bool) -> Document:
     first, *others = chunk.text.split("\n")
     # A mapping in braces may stand behind the marker; its column must stay.
     lines = [first.replace("---", "   ", 1) if first.startswith("---") else first, *others]
     source = "\n".join(lines[root.place.line - chunk.line :])
-    return Document(root, source, root.place, is_sound)
+    return Document(root, source, root.place, is_sound, odd)
 
 
 # Half of a pair, which an escape can write and nobody can read.
 _SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+_END_OF_KEY = re.compile(r"\s*:(?:\s|$)")
 
 
 class _GiveUpError(Exception):
@@ -101,6 +108,7 @@ class _Composer:
     events: Iterator[yaml.Event] = field(default_factory=lambda: iter(()))
     nodes: int = 0
     flow: list[Spot] = field(default_factory=list)
+    odd: list[Place] = field(default_factory=list)
     lines: list[str] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -122,7 +130,9 @@ class _Composer:
         except yaml.MarkedYAMLError as error:
             innermost = self.flow[-1] if self.flow else None
             spot, finding = explain(error, self.chunk.text, innermost)
-            self._note(self._place(spot), finding, Code.YAML)
+            # What is told of the same line already may be why it cannot be read.
+            if all(one.place.line != self._place(spot).line for one in self.problems):
+                self._note(self._place(spot), finding, Code.YAML)
             return None
         except _GiveUpError:
             return None
@@ -146,7 +156,7 @@ class _Composer:
             return self._scalar(event, place)
         if isinstance(event, yaml.AliasEvent):
             problem = f"`*{event.anchor}` is a YAML alias, which is not allowed"
-            self._note(place, Finding(problem, in_quotes(f"*{event.anchor}")))
+            self._note(place, Finding(problem, in_quotes(self._meant(place))))
             return Broken(place)
         forbidden = isinstance(event, yaml.NodeEvent) and self._forbidden(event, place)
         node: Node = Broken(place)
@@ -176,12 +186,29 @@ class _Composer:
         if tag is not None:
             tag = tag.replace("tag:yaml.org,2002:", "!!")
             problem = f"`{tag}` is a YAML tag, which is not allowed"
-            self._note(place, Finding(problem, "put the value in single quotes, or take it out"))
+            self._note(place, Finding(problem, self._without_tag(event, tag, place)))
         return True
+
+    def _without_tag(self, event: yaml.NodeEvent, tag: str, place: Place) -> str:
+        if not isinstance(event, yaml.ScalarEvent):
+            return "take it out"
+        if tag.startswith("!!"):
+            return f"take it out; {in_quotes(event.value)} if it is a text"
+        return in_quotes(self._meant(place))
+
+    def _meant(self, place: Place) -> str:
+        """The value that begins here, as it stands there; empty where nobody can tell."""
+        line, at = self.lines[place.line - self.chunk.line], place.column - 1
+        if not self.flow:
+            return _END_OF_KEY.split(line[at:])[0].strip()
+        opening = self.lines[self.flow[-1].line][self.flow[-1].column]
+        return value_around(line, at, is_list=opening == "[")
 
     def _scalar(self, event: yaml.ScalarEvent, place: Place) -> Node:
         end = self._at(event.end_mark)
         text = event.value
+        if "{" in text and TEMPLATE.search(text):
+            self.odd.append(place)
         if event.style:
             if _SURROGATE.search(text):
                 problem = "half a surrogate pair is no character"
@@ -191,12 +218,16 @@ class _Composer:
         if self.flow and "?" in text:
             # libyaml would take it, PyYAML's own parser not.
             problem = "inside { } or [ ] a value without quotes cannot hold `?`"
-            self._note(place, Finding(problem, in_quotes(text)), Code.YAML)
+            self._note(place, Finding(problem, in_quotes(self._meant(place) or text)), Code.YAML)
             return Broken(place)
         line = self.lines[end.line - self.chunk.line]
-        is_cut = "#" in line and line[end.column - 1 :].lstrip().startswith("#")
+        comment = line[end.column - 1 :] if "#" in line else ""
+        if not comment.lstrip().startswith("#"):
+            comment = ""
+        elif comment_behind(text, comment):
+            self.odd.append(place)
         try:
-            return Scalar(place, end, resolve(text), "", is_cut)
+            return Scalar(place, end, resolve(text), "", comment)
         except NumberError:
             problem = f"`{text[:40]}` is no number that QEMU could take"
             fix = "use a finite number of at most 64 bits, or put it in single quotes"
@@ -245,9 +276,15 @@ class _Composer:
                 problem = f"a key must be a string, not {_spell(value)}"
                 self._note(key.place, Finding(problem, "put it in single quotes"))
             case Sequence() | Dictionary():
-                problem = "a key must be a string, not a list or a mapping"
-                self._note(key.place, Finding(problem, "give it a name"))
+                self._note(key.place, self._key_of_parts(key.place))
         return None
+
+    def _key_of_parts(self, place: Place) -> Finding:
+        line, at = self.lines[place.line - self.chunk.line], place.column - 1
+        if line[at - 1 : at + 1] == "{{":
+            inner = line[at + 1 :].partition("}")[0].strip()
+            return Finding("`{{ }}` is no template here", in_quotes(f"${{{inner}}}"))
+        return Finding("a key must be a string, not a list or a mapping", "give it a name")
 
     def _name(self, name: str, style: str, place: Place, entries: dict[str, Entry]) -> str | None:
         if name == "<<" and not style:

@@ -50,9 +50,9 @@ def problems_of(text: str) -> str:
         pytest.param(
             "a: !!str 5\nb: !data.open\n",
             "f:1:4: R004 `!!str` is a YAML tag, which is not allowed\n"
-            "  fix: put the value in single quotes, or take it out\n"
+            "  fix: take it out; put it in single quotes: '5' if it is a text\n"
             "f:2:4: R004 `!data.open` is a YAML tag, which is not allowed\n"
-            "  fix: put the value in single quotes, or take it out",
+            "  fix: put it in single quotes: '!data.open'",
             id="tags",
         ),
         pytest.param(
@@ -190,25 +190,97 @@ def problems_of(text: str) -> str:
         ),
         pytest.param(
             "payload: {guest: ${guest.name}, b: c}\n",
-            f"f:1:19: R001 YAML expects a comma or }} here, not `{{`\n"
-            f"  fix: {IF_PART}; else write the comma",
+            "f:1:19: R001 YAML expects a comma or } here, not `{`\n"
+            "  fix: put it in single quotes: '${guest.name}'",
             id="template in braces",
         ),
         pytest.param(
             "a: [b, ${c}]\n",
-            f"f:1:9: R001 YAML expects a comma or ] here, not `{{`\n"
-            f"  fix: {IF_PART}; else write the comma",
+            "f:1:9: R001 YAML expects a comma or ] here, not `{`\n"
+            "  fix: put it in single quotes: '${c}'",
             id="template in brackets",
         ),
         pytest.param(
             "a: {b: data.x[0] > 1}\n",
-            f"f:1:14: R001 YAML expects a comma or }} here, not `[`\n"
-            f"  fix: {IF_PART}; else write the comma",
+            "f:1:14: R001 YAML expects a comma or } here, not `[`\n"
+            "  fix: put it in single quotes: 'data.x[0] > 1'",
             id="brackets in braces",
         ),
         pytest.param(
+            "a: {b: data.c in [\"d\", 'e'], own: true}\n",
+            "f:1:18: R001 YAML expects a comma or } here, not `[`\n"
+            "  fix: put it in single quotes: 'data.c in [\"d\", ''e'']'",
+            id="the whole value is quoted, and no more",
+        ),
+        pytest.param(
+            'a: {b: "c" == data.d, e: f}\n',
+            "f:1:12: R001 YAML expects a comma or } here, not `=`\n"
+            "  fix: put it in single quotes: '\"c\" == data.d'",
+            id="a value that begins with a quote in braces",
+        ),
+        pytest.param(
+            "- {log: guest: down, b: c}\n",
+            "f:1:14: R001 YAML expects a comma or } here, not `:`\n  fix: put it in single"
+            " quotes: 'guest: down'; or write the comma that is missing",
+            id="a colon in braces",
+        ),
+        pytest.param(
+            "a: {b: 'it's'}\n",
+            f"f:1:12: R001 YAML expects a comma or }} here, not `s`\n"
+            f"  fix: {IF_PART}; else write the comma",
+            id="nobody can tell where the value ends",
+        ),
+        pytest.param(
+            "a: {b: c[0\n  , d: e}\n",
+            f"f:1:9: R001 YAML expects a comma or }} here, not `[`\n"
+            f"  fix: {IF_PART}; else write the comma",
+            id="a value that goes on in the next line",
+        ),
+        pytest.param(
+            "a: {b: c}, d\n",
+            "f:1:10: R001 `, d` stands behind the end of the value\n"
+            "  fix: take it out, or move the bracket that closes before it",
+            id="something behind the brace",
+        ),
+        pytest.param(
+            "a: {text: disk #3 is bad, b: c}\n",
+            "f:1:16: R001 ` #` begins a comment: the rest of the line is lost, and its }\n"
+            "  fix: put it in single quotes: 'disk #3 is bad'",
+            id="a comment in braces",
+        ),
+        pytest.param(
+            "- {a: ' #x', log: disk #3}\n- {log: y}\n",
+            "f:1:24: R001 ` #` begins a comment: the rest of the line is lost, and its }\n"
+            "  fix: put it in single quotes: 'disk #3'",
+            id="a comment in braces, told further below",
+        ),
+        pytest.param(
+            "a: [b, # ]\n",
+            "f:1:8: R001 ` #` begins a comment: the rest of the line is lost, and its ]\n"
+            "  fix: close it with ] before the comment",
+            id="a comment with the bracket",
+        ),
+        pytest.param(
+            "a: {b: c # d\n",
+            "f:1:4: R001 the { that opens here is never closed\n  fix: close it with }",
+            id="a comment without the brace",
+        ),
+        pytest.param(
+            "a: {{ guest.name }}\n",
+            "f:1:5: R004 `{{ }}` is no template here\n"
+            "  fix: put it in single quotes: '${guest.name}'",
+            id="a template of Jinja",
+        ),
+        pytest.param(
+            "a: {b: *c, d: e}\n",
+            "f:1:8: R004 `*c` is a YAML alias, which is not allowed\n"
+            "  fix: put it in single quotes: '*c'",
+            id="an alias in braces",
+        ),
+        pytest.param(
             "a: {where: !data.x}\n",
-            "f:1:12: R001 a value that begins with ! is a YAML tag\n  fix: put it in single quotes",
+            "f:1:12: R001 a value that begins with ! is a YAML tag\n"
+            "  fix: put it in single quotes: '!data.x'",
             id="begins with ! in braces",
         ),
         pytest.param(
@@ -352,8 +424,8 @@ def test_what_is_refused(
         pytest.param(
             "a: {where: data.x ? 1}\n",
             yaml.SafeLoader,
-            f"f:1:19: R001 YAML expects a comma or }} here, not `?`\n"
-            f"  fix: {IF_PART}; else write the comma",
+            "f:1:19: R001 YAML expects a comma or } here, not `?`\n"
+            "  fix: put it in single quotes: 'data.x ? 1'",
             id="question mark in braces, PyYAML",
         ),
         pytest.param(
