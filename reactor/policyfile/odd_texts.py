@@ -8,7 +8,7 @@ TEMPLATE = re.compile(
 )
 """An expression of ours in the braces of Jinja, Python or a shell without its dollar."""
 
-_MARKS = re.compile(r"#+(TODO|FIXME|XXX|HACK|NOTE|noqa|nosec|\s*reactor:)")
+_MARKS = re.compile(r"#+(?:[A-Z]{3,}\b|no[a-z]+\b|\s*reactor:)")
 _PAIRS = ("()", "[]", "{}")
 
 
