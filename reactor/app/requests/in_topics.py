@@ -26,7 +26,10 @@ def with_topics(sentence: str) -> str:
 
 
 def _beside(line: str) -> str:
-    topic = _ASKED.get(line) or _with_names(shlex.split(line))
+    try:
+        topic = _ASKED.get(line) or _with_names(shlex.split(line))
+    except ValueError:  # a name with a backtick ended it too early
+        return ""
     return f" (over MQTT: {topic})" if topic else ""
 
 

@@ -396,6 +396,11 @@ async def test_who_waits_for_long_is_told(desk: Desk, monkeypatch: pytest.Monkey
             id="two names",
         ),
         pytest.param(
+            "`reactor marks --guest='we`b'` lists them",
+            "`reactor marks --guest='we`b'` lists them",
+            id="a name that looks like the end",
+        ),
+        pytest.param(
             "`reactor docs stop` says more",
             "`reactor docs stop` says more",
             id="no message asks it",
