@@ -4,18 +4,20 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from reactor.core.cel_access import show
+from reactor.core.cel_facts import Facts, is_below, is_there
 from reactor.core.cel_shapes import Shapes, dotted
 from reactor.core.cel_tree import Call, Const, Fold, Node, Path, Select, children, static_path
 
 
-def unguarded(tree: Node, shapes: Shapes) -> Iterator[str]:
+def unguarded(tree: Node, shapes: Shapes, facts: Facts) -> Iterator[str]:
     """The members and labels that are read as if they were always there, and may not be.
 
-    What ``has()``, ``in`` or ``.?`` asks about anywhere in the expression is guarded.
+    What ``has()``, ``in`` or ``.?`` asks about anywhere in the expression is guarded; so is
+    what is certain (``facts``) where the expression stands.
     """
     guarded = set(_guards(tree))
     for path in _plain_reads(tree, frozenset()):
-        if path not in guarded and _may_be_absent(path, shapes):
+        if path not in guarded and _may_be_absent(path, shapes, facts):
             yield show(path)
 
 
@@ -31,24 +33,28 @@ class Seen(NamedTuple):
     command: str
 
 
-def seen(tree: Node, shapes: Shapes) -> Iterator[Seen]:
-    """The members of events and replies that are read without asking for them before."""
-    guarded = set(_guards(tree))
+def seen(tree: Node, shapes: Shapes, facts: Facts) -> Iterator[Seen]:
+    """The members of events and replies that are read without asking for them before.
+
+    Where the expression stands what is certain (``facts``) was asked for, or read.
+    """
+    guarded = facts.union(_guards(tree))
     for path in dict.fromkeys(_plain_reads(tree, frozenset())):
-        if guarded.isdisjoint(path[:end] for end in range(1, len(path) + 1)):
+        if not is_below(path, guarded):
             for root, shape in shapes.items():
                 member = dotted(path[len(root) :]) if path[: len(root)] == root else ""
                 if member and (shape.events or shape.command):
                     yield Seen(show(path), member, shape.events, shape.command)
 
 
-def _may_be_absent(path: Path, shapes: Shapes) -> bool:
+def _may_be_absent(path: Path, shapes: Shapes, facts: Facts) -> bool:
     if path[:2] == ("guest", "labels") and len(path) == 3:
-        return True
+        return not is_there(path, facts)
     for root, shape in shapes.items():
         if path[: len(root)] == root:
-            rest = path[len(root) :]
-            ways = [dotted(rest[: end + 1]) for end in range(len(rest))]
+            ends = range(len(root) + 1, len(path) + 1)
+            open_ends = (end for end in ends if not is_there(path[:end], facts))
+            ways = [dotted(path[len(root) : end]) for end in open_ends]
             return any(way in shape.members and shape.members[way].optional for way in ways)
     return False
 

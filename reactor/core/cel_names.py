@@ -6,6 +6,7 @@ import msgspec
 from msgspec.structs import replace
 
 from reactor.core.cel_access import show
+from reactor.core.cel_facts import NOTHING, Facts, is_there
 from reactor.core.cel_library import VARIABLES, members_of
 from reactor.core.cel_shapes import Shape, Shapes, check_path
 from reactor.core.cel_tree import (
@@ -31,7 +32,7 @@ class Names(msgspec.Struct, frozen=True):
     closes what is open in general: the `vars` of the policy, its saved `steps`.
     ``hints`` says for a name that is known elsewhere what to do. ``free``: the place
     is asked with fresh state, so that `host.free()` has an answer. ``shapes``: the QMP
-    values of which all members are known.
+    values of which all members are known. ``facts``: the members that are there for certain.
     """
 
     place: str
@@ -40,6 +41,7 @@ class Names(msgspec.Struct, frozen=True):
     hints: Mapping[str, str] = {}
     free: bool = False
     shapes: Shapes = {}
+    facts: Facts = NOTHING
 
     def at(self, place: str) -> "Names":
         """The same names at a place that is called otherwise."""
@@ -86,6 +88,22 @@ class Names(msgspec.Struct, frozen=True):
                 known[path] = shape
         return replace(self, shapes=known)
 
+    def where(self, facts: Facts) -> "Names":
+        """The same, where these members are there for certain, too."""
+        if facts <= self.facts:
+            return self
+        # In steps `data` and `trigger.data` are one.
+        more = {("trigger", *path) for path in facts if path[0] == "data"}
+        more |= {path[1:] for path in facts if path[:2] == ("trigger", "data")}
+        return replace(self, facts=self.facts.union(facts, more))
+
+    def unsure(self, *path: str) -> "Names":
+        """The same, where nothing of this value is certain."""
+        if not is_there(path, self.facts):
+            return self
+        kept = (fact for fact in self.facts if fact[: len(path)] != path)
+        return replace(self, facts=frozenset(kept))
+
     def listed(self) -> str:
         """The names in a sentence."""
         return ", ".join(self.allowed)
@@ -109,7 +127,9 @@ class Near:
         shapes = tuple(
             (path, _token(shape)) for path, shape in names.shapes.items() if str(path[0]) in source
         )
-        self._key = (names.place, names.allowed, names.free, id(names.hints), members, shapes)
+        facts = frozenset(path for path in names.facts if str(path[0]) in source)
+        known = (members, shapes, facts)
+        self._key = (names.place, names.allowed, names.free, id(names.hints), known)
 
     def __eq__(self, other: object) -> bool:
         """Whether an expression means the same with the one as with the other."""

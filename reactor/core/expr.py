@@ -260,9 +260,9 @@ def _compile(source: str, condition: bool, near: Near) -> Expression:
     equalities = tuple(found for _, found in parts if found is not None)
     residue = None if rest is None or not equalities else _expression(source, _made(rest))
     told = _Told(
-        tuple(dict.fromkeys(unguarded(tree, names.shapes))),
+        tuple(dict.fromkeys(unguarded(tree, names.shapes, names.facts))),
         given(tree, names.shapes, kind),
-        tuple(seen(tree, names.shapes)),
+        tuple(seen(tree, names.shapes, names.facts)),
     )
     return _expression(source, _whole(source), equalities, residue, told)
 

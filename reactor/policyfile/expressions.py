@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from reactor.core.cel_facts import NOTHING, Facts, where_computed, where_not_true, where_true
 from reactor.core.cel_mistakes import mistakes
 from reactor.core.expr import Expression, Names, compile_expression
 from reactor.core.template import Template, Tree, TreePath, compile_tree, templates
@@ -60,6 +61,21 @@ class Compiler:
         elif isinstance(node, Scalar) and isinstance(node.value, str):
             self._expression(node, node.value, names, path, condition=True)
             self._risks(node, self.expressions.get(id(node)), path, otherwise)
+
+    def holding(self, node: Node | None) -> Facts:
+        """What is there for certain where this condition was true."""
+        made = self.expressions.get(id(node))
+        return NOTHING if made is None else where_true(made.tree)
+
+    def failing(self, node: Node | None) -> Facts:
+        """What is there for certain where this condition was not true."""
+        made = self.expressions.get(id(node))
+        return NOTHING if made is None else where_not_true(made.tree)
+
+    def computed(self, node: Node | None) -> Facts:
+        """What is there for certain where this expression had a value."""
+        made = self.expressions.get(id(node))
+        return NOTHING if made is None else where_computed(made.tree)
 
     def value(self, node: Node | None, names: Names, path: str) -> None:
         """Compile an expression of any type; a match for which it has none is refused."""

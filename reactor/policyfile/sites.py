@@ -7,6 +7,7 @@ policy whose models found some.
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from reactor.core.cel_facts import NOTHING, Facts
 from reactor.core.cel_shapes import Member, Shape
 from reactor.core.expr import (
     ARM,
@@ -70,6 +71,8 @@ class _Walk:
     written: list[Dictionary] = field(init=False)
     brings: dict[str, Shape | None] = field(init=False)
     variables: dict[str, Member] = field(default_factory=dict)
+    fired: Facts = NOTHING
+    started: Facts = NOTHING
 
     def __post_init__(self) -> None:
         self.written = [node for node, _ in mappings_of(self.root.get("trigger"), "")]
@@ -88,21 +91,35 @@ class _Walk:
 
     def _behind(self, names: Names) -> Names:
         """The names behind the triggers of this policy: what they bring along is known."""
-        names = names.seeing(self.brings)
+        names = names.seeing(self.brings).where(self.fired)
         if any("mqtt" in node.entries for node in self.written):
             names = names.with_message()
         return names.with_second() if "trigger.next.data" in self.brings else names
 
     def triggers(self) -> None:
-        """The expressions of each trigger."""
+        """The expressions of each trigger; what all of them ask for is certain behind them."""
+        found = []
         for trigger, path in mappings_of(self.root.get("trigger"), "trigger"):
-            if "mqtt" in trigger.entries:
-                self._message(trigger, path)
-                continue
+            self._trigger(trigger, path)
+            second = self._certain(trigger.inner("followed_by"))
+            of_second = {("trigger", "next", *one) for one in second if one[0] == "data"}
+            found.append(self._certain(trigger) | of_second)
+        self.fired = frozenset.intersection(*found) if found else NOTHING
+
+    def _certain(self, match: Dictionary) -> Facts:
+        """What an event has that has matched."""
+        where, by = match.get("where"), match.get("by")
+        return self.compiler.holding(where) | self.compiler.computed(by)
+
+    def _trigger(self, trigger: Dictionary, path: str) -> None:
+        if "mqtt" in trigger.entries:
+            self._message(trigger, path)
+        else:
             self.compiler.hear(trigger, path)
             names = TRIGGER.seeing({"guest": guest_shape(), "data": data_of(trigger)})
             self.compiler.condition(trigger.get("where"), names, f"{path}/where")
-            self.compiler.value(trigger.get("by"), names.at("a trigger's `by`"), f"{path}/by")
+            by = names.at("a trigger's `by`").where(self.compiler.holding(trigger.get("where")))
+            self.compiler.value(trigger.get("by"), by, f"{path}/by")
             if state := trigger.get("state"):
                 self.compiler.condition(state, _guest(STATE), f"{path}/state")
             if not SEQUELS.isdisjoint(trigger.entries):
@@ -110,6 +127,7 @@ class _Walk:
 
     def _sequels(self, trigger: Dictionary, path: str) -> None:
         names = SEQUEL.seeing({"guest": guest_shape(), "trigger.data": data_of(trigger)})
+        names = names.where(self._certain(trigger)).unsure("data")
         for key in ("followed_by", "not_followed_by"):
             self.compiler.hear(trigger.inner(key), f"{path}/{key}")
             self._sequel(trigger.inner(key), names, key, f"{path}/{key}")
@@ -122,7 +140,8 @@ class _Walk:
         names = names.seeing({"data": data_of(node)})
         where, by = names.at(f"the `where` of `{key}`"), names.at(f"the `by` of `{key}`")
         self.compiler.condition(node.get("where"), where, f"{path}/where")
-        self.compiler.value(node.get("by"), by, f"{path}/by")
+        held = self.compiler.holding(node.get("where"))
+        self.compiler.value(node.get("by"), by.where(held), f"{path}/by")
 
     def _message(self, trigger: Dictionary, path: str) -> None:
         self.compiler.condition(trigger.get("where"), _guest(MESSAGE), f"{path}/where")
@@ -133,16 +152,18 @@ class _Walk:
         """What is asked before a run starts, and what is computed when it does."""
         if not CONDITIONS.isdisjoint(self.root.entries):
             names = self._behind(CONDITION)
-            for condition, path in items_of(self.root.get("if"), "if"):
-                self.compiler.condition(condition, names.asking(), path)
             for condition, path in items_of(self.root.get("inhibit_if"), "inhibit_if"):
                 at = names.at("`inhibit_if`")
                 self.compiler.condition(condition, at, path, "this counts as true")
+            for condition, path in items_of(self.root.get("if"), "if"):
+                asking = names.where(self.started).asking()
+                self.compiler.condition(condition, asking, path)
+                self.started |= self.compiler.holding(condition)
         if ask := self.root.inner("approval").get("ask"):
             self.compiler.tree(ask, self._behind(ASK), "approval/ask")
         variables = self.root.inner("vars").entries
         known: list[str] = []
-        steps = self._behind(STEPS).at("`vars`") if variables else STEPS
+        steps = self._behind(STEPS).at("`vars`").where(self.started) if variables else STEPS
         for name, entry in variables.items():
             here = steps.knowing(variables=known, steps=()).seeing(self._known())
             tree = self.compiler.tree(entry.value, here, f"vars/{name}", lenient=False)
@@ -161,7 +182,8 @@ class _Walk:
         self._section("on_limit", lambda: self._behind(HANDLERS).at("`on_limit`").without("vars"))
 
         def inside(names: Names) -> Names:
-            return self._behind(names).knowing(variables=variables).seeing(self._known())
+            names = self._behind(names).where(self.started)
+            return names.knowing(variables=variables).seeing(self._known())
 
         done = self._section("steps", lambda: inside(STEPS))
         done = self._section("on_failure", lambda: inside(HANDLERS), done)

@@ -29,7 +29,6 @@ INNER_TEMPLATES = {
     "http": ("url", "json", "headers"),
 }
 STRICT_TEMPLATES = ("to", "format", "args")
-FRESH_CONDITIONS = {"if": COUNTS_AS_FALSE, "check": "the run fails"}
 FRESH_WAITS = ("until", "stays")
 EVENT_WAITS = ("where", "fail_when")
 
@@ -63,9 +62,32 @@ class StepWalk:
         for step, below in mappings_of(node, path):
             if known is not before:
                 here, before = self._knowing(names, known), known
-            self._at_step(step, here, below)
-            known = self._nested(step, names, below, known) + self._saved(step, below)
+            inner, given = names, step.get("if")
+            if given is not None:
+                at = f"{below}/if"
+                self.compiler.condition(given, here.asking(), at, COUNTS_AS_FALSE)
+                inner = names.where(self.compiler.holding(given))
+            self._at_step(step, here if inner is names else self._knowing(inner, known), below)
+            saved = self._nested(step, inner, below, known) + self._saved(step, below)
+            after = self._behind(step, names)
+            if saved is not known or after is not names:
+                known, names, before = saved, after, None
         return known
+
+    def _behind(self, step: Dictionary, names: Names) -> Names:
+        """The names behind a step: a `check` held, an `if` that ends the run did not."""
+        for name in _saves_of(step):
+            # In a `repeat` it is saved anew.
+            names = names.unsure("steps", name)
+        on_error = step.get("on_error")
+        # In a handler the steps behind one that fails are done all the same.
+        if self.lenient or (isinstance(on_error, Scalar) and on_error.value == "continue"):
+            return names
+        if "check" in step.entries and "if" not in step.entries:
+            return names.where(self.compiler.holding(step.get("check")))
+        if "stop" in step.entries or "fail" in step.entries:
+            return names.where(self.compiler.failing(step.get("if")))
+        return names
 
     def _at_step(self, step: Dictionary, here: Names, path: str) -> None:
         self.compiler.steps += 1
@@ -98,7 +120,7 @@ class StepWalk:
         for key in FRESH_WAITS:
             self.compiler.condition(wait.get(key), names.asking(), f"{path}/{key}")
         self.compiler.hear(wait, path)
-        candidate = names.seeing({"data": data_of(wait)})
+        candidate = names.unsure("data").seeing({"data": data_of(wait)})
         for key in EVENT_WAITS:
             self.compiler.condition(wait.get(key), candidate, f"{path}/{key}")
 
@@ -127,9 +149,8 @@ class StepWalk:
             self.compiler.note(finding.place, finding.code, finding.problem, finding.fix, below)
 
     def _own(self, step: Dictionary, names: Names, path: str) -> None:
-        for key, otherwise in FRESH_CONDITIONS.items():
-            if node := step.get(key):
-                self.compiler.condition(node, names.asking(), f"{path}/{key}", otherwise)
+        if node := step.get("check"):
+            self.compiler.condition(node, names.asking(), f"{path}/check", "the run fails")
         for key in (one for one in STEP_TEMPLATES if one in step.entries):
             self._tree(key, step.entries[key].value, names, f"{path}/{key}")
 
@@ -153,12 +174,15 @@ class StepWalk:
         if choose is None:
             return behind
         before, after = dict(self.saved), dict(self.saved)
-        when = self._knowing(names, known).asking()
         for way, below in mappings_of(choose, path):
-            self.compiler.condition(way.get("when"), when, f"{below}/when")
+            when = way.get("when")
+            asked = self._knowing(names, known).asking()
+            self.compiler.condition(when, asked, f"{below}/when")
             self.saved = dict(before)
+            inside = names.where(self.compiler.holding(when))
             for key in ("steps", "default"):
-                behind += self.steps(way.get(key), names, f"{below}/{key}", known)
+                behind += self.steps(way.get(key), inside, f"{below}/{key}", known)
+            names = names.where(self.compiler.failing(when))
             after = self.saved | after
         self.saved = after
         return behind
@@ -195,10 +219,15 @@ def _saves(node: Node | None) -> Iterator[str]:
         if isinstance(item, Sequence):
             yield from _saves(item)
         elif isinstance(item, Dictionary):
-            if isinstance(name := item.get("save"), Scalar):
-                yield str(name.value)
-            for key in ("steps", "choose", "default", "parallel"):
-                yield from _saves(item.get(key))
+            yield from _saves_of(item)
+
+
+def _saves_of(step: Dictionary) -> Iterator[str]:
+    """The names under which the step saves, and those inside it."""
+    if isinstance(name := step.get("save"), Scalar):
+        yield str(name.value)
+    for key in ("steps", "choose", "default", "parallel"):
+        yield from _saves(step.get(key))
 
 
 def _mistake(key: str, tree: Tree) -> tuple[str, str] | None:

@@ -241,8 +241,8 @@ def test_every_place_knows_its_events(text: str, message: str) -> None:
             "trigger: {event: BLOCK_IO_ERROR, where: data.nospace, by: data.node_name}\n"
             'inhibit_if: guest.labels["no-touch"] == "yes"\n'
             "vars: {tier: '${guest.labels.tier}'}\n"
-            "steps:\n- check: data.nospace\n- {qmp: x, args: {a: '${data.node_name}'}}\n"
-            "- log: ${data.node_name}\non_failure:\n- {qmp: x, args: {a: '${data.node_name}'}}\n",
+            "steps:\n- check: data.qom_path == 'x'\n- {qmp: x, args: {a: '${data.reason}'}}\n"
+            "- log: ${data.qom_path}\non_failure:\n- {qmp: x, args: {a: '${data.qom_path}'}}\n",
             "note: f:1:41: R008 data.nospace may be absent: then this counts as false\n"
             "  fix: write data.?nospace.orValue(...), or ask with has() first [trigger/where]\n"
             "note: f:1:59: R008 data.node_name may be absent: then the match is refused\n"
@@ -253,10 +253,8 @@ def test_every_place_knows_its_events(text: str, message: str) -> None:
             " [inhibit_if]\n"
             "note: f:3:14: R008 guest.labels.tier may be absent: then the step fails\n"
             "  fix: write guest.labels.?tier.orValue(...), or ask with has() first [vars/tier]\n"
-            "note: f:5:10: R008 data.nospace may be absent: then the run fails\n"
-            "  fix: write data.?nospace.orValue(...), or ask with has() first [steps/0/check]\n"
-            "note: f:6:18: R008 data.node_name may be absent: then the step fails\n"
-            "  fix: write data.?node_name.orValue(...), or ask with has() first [steps/1/args]",
+            "note: f:5:10: R008 data.qom_path may be absent: then the run fails\n"
+            "  fix: write data.?qom_path.orValue(...), or ask with has() first [steps/0/check]",
             id="each place with what it means there",
         ),
         pytest.param(
