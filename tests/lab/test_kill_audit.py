@@ -20,6 +20,7 @@ from tests.lab.killing.ledger import (
     unheard,
     unpublished,
     violations,
+    wrong_files,
 )
 
 Told = tuple[str, Mapping[str, Any]]
@@ -275,3 +276,46 @@ TWO = ["2 recoveries by its monitor, 1 by its runs"]
 def test_runs_that_tell_less_or_more(lives: list[Life], outcomes: str, found: list[str]) -> None:
     """The runs and the monitor agree on how often the guest was brought back."""
     assert [each.text for each in miscounted("web-1", lives, outcomes.split())] == found
+
+
+@pytest.mark.parametrize(
+    ("lives", "whole", "found"),
+    [
+        pytest.param([life(*WELL), life(*WELL)], 2, [], id="each dump is whole"),
+        pytest.param(
+            [life(*WELL), life(*WELL)],
+            1,
+            ["2 dumps by its monitor, 0 cut short by a kill, 1 whole files"],
+            id="one is not",
+        ),
+        pytest.param(
+            [life(*WELL)],
+            2,
+            ["1 dumps by its monitor, 0 cut short by a kill, 2 whole files"],
+            id="one more than was told",
+        ),
+        pytest.param(
+            [life(*WELL, PANIC, STOP, killed=True)], 2, [], id="killed before it told of its dump"
+        ),
+        pytest.param(
+            [life(*WELL, PANIC, STOP, killed=True)], 1, [], id="killed before it had dumped"
+        ),
+        pytest.param(
+            [life(*WELL, PANIC, STOP, killed=True)],
+            3,
+            ["1 dumps by its monitor, 1 cut short by a kill, 3 whole files"],
+            id="a kill cuts one dump short at most",
+        ),
+        pytest.param(
+            [life(*WELL, killed=True)],
+            2,
+            ["1 dumps by its monitor, 0 cut short by a kill, 2 whole files"],
+            id="killed behind its dump",
+        ),
+    ],
+)
+def test_files_are_held_against_what_was_told(
+    lives: Sequence[Life], whole: int, found: Sequence[str]
+) -> None:
+    """By number; a QEMU that is killed may have dumped all, and said nothing any more."""
+    assert [one.text for one in wrong_files(lives, whole)] == found

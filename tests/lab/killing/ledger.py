@@ -103,6 +103,23 @@ class Life:
         return len(incidents(self.events)) - 1
 
 
+def wrong_files(lives: Sequence[Life], whole: int) -> Iterator[Violation]:
+    """What is wrong with so many whole dumps of a guest, after all its lives.
+
+    Each dump that the monitor told is whole. One more may be of each QEMU that was killed while
+    it dumped: it had written the last byte, and not told it yet.
+    """
+    found = [incidents(life.events) for life in lives]
+    told = sum(len(incident.dumps) for each in found for incident in each)
+    cut = sum(
+        life.killed and each[-1].panic is not None and not each[-1].dumps
+        for life, each in zip(lives, found, strict=True)
+    )
+    if not told <= whole <= told + cut and lives:
+        text = f"{told} dumps by its monitor, {cut} cut short by a kill, {whole} whole files"
+        yield Violation(lives[0].guest, text)
+
+
 def violations(life: Life) -> Iterator[Violation]:
     """What is wrong with one life of a guest's QEMU."""
     where = f"{life.guest} (QEMU {life.number})"

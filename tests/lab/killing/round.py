@@ -32,6 +32,7 @@ from tests.lab.killing.ledger import (
     unheard,
     unpublished,
     violations,
+    wrong_files,
 )
 from tests.lab.killing.plan import HOST, Fault, Places, Plan
 from tests.lab.killing.program import Program
@@ -274,7 +275,7 @@ class Round:
         for name, each in lives.items():
             mine = [said.outcome for said in messages.values() if said.guest == name]
             report.violations += miscounted(name, each, mine)
-            report.violations += self._wrong_files(name, each)
+            report.violations += wrong_files(each, self._whole_files(name))
         report.violations += [Violation("daemon", text) for text in self._unexpected_ends()]
         report.stories += timelines(
             report.violations, lives, self.diary.lines, self._runs()[::-1], self.places
@@ -297,14 +298,9 @@ class Round:
             full_disks=self.full_disk.turns,
         )
 
-    def _wrong_files(self, guest: str, lives: list[Life]) -> list[Violation]:
-        found = [incident for life in lives for incident in incidents(life.events)]
-        told = sum(len(incident.dumps) for incident in found)
-        files = sorted(self.places.dumps.glob(f"{guest}-*.kdump"))
-        whole = sum(dump_problem(file) is None for file in files)
-        if whole == told:
-            return []
-        return [Violation(guest, f"{told} dumps by its monitor, {whole} whole files")]
+    def _whole_files(self, guest: str) -> int:
+        files = self.places.dumps.glob(f"{guest}-*.kdump")
+        return sum(dump_problem(file) is None for file in files)
 
     def _heard(self) -> list[tuple[str, bytes]]:
         return [(message.topic, message.payload) for message in list(self.ear.messages)]
