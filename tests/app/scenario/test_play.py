@@ -285,9 +285,9 @@ def test_there_is_no_run_to_answer(verb: str) -> None:
 
 def test_an_order_that_is_refused_is_told() -> None:
     """In the words that an operator would read."""
-    over = played(_LOG, "timeline: [{at: 1s, release: g}]\n")
+    over = played(_LOG, "timeline: [{at: 1s, trigger: nope}]\n")
     (trouble,) = over.troubles
-    assert "g" in trouble.problem
+    assert "nope" in trouble.problem
 
 
 @pytest.mark.parametrize(
