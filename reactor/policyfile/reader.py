@@ -1,12 +1,13 @@
 """YAML text becomes documents of nodes with places; every problem is found in one pass."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, NoReturn
 
 import yaml
+from yaml import MappingEndEvent, ScalarEvent, SequenceEndEvent
 
 from reactor.errors import Code, Place, Problem
 from reactor.policyfile.chunks import MAX_DOCUMENTS, Chunk, clean, is_empty, split
@@ -105,7 +106,7 @@ class _Composer:
     chunk: Chunk
     file: str
     problems: list[Problem] = field(default_factory=list)
-    events: Iterator[yaml.Event] = field(default_factory=lambda: iter(()))
+    event: Callable[[], yaml.Event] = field(init=False)
     nodes: int = 0
     flow: list[Spot] = field(default_factory=list)
     odd: list[Place] = field(default_factory=list)
@@ -120,13 +121,14 @@ class _Composer:
             finding = Finding("a YAML directive is not allowed", "take the line out")
             self._note(self._place(Spot(number - 1, 0)), finding)
             return None
-        self.events = yaml.parse(self.chunk.text, Loader=_LOADER)
+        # Each call is a piece of the document: there are tens of thousands in a set of policies.
+        self.event = _LOADER(self.chunk.text).get_event
         try:
-            next(self.events)  # the stream's start
-            next(self.events)  # the document's start
-            root = self._node(next(self.events), 1)
-            next(self.events)  # the document's end
-            next(self.events)  # the stream's end, or a syntax error behind the document
+            self.event()  # the stream's start
+            self.event()  # the document's start
+            root = self._node(self.event(), 1)
+            self.event()  # the document's end
+            self.event()  # the stream's end, or a syntax error behind the document
         except yaml.MarkedYAMLError as error:
             innermost = self.flow[-1] if self.flow else None
             spot, finding = explain(error, self.chunk.text, innermost)
@@ -152,7 +154,7 @@ class _Composer:
         self.nodes += 1
         if depth > MAX_DEPTH or self.nodes > MAX_NODES:
             self._give_up(place, depth)
-        if isinstance(event, yaml.ScalarEvent) and event.anchor is None and event.tag is None:
+        if isinstance(event, ScalarEvent) and event.anchor is None and event.tag is None:
             return self._scalar(event, place)
         if isinstance(event, yaml.AliasEvent):
             problem = f"`*{event.anchor}` is a YAML alias, which is not allowed"
@@ -190,7 +192,7 @@ class _Composer:
         return True
 
     def _without_tag(self, event: yaml.NodeEvent, tag: str, place: Place) -> str:
-        if not isinstance(event, yaml.ScalarEvent):
+        if not isinstance(event, ScalarEvent):
             return "take it out"
         if tag.startswith("!!"):
             return f"take it out; {in_quotes(event.value)} if it is a text"
@@ -204,7 +206,7 @@ class _Composer:
         opening = self.lines[self.flow[-1].line][self.flow[-1].column]
         return value_around(line, at, is_list=opening == "[")
 
-    def _scalar(self, event: yaml.ScalarEvent, place: Place) -> Node:
+    def _scalar(self, event: ScalarEvent, place: Place) -> Node:
         end = self._at(event.end_mark)
         text = event.value
         if "{" in text and TEMPLATE.search(text):
@@ -251,15 +253,15 @@ class _Composer:
 
     def _sequence(self, place: Place, depth: int) -> Sequence:
         items = []
-        while not isinstance(event := next(self.events), yaml.SequenceEndEvent):
+        while not isinstance(event := self.event(), SequenceEndEvent):
             items.append(self._node(event, depth + 1))
         return Sequence(place, tuple(items))
 
     def _dictionary(self, place: Place, depth: int) -> Dictionary:
         entries: dict[str, Entry] = {}
-        while not isinstance(event := next(self.events), yaml.MappingEndEvent):
+        while not isinstance(event := self.event(), MappingEndEvent):
             key = self._node(event, depth + 1)
-            value = self._node(next(self.events), depth + 1)
+            value = self._node(self.event(), depth + 1)
             name = self._key(key, entries)
             if name is not None:
                 entries[name] = Entry(key.place, value)
