@@ -47,7 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if wrong:
         return 1
     if asked.accept:
-        report.write(result, report.ACCEPTED)
+        report.accept(result, {row.name for row in rows})
         print(f"accepted: {report.ACCEPTED.name}")
     return 1 if asked.strict and any(figure.missed for figure in figures) else 0
 
@@ -65,7 +65,11 @@ def _parser() -> argparse.ArgumentParser:
     say("--minutes", type=float, help="let the row soak take so long")
     say("--large", action="store_true", help="growth to 100,000 policies too (takes minutes)")
     say("--json", type=Path, metavar="FILE", help="write the result there")
-    say("--accept", action="store_true", help="later runs are compared with this one")
+    say(
+        "--accept",
+        action="store_true",
+        help="later runs are compared with this one, with --only for these rows",
+    )
     say("--strict", action="store_true", help="exit with 1 when a target is missed")
     return parser
 

@@ -2,7 +2,7 @@
 
 import os
 import platform
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from pathlib import Path
 
 import msgspec
@@ -46,6 +46,13 @@ def machine(load_before: float) -> Machine:
 def write(result: Result, file: Path) -> None:
     """Keep a result as JSON."""
     file.write_bytes(msgspec.json.format(msgspec.json.encode(result)) + b"\n")
+
+
+def accept(result: Result, rows: Container[str]) -> None:
+    """Compare later runs with this one; what is accepted of rows beside these stays."""
+    before = accepted()
+    others = [one for one in before.figures if one.row not in rows] if before else []
+    write(msgspec.structs.replace(result, figures=[*others, *result.figures]), ACCEPTED)
 
 
 def accepted() -> Result | None:

@@ -153,11 +153,15 @@ def _typed(name: str) -> "Typed":
 
 @contextmanager
 def _uncollected() -> Iterator[None]:
-    """Without the garbage collector: all that is made stays to the end, looked through in vain."""
+    """Without the garbage collector: all that is made stays to the end, looked through in vain.
+
+    Frozen it is not looked through later either, nor when Python ends.
+    """
     gc.disable()
     try:
         yield
     finally:
+        gc.freeze()
         gc.enable()
 
 

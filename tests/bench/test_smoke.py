@@ -179,3 +179,17 @@ def test_an_accepted_result_is_the_one_to_compare_with(
     out = capsys.readouterr().out
     assert "accepted: accepted.json" in out
     assert "row: what: ratio 1.50, accepted 1.00 (50% worse)" in out
+
+
+def test_some_rows_alone_can_be_accepted(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Those that were not measured stay as they were accepted."""
+    monkeypatch.setattr(report, "ACCEPTED", tmp_path / "accepted.json")
+    other = Line("other", "what", "us", "the floor")
+    figures = [LINE.of([Pair(1.0, 1.0)]), other.of([Pair(2.0, 1.0)]), LINE.of([Pair(3.0, 1.0)])]
+    row, rest = (Row(name, "", lambda _: [figures.pop(0)]) for name in ("row", "other"))
+    monkeypatch.setattr(command, "ROWS", (row, rest))
+    for arguments in (["--accept"], ["--accept", "--only", "row"]):
+        assert command.main(arguments) == 0
+    accepted = report.accepted()
+    assert accepted is not None
+    assert {one.row: one.ratio for one in accepted.figures} == {"row": 3.0, "other": 2.0}

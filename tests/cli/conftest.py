@@ -1,5 +1,6 @@
 """A command line that meets nothing of this machine: no settings, no variables, no terminal."""
 
+import gc
 import logging
 import os
 from collections.abc import Callable, Iterator
@@ -45,6 +46,7 @@ def reactor(capsys: pytest.CaptureFixture[str]) -> Call:
 
     def call(*words: str | Path) -> tuple[int, str, str]:
         code = run_program([str(word) for word in words])
+        gc.unfreeze()  # what a program leaves as it is when it ends, tests collect
         printed = capsys.readouterr()
         return code, printed.out, printed.err
 
