@@ -58,6 +58,7 @@ class Code(StrEnum):
     NEEDS_PERMISSION = "R052"
     OPEN_PATH = "R053"
     OUTDATED = "R054"
+    OPEN_SHELL = "R055"
     UNREACHABLE = "R060"
     NEVER_HOLDS = "R061"
     OPPOSED = "R070"

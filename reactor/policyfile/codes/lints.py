@@ -155,6 +155,7 @@ STATES = (
 
 _BAD_COPY = f"{_HEAD}trigger:\n  event: QUORUM_REPORT_BAD\n"
 _MARKS = "steps:\n  - mark: {disk: '${data.node_name}', as: bad, reason: read errors}\n"
+_WISH = f"{_HEAD}trigger: {{mqtt: wish/log, guest: '${{message.json.guest}}'}}\nsteps:\n"
 _DEBUG = f"{_HEAD}trigger: {{event: WATCHDOG}}\nsteps:\n  - qmp: human-monitor-command\n"
 _REOPEN = f"{_RESET}  - qmp: blockdev-reopen\n    args:\n      options:"
 
@@ -254,8 +255,20 @@ COMMANDS = (
         bad=f"{_RESET}  - qmp: block-job-pause\n    args: {{device: copy}}\n",
         good=f"{_RESET}  - qmp: job-pause\n    args: {{id: copy}}\n",
     ),
+    Entry(
+        Code.OPEN_SHELL,
+        "Somebody else writes a part of a command",
+        Severity.WARNING,
+        "What a guest, its agent or a client of MQTT wrote may hold `;` and `$(...)`. A program"
+        " gets its words as they are; but what stands behind `sh -c` is a command, and so is every"
+        " word of `ssh`. `slug()` leaves what is safe. Source: sh(1), ssh(1), and the threat model,"
+        " threat-model.md.",
+        bad=f"{_WISH}  - exec: [/bin/sh, -c, 'echo ${{message.json.name}} >> /var/log/wishes']\n",
+        good=f"{_WISH}  - exec:\n      - /bin/sh\n      - -c\n"
+        '      - echo "$1" >> /var/log/wishes\n      - sh\n      - ${message.json.name}\n',
+    ),
 )
-"""The codes R040 to R054."""
+"""The codes R040 to R055."""
 
 _WAYS = f"{_HEAD}trigger: {{event: WATCHDOG}}\nsteps:\n  - choose:\n"
 _HANGS = "      - when: data.action == 'none'\n        steps: [{log: it hangs on}]\n"

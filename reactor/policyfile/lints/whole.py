@@ -21,6 +21,7 @@ from reactor.policyfile.lints.names import unknown_in_step, unknown_triggers
 from reactor.policyfile.lints.opposing import opposed
 from reactor.policyfile.lints.others import Others
 from reactor.policyfile.lints.paths import open_paths
+from reactor.policyfile.lints.shells import open_shells
 from reactor.policyfile.lints.states import (
     hasty_resumes,
     left_stopped,
@@ -61,6 +62,7 @@ def lint_policy(policy: Policy, keys: Container[str], others: Others) -> Iterato
         silent_migrations(policy, others),
         unawaited_unplugs(policy, others),
         open_paths(policy),
+        open_shells(policy),
         endless_waits(policy) if "timeout" not in keys else (),
     )
     for section in filter(None, sections(policy)):
@@ -80,6 +82,7 @@ def lint_rest(policy: Policy) -> Iterator[Problem]:
         mixed_counts(policy),
         old_status(policy),
         open_paths(policy),
+        open_shells(policy),
     )
     for section in filter(None, sections(policy)):
         yield from odd_commands(section)
