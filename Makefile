@@ -1,6 +1,6 @@
 # Everything that people and CI run. `make` alone lists it.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo check test lab fuzz simulate kill-loop bench soak differ home-assistant node-red pins clean
+.PHONY: help setup demo check test lab fuzz simulate kill-loop bench soak differ home-assistant node-red editor pins clean
 
 BIN := .venv/bin
 
@@ -42,6 +42,9 @@ differ: setup ## CALLS=20000 by chance, whole and broken: QEMU and the check mus
 
 home-assistant: setup ## Home Assistant's own code judges what is announced to it; installs it into build/
 	@scripts/home_assistant
+
+editor: setup ## a real YAML language server with our schema: what it offers and marks; installs it into build/
+	@scripts/yaml_language_server
 
 node-red: setup ## the flow of examples/node-red in a real Node-RED, against a real broker; installs it into build/
 	@scripts/node_red

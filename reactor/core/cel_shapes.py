@@ -157,7 +157,7 @@ def _no_member(reading: Reading, end: int, above: str, shape: Shape) -> Misuse:
     near = closest(str(part).replace("-", "_"), names)
     fix = f"write {show((*reading.wrote[: end - len(reading.path)], near))}" if near else ""
     problem = f"{shown} has no member '{part}'"
-    return Misuse(at, problem, fix or _known(shape.whose, names))
+    return Misuse(at, problem, fix or _known(shape, names))
 
 
 def named(kinds: Iterable[Kind]) -> str:
@@ -165,12 +165,13 @@ def named(kinds: Iterable[Kind]) -> str:
     return " or ".join(sorted(kinds))
 
 
-def _known(whose: str, names: list[str]) -> str:
+def _known(shape: Shape, names: list[str]) -> str:
     if not names:
-        return f"{whose} has no data"
+        return f"{shape.whose} has no data"
     if len(names) > _MEMBERS_SHOWN:
-        return "look it up with `reactor docs`"
-    return f"{whose} has: {', '.join(names)}"
+        of = shape.events[0] if len(shape.events) == 1 else shape.command or "EVENT"
+        return f"`reactor docs {of}` lists them"
+    return f"{shape.whose} has: {', '.join(names)}"
 
 
 def _names_below(above: str, shape: Shape) -> list[str]:

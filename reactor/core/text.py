@@ -73,6 +73,28 @@ def closest(word: str, known: Iterable[str]) -> str | None:
     return next(iter(difflib.get_close_matches(word, words, n=1, cutoff=0.6)), None)
 
 
+_UNITS_OF_OTHERS = {
+    **dict.fromkeys(("days", "day"), "d"),
+    **dict.fromkeys(("hours", "hour", "hrs", "hr"), "h"),
+    **dict.fromkeys(("minutes", "minute", "mins", "min"), "m"),
+    **dict.fromkeys(("seconds", "second", "secs", "sec"), "s"),
+    **dict.fromkeys(("milliseconds", "millis", "msecs", "msec"), "ms"),
+}
+_CLOCK = re.compile(r"(\d\d?):(\d\d)(?::(\d\d))?", re.ASCII)
+
+
+def _duration_meant(text: str) -> str:
+    """The duration of `5 min`, `1 hour` and `00:05:00` as it is written; empty for all else."""
+    if clock := _CLOCK.fullmatch(text):
+        hours, minutes, seconds = (int(part or 0) for part in clock.groups())
+        return render_duration(hours * 3600 + minutes * 60 + seconds)
+    parts = _parts("".join(text.lower().split()))
+    units = [_UNITS_OF_OTHERS.get(unit, unit) for _, unit in parts]
+    if any(unit not in _MILLISECONDS for unit in units):
+        return ""
+    return "".join(number + unit for (number, _), unit in zip(parts, units, strict=True))
+
+
 def parse_duration(text: str) -> float:
     """Seconds of ``500ms``, ``30s``, ``10m``, ``2h``, ``1d``, ``1h30m``, ``1.5h``.
 
@@ -80,8 +102,10 @@ def parse_duration(text: str) -> float:
         ValueError: it is not a duration; the message is a sentence for people.
     """
     parts = _parts(text)
+    meant = _duration_meant(text)
     if not parts:
-        raise ValueError(f"{text!r} is not a duration: write 500ms, 30s, 10m, 2h, 1d or 1h30m")
+        example = meant or "500ms, 30s, 10m, 2h, 1d or 1h30m"
+        raise ValueError(f"{text!r} is not a duration: write {example}")
     order = list(_MILLISECONDS)
     total = 0.0
     last = -1
@@ -89,7 +113,8 @@ def parse_duration(text: str) -> float:
         if not unit:
             raise ValueError(f"{text!r} has no unit: write {text}s, {text}m or {text}h")
         if unit not in _MILLISECONDS:
-            raise ValueError(f"{text!r} has an unknown unit {unit!r}: the units are d, h, m, s, ms")
+            fix = f"write {meant}" if meant else "the units are d, h, m, s, ms"
+            raise ValueError(f"{text!r} has an unknown unit {unit!r}: {fix}")
         if order.index(unit) <= last:
             raise ValueError(f"{text!r} mixes up its units: the largest comes first, each once")
         last = order.index(unit)

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from reactor.core.text import closest
 from reactor.errors import Code, Place, Problem, Severity
 from reactor.policyfile.chunks import MAX_BYTES, decode
 
@@ -102,10 +103,24 @@ def _decoded(data: bytes, name: str, problems: list[Problem]) -> list[Source]:
     return [] if wrong else [Source(name, text)]
 
 
+_NAME_ONE = "name a policy file, or a folder of them"
+
+
+def _near(name: str) -> str:
+    """What stands beside it with nearly its name; empty where there is none."""
+    path = Path(name)
+    try:
+        guess = closest(path.name, [one.name for one in path.parent.iterdir()])
+    except (OSError, ValueError):
+        return ""
+    return str(path.parent / guess) if guess else ""
+
+
 def _unreadable(name: str, error: OSError) -> Problem:
     match error:
         case FileNotFoundError():
-            problem, fix = "there is no such file or folder", "check the path"
+            problem = "there is no such file or folder"
+            fix = f"did you mean {guess}?" if (guess := _near(name)) else _NAME_ONE
         case PermissionError():
             problem, fix = "it must not be read", "let the user of reactor read it"
         case _:

@@ -164,6 +164,30 @@ _EXAMPLES = {
 }
 """What to write where a scalar stands in the place of one of these models."""
 
+_TEXTS = {
+    "publish": "write `publish: TOPIC`, and `payload:` beside it",
+    "log": "write `log: TEXT`; what is to be read by programs goes out with `publish`",
+}
+"""What to write where a mapping stands in the place of one of these texts."""
+
+
+def _instead(error: ErrorDetails) -> str:
+    """What to write in the place of a value of another kind, where more can be told than that."""
+    given, where = error["input"], error["loc"]
+    match error["type"]:
+        case "model_type":
+            return _EXAMPLES.get(error["ctx"]["class_name"], "")
+        case "string_type" if isinstance(given, dict | list | tuple):
+            return _TEXTS.get(str(where[-1]), "write one text")
+        case "tuple_type" if where[-1] == "exec" and isinstance(given, str):
+            return f"write it as a list: [{', '.join(given.split())}]"
+        case "tuple_type" if "parallel" in where[-2:-1]:
+            return "write it as `- - VERB: VALUE`: each branch is a list of steps"
+        case "tuple_type" if where == ("limits",):
+            return "write `limits: [3 per 1h per guest]`"
+        case _:
+            return ""
+
 
 def _value(spot: Spot, error: ErrorDetails) -> Said:
     kind, context = error["type"], error.get("ctx", {})
@@ -175,10 +199,5 @@ def _value(spot: Spot, error: ErrorDetails) -> Said:
     if error["input"] is None:
         return Said(place, "the value is missing", "write it, or take the key out")
     what, fix = _EXPECTED[kind]
-    if kind == "string_type" and isinstance(error["input"], dict | list | tuple):
-        fix = "write one text"
-    elif kind == "model_type":
-        fix = _EXAMPLES.get(context["class_name"], fix)
-    elif kind == "tuple_type" and error["loc"][-1] == "exec" and isinstance(error["input"], str):
-        fix = f"write it as a list: [{', '.join(error['input'].split())}]"
+    fix = _instead(error) or fix
     return Said(place, f"{what} is expected here, not {spell(error['input'])}", fix)

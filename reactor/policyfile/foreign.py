@@ -229,6 +229,7 @@ OPTIONS: Foreign = {
     **_all("data message body text msg", "payload"),
     **_all("else then default", "`choose: [{when: CONDITION, steps: [...]}, {default: [...]}]`"),
     **_all("sequence do tasks", "steps"),
+    "error": "`fail: TEXT` in the place of `stop` ends the run as failed",
     "until": "`wait: {until: CONDITION}` is a step of its own, behind this one",
     "stays": "`wait: {stays: CONDITION, for: 30s}` is a step of its own, behind this one",
     "delay": "`delay: 30s` is a step of its own; between attempts `retry: {backoff: 30s}` waits",

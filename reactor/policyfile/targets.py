@@ -161,7 +161,7 @@ def _is_unknown(command: str, targets: Sequence[Target]) -> bool:
 
 def _unknown(call: Call) -> Problem:
     guess = closest(call.command, facts().commands)
-    fix = f"did you mean `{guess}`?" if guess else "look it up with `reactor docs`"
+    fix = f"did you mean `{guess}`?" if guess else "`reactor docs` lists all commands"
     problem = f"no QEMU from 5.2 to 11.1 has the command `{call.command}`"
     path = f"{call.path}/{call.to.value}"
     return Problem(call.place, Code.UNKNOWN_NAME, problem, fix, Severity.WARNING, path=path)

@@ -128,7 +128,7 @@ async def test_a_folder_that_is_not_there_is_told(tmp_path: Path, adopted: Adopt
             "place": str(tmp_path / "rules"),
             "code": "R011",
             "problem": "there is no such file or folder",
-            "fix": "check the path",
+            "fix": "name a policy file, or a folder of them",
         }
     ]
 

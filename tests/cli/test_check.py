@@ -127,7 +127,7 @@ def test_a_path_that_is_not_there_is_an_error(reactor: Call) -> None:
         Exit.FINDINGS,
         (
             "none.yaml: R011 there is no such file or folder\n"
-            "  fix: check the path\n"
+            "  fix: name a policy file, or a folder of them\n"
             "1 error; 0 sound policies in 0 files\n"
         ),
         "",

@@ -138,13 +138,22 @@ def test_a_duration_is_seconds(text: str, seconds: float) -> None:
         pytest.param(
             "-5s", "'-5s' is not a duration: write 500ms, 30s, 10m, 2h, 1d or 1h30m", id="negative"
         ),
+        pytest.param("5 s", "'5 s' is not a duration: write 5s", id="a space"),
+        pytest.param("1 Hour", "'1 Hour' is not a duration: write 1h", id="in words"),
+        pytest.param("00:05:00", "'00:05:00' is not a duration: write 5m", id="as a clock has it"),
+        pytest.param("1:30", "'1:30' is not a duration: write 1h30m", id="without seconds"),
         pytest.param(
-            "5 s", "'5 s' is not a duration: write 500ms, 30s, 10m, 2h, 1d or 1h30m", id="a space"
+            "2hours 5weeks",
+            "'2hours 5weeks' is not a duration: write 500ms, 30s, 10m, 2h, 1d or 1h30m",
+            id="a unit that nobody has",
+        ),
+        pytest.param(
+            "5weeks",
+            "'5weeks' has an unknown unit 'weeks': the units are d, h, m, s, ms",
+            id="a unit that nobody has, alone",
         ),
         pytest.param("30", "'30' has no unit: write 30s, 30m or 30h", id="no unit"),
-        pytest.param(
-            "5min", "'5min' has an unknown unit 'min': the units are d, h, m, s, ms", id="min"
-        ),
+        pytest.param("5min", "'5min' has an unknown unit 'min': write 5m", id="min"),
         pytest.param(
             "30m1h",
             "'30m1h' mixes up its units: the largest comes first, each once",

@@ -42,7 +42,8 @@ def test_one_pass_reports_everything_and_keeps_what_is_sound() -> None:
     names, problems = result("r", "gone")
     assert names == ["one", "four"]
     assert problems == (
-        "gone: R011 there is no such file or folder\n  fix: check the path\n"
+        "gone: R011 there is no such file or folder\n"
+        "  fix: name a policy file, or a folder of them\n"
         "r/a.yaml:6:4: R001 the [ that opens here is never closed\n  fix: close it with ]\n"
         "r/a.yaml:12:7: R005 `serial` is not known here\n"
         "  fix: write `queued`\n"

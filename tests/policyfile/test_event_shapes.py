@@ -92,7 +92,7 @@ def where(event: str, condition: str) -> str:
         pytest.param(
             "BLOCK_*",
             "data.xyzzy == 1",
-            "data has no member 'xyzzy'; look it up with `reactor docs`",
+            "data has no member 'xyzzy'; `reactor docs EVENT` lists them",
             id="too many to be listed",
         ),
         pytest.param("MEM_UNPLUG_ERROR", "has(data.path)", "", id="its other name has it"),

@@ -29,6 +29,21 @@ def result(*paths: str) -> tuple[list[str], str]:
     return [source.file for source in sources], "\n".join(map(str, problems))
 
 
+@pytest.mark.parametrize(
+    ("name", "fix"),
+    [
+        pytest.param("r/pnaic.yaml", "did you mean r/panic.yaml?", id="in a folder"),
+        pytest.param("rr", "did you mean r?", id="here"),
+        pytest.param("r/x", "name a policy file, or a folder of them", id="nothing is near"),
+        pytest.param("s/x", "name a policy file, or a folder of them", id="no folder either"),
+    ],
+)
+def test_what_is_near_to_a_path_that_is_not_there(name: str, fix: str) -> None:
+    """It may be misspelt."""
+    write("r/panic.yaml")
+    assert result(name) == ([], f"{name}: R011 there is no such file or folder\n  fix: {fix}")
+
+
 def test_what_is_typed_counts_for_the_file() -> None:
     """It comes first, and what is wrong with it is told like that of a file."""
     write("r/a.yaml", "r/b.yaml")
@@ -69,7 +84,10 @@ def test_what_is_not_there() -> None:
     write("a.yaml")
     assert result("gone", "a.yaml") == (
         ["a.yaml"],
-        "gone: R011 there is no such file or folder\n  fix: check the path",
+        (
+            "gone: R011 there is no such file or folder\n"
+            "  fix: name a policy file, or a folder of them"
+        ),
     )
 
 

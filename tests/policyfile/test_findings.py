@@ -117,8 +117,7 @@ def policy(**keys: str) -> str:
         ),
         pytest.param(
             {"timeout": "5 min"},
-            "f:1:10: R005 '5 min' is not a duration\n"
-            "  fix: write 500ms, 30s, 10m, 2h, 1d or 1h30m [timeout]",
+            "f:1:10: R005 '5 min' is not a duration\n  fix: write 5m [timeout]",
             id="no duration",
         ),
         pytest.param(
@@ -180,7 +179,7 @@ def policy(**keys: str) -> str:
         pytest.param(
             {"limits": "3 per 1h per guest"},
             "f:1:9: R005 a list is expected here, not the string '3 per 1h per guest'\n"
-            "  fix: begin each entry with `- ` [limits]",
+            "  fix: write `limits: [3 per 1h per guest]` [limits]",
             id="one limit without a list",
         ),
         # guests
@@ -475,7 +474,8 @@ def test_keys_of_a_policy(keys: dict[str, str], message: str) -> None:
             "f:3:10: R005 a string is expected here, not the number 5\n"
             "  fix: put it in single quotes [steps/1/check]\n"
             "f:4:8: R005 a string is expected here, not a list\n"
-            "  fix: write one text [steps/2/log]\n"
+            "  fix: write `log: TEXT`; what is to be read by programs goes out with"
+            " `publish` [steps/2/log]\n"
             "f:5:8: R005 the value is missing\n"
             "  fix: write it, or take the key out [steps/3/fail]\n"
             "f:6:9: R005 a string is expected here, not a mapping\n"
@@ -664,7 +664,8 @@ def test_keys_of_a_policy(keys: dict[str, str], message: str) -> None:
             "- parallel: [[{log: x}], [{log: y}]]",
             "f:2:13: R005 the list is empty\n  fix: write at least one entry [steps/0/parallel]\n"
             "f:3:14: R005 a list is expected here, not a mapping\n"
-            "  fix: begin each entry with `- ` [steps/1/parallel/0]\n"
+            "  fix: write it as `- - VERB: VALUE`: each branch is a list of steps"
+            " [steps/1/parallel/0]\n"
             "f:4:14: R005 the list is empty\n"
             "  fix: write at least one entry [steps/2/parallel/0]\n"
             "f:4:20: R003 unknown step `lg`\n  fix: write `log` [steps/2/parallel/1/0]",

@@ -158,6 +158,39 @@ def told(text: str) -> list[str]:
             ],
             id="waits as others write them",
         ),
+        pytest.param(
+            f"{HEAD}{TRIGGER}limits: 3 per hour\nsteps:\n  - publish: {{topic: a}}\n"
+            "  - log: {msg: a}\n  - fail: {a: b}\n  - parallel: [{log: x}]\n"
+            "  - exec: /bin/x y\n  - {stop: a, error: true}\n",
+            [
+                (
+                    "4:9 a list is expected here, not the string '3 per hour'"
+                    " -> write `limits: [3 per 1h per guest]`"
+                ),
+                (
+                    "6:14 a string is expected here, not a mapping"
+                    " -> write `publish: TOPIC`, and `payload:` beside it"
+                ),
+                (
+                    "7:10 a string is expected here, not a mapping -> write `log: TEXT`;"
+                    " what is to be read by programs goes out with `publish`"
+                ),
+                "8:11 a string is expected here, not a mapping -> write one text",
+                (
+                    "9:16 a list is expected here, not a mapping"
+                    " -> write it as `- - VERB: VALUE`: each branch is a list of steps"
+                ),
+                (
+                    "10:11 a list is expected here, not the string '/bin/x y'"
+                    " -> write it as a list: [/bin/x, y]"
+                ),
+                (
+                    "11:15 `error` is no key here"
+                    " -> `fail: TEXT` in the place of `stop` ends the run as failed"
+                ),
+            ],
+            id="values of another kind",
+        ),
     ],
 )
 def test_what_others_write(text: str, said: list[str]) -> None:
@@ -188,7 +221,7 @@ ELSEWHERE = {
     "POLICY": {*EventTrigger.words(), *VERBS, *schema_step.Step.words(), "args"},
     "EVENT_TRIGGER": set(schema.Policy.words()),
     "VERBS": {"vars", "steps"},
-    "OPTIONS": {"args", "payload", "choose", "wait", "delay", "steps"},
+    "OPTIONS": {"args", "payload", "choose", "wait", "delay", "steps", "fail"},
     "ACTIONS": {"dump", "run"},
     "WAIT": {"delay"},
     "WAY": {"default"},

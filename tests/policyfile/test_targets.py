@@ -101,7 +101,7 @@ def steps(text: str, *targets: Target, trigger: str = "{event: GUEST_PANICKED}")
             "  - qmp: frobnicate-everything\n",
             "warning: f:5:10: R012 no QEMU from 5.2 to 11.1 has the command"
             " `frobnicate-everything`\n"
-            "  fix: look it up with `reactor docs` [steps/0/qmp]",
+            "  fix: `reactor docs` lists all commands [steps/0/qmp]",
             id="like no command",
         ),
         pytest.param("  - qmp: __com.example_x\n    args: {a: 1}\n", "", id="a vendor's own"),
