@@ -24,6 +24,7 @@ TARGETS = [
     "soak",
     "differ",
     "home-assistant",
+    "editor",
     "node-red",
     "pins",
     "clean",
