@@ -285,9 +285,9 @@ def test_there_is_no_run_to_answer(verb: str) -> None:
 
 def test_an_order_that_is_refused_is_told() -> None:
     """In the words that an operator would read."""
-    over = played(_LOG, "timeline: [{at: 1s, trigger: nope}]\n")
+    over = played(_LOG, "timeline: [{at: 1s, hold: '*'}, {at: 2s, release: g}]\n")
     (trouble,) = over.troubles
-    assert "nope" in trouble.problem
+    assert "g" in trouble.problem
 
 
 @pytest.mark.parametrize(
