@@ -11,6 +11,7 @@ from reactor.errors import Code, Problem, Severity
 from reactor.policyfile.event_names import no_such_event
 from reactor.policyfile.mistakes import brief
 from reactor.policyfile.nodes import Dictionary, Node, Scalar, items_of, mappings_of
+from reactor.policyfile.tests_events import never_sent
 
 ALL = "*"
 """What stands for all guests where one could be named."""
@@ -21,7 +22,7 @@ _OF_ONE_GUEST = frozenset({"event", "mark", "clear", *_POLICIES})
 
 
 def unknown_names(root: Dictionary, policies: Collection[str]) -> Iterator[Problem]:
-    """Policies, guests, events and commands that are not there.
+    """Policies, guests, events with their data and commands that are not there.
 
     Args:
         policies: the names of all policies that were found, sound or not.
@@ -30,6 +31,7 @@ def unknown_names(root: Dictionary, policies: Collection[str]) -> Iterator[Probl
     yield from names.policies(policies)
     for entry, path in mappings_of(root.get("timeline"), "timeline"):
         yield from names.entry(entry, path)
+        yield from never_sent(entry, path)
     for expected, path in mappings_of(root.get("expect"), "expect"):
         yield from names.effect(expected, path)
         yield from names.effect(expected.inner("not"), f"{path}/not")

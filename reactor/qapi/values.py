@@ -112,6 +112,17 @@ def fit_call(schema: Schema, command: str, arguments: Value) -> Fit:
     return walk.fit
 
 
+def fit_event(schema: Schema, event: str, data: Value) -> Fit:
+    """How the data fits an event that this schema has; each way begins with ``data``.
+
+    Raises:
+        KeyError: it has no such event.
+    """
+    walk = _Walk(schema)
+    walk.value(schema.events[event].data, data, _Spot(("data",), "data"))
+    return walk.fit
+
+
 def fit_value(schema: Schema, type_name: str, value: Value, called: str) -> Fit:
     """How a value fits the type of that name; ``called`` is what sentences call the value."""
     walk = _Walk(schema)

@@ -117,8 +117,8 @@ def test_answers() -> None:
     ("entry", "what"),
     [
         pytest.param(
-            "event: STOP, data: {node-name: x}",
-            made.EventHappens("g", "STOP", {"node-name": "x"}),
+            "event: BLOCK_IO_ERROR, data: {node-name: x}",
+            made.EventHappens("g", "BLOCK_IO_ERROR", {"node-name": "x"}),
             id="event",
         ),
         pytest.param(
@@ -472,6 +472,24 @@ def test_problems_of_the_whole(text: str, said: list[str]) -> None:
             id="an event that nobody sends",
         ),
         pytest.param(
+            "{at: 1s, event: GUEST_PANICKED, data: {action: pauze}}",
+            "t:11:52: R013 QEMU never sends this: `data.action` cannot be `pauze` | did you mean "
+            "`pause`?",
+            id="a word that nobody sends",
+        ),
+        pytest.param(
+            "{at: 1s, event: BLOCK_IO_ERROR, data: {node_name: d}}",
+            "t:11:44: R013 QEMU never sends this: `data` has no member `node_name` | did you mean "
+            "`node-name`?",
+            id="a member that nobody sends",
+        ),
+        pytest.param(
+            "{at: 1s, event: DUMP_COMPLETED, data: {result: {total: [1]}}}",
+            "t:11:60: R013 QEMU never sends this: `data.result.total` is a whole number, and this "
+            "is a list | write a whole number",
+            id="another kind of value, deep inside",
+        ),
+        pytest.param(
             "{at: 1s, event: STOP, guest: gg}",
             ("t:11:34: R005 the guest `gg` is none of this test's `guests` | did you mean `g`?"),
             id="a guest that is not there",
@@ -519,6 +537,38 @@ def test_problems_of_entries(entry: str, said: str) -> None:
     found = load_text(POLICY + text, "t")
     is_warning = found.test_problems[0].severity is Severity.WARNING
     assert bool(found.tests) is is_warning
+
+
+@pytest.mark.parametrize(
+    ("event", "data"),
+    [
+        pytest.param("GUEST_PANICKED", "{}", id="members are left out"),
+        pytest.param("GUEST_PANICKED", "{action: pause}", id="as it is sent"),
+        pytest.param("GUEST_PANICKED", "{info: {type: tdx}}", id="as only a newer QEMU sends it"),
+        pytest.param("MIGRATION", "{status: failing}", id="a word that only a newer QEMU has"),
+        pytest.param("__com.vendor_X", "{a: b}", id="an event of a vendor"),
+    ],
+)
+def test_data_that_may_come(event: str, data: str) -> None:
+    """Nothing is said where one of the versions may send it so, or nobody knows."""
+    assert told(HEAD + f"only: true\ntimeline: [{{at: 1s, event: {event}, data: {data}}}]\n") == []
+
+
+@pytest.mark.parametrize(
+    ("entry", "code"),
+    [
+        pytest.param(
+            "{at: 1s, event: BLOCK_IO_ERROR, data: {device: &b 1}}", "R004", id="a broken value"
+        ),
+        pytest.param("{at: 1s, event: STOP, data: [{a: b}]}", "R005", id="no map"),
+        pytest.param("{at: 1s, event: {a: b}, data: {a: b}}", "R005", id="no name"),
+        pytest.param("{at: 1s, event: STPO, data: {a: b}}", "R012", id="nobody's event"),
+    ],
+)
+def test_data_that_is_told_already(entry: str, code: str) -> None:
+    """What is wrong otherwise is told once."""
+    found = load_text(POLICY + HEAD + f"only: true\ntimeline:\n  - {entry}\n", "t")
+    assert [one.code for one in (*found.problems, *found.test_problems)] == [code]
 
 
 @pytest.mark.parametrize(

@@ -28,6 +28,7 @@ from reactor.qapi.values import (
     Way,
     Wrong,
     fit_call,
+    fit_event,
     fit_value,
     kinds_of,
 )
@@ -479,6 +480,20 @@ MORE: list[tuple[str, str, Value, Fit]] = [
 def test_a_value_is_held_against_a_type(type_name: str, value: Value, fit: Fit) -> None:
     """What no command of QEMU 7.2 shows."""
     assert fit_value(SMALL, type_name, value, "it") == fit
+
+
+@pytest.mark.parametrize(
+    ("data", "ways"),
+    [
+        pytest.param({"action": "pause"}, [], id="as it is sent"),
+        pytest.param({"action": "x", "y": 1}, [("data", "action"), ("data", "y")], id="not so"),
+        pytest.param([], [("data",)], id="no map"),
+        pytest.param({"action": Hole()}, [], id="not known yet"),
+    ],
+)
+def test_the_data_of_an_event_is_held_against_it(data: Value, ways: list[Way]) -> None:
+    """Each way leads there from the entry that has the data."""
+    assert [one.way for one in fit_event(OLD, "GUEST_PANICKED", data).misfits] == ways
 
 
 def test_what_qemu_will_drop_fits_and_is_told() -> None:
