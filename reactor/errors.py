@@ -63,6 +63,7 @@ class Code(StrEnum):
     NEVER_HOLDS = "R061"
     OPPOSED = "R070"
     LOOP = "R071"
+    NOBODY_INHIBITED = "R072"
     USELESS_IGNORE = "R080"
     CUT_TEXT = "R090"
     FOREIGN_TEMPLATE = "R091"

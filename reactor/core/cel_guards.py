@@ -5,19 +5,27 @@ from typing import NamedTuple
 
 from reactor.core.cel_access import show
 from reactor.core.cel_facts import Facts, is_below, is_there
-from reactor.core.cel_shapes import Shapes, dotted
+from reactor.core.cel_shapes import Kind, Shapes, dotted
 from reactor.core.cel_tree import Call, Const, Fold, Node, Path, Select, children, static_path
 
 
-def unguarded(tree: Node, shapes: Shapes, facts: Facts) -> Iterator[str]:
+def unguarded(
+    tree: Node, shapes: Shapes, facts: Facts, unset: frozenset[str] = frozenset()
+) -> Iterator[str]:
     """The members and labels that are read as if they were always there, and may not be.
 
     What ``has()``, ``in`` or ``.?`` asks about anywhere in the expression is guarded; so is
     what is certain (``facts``) where the expression stands.
+
+    Args:
+        unset: the steps that may not have saved anything.
     """
-    guarded = set(_guards(tree))
+    guarded = frozenset(_guards(tree))
     for path in _plain_reads(tree, frozenset()):
-        if path not in guarded and _may_be_absent(path, shapes, facts):
+        if path[0] == "steps" and not unset.isdisjoint(path[1:2]):
+            if not is_there(path[:2], facts | guarded):
+                yield show(path[:2])
+        elif path not in guarded and _may_be_absent(path, shapes, facts):
             yield show(path)
 
 
@@ -57,6 +65,25 @@ def _may_be_absent(path: Path, shapes: Shapes, facts: Facts) -> bool:
             ways = [dotted(path[len(root) : end]) for end in open_ends]
             return any(way in shape.members and shape.members[way].optional for way in ways)
     return False
+
+
+def never_null(tree: Node, shapes: Shapes) -> Iterator[tuple[str, bool]]:
+    """The members that are held to be null by `== null` and never are; whether each may be absent.
+
+    QEMU leaves out what it has not.
+    """
+    match tree:
+        case Call(_, "_==_", None, (Const(_, None), side) | (side, Const(_, None))):
+            path = static_path(side, frozenset()) or ()
+            for root, shape in shapes.items():
+                member = shape.members.get(dotted(path[len(root) :]))
+                if path[: len(root)] != root or member is None:
+                    continue
+                if member.kinds.isdisjoint((Kind.NULL, Kind.ANY)):
+                    yield show(path), member.optional
+        case _:
+            for child in children(tree):
+                yield from never_null(child, shapes)
 
 
 def _guards(tree: Node) -> Iterator[Path]:

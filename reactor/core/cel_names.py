@@ -33,6 +33,7 @@ class Names(msgspec.Struct, frozen=True):
     ``hints`` says for a name that is known elsewhere what to do. ``free``: the place
     is asked with fresh state, so that `host.free()` has an answer. ``shapes``: the QMP
     values of which all members are known. ``facts``: the members that are there for certain.
+    ``unset``: the saved steps that may not have been done.
     """
 
     place: str
@@ -42,6 +43,7 @@ class Names(msgspec.Struct, frozen=True):
     free: bool = False
     shapes: Shapes = {}
     facts: Facts = NOTHING
+    unset: frozenset[str] = frozenset()
 
     def at(self, place: str) -> "Names":
         """The same names at a place that is called otherwise."""
@@ -61,14 +63,19 @@ class Names(msgspec.Struct, frozen=True):
         variables: Iterable[str] | None = None,
         steps: Iterable[str] | None = None,
         params: Iterable[str] | None = None,
+        unset: Iterable[str] = (),
     ) -> "Names":
-        """The same, where only these `vars`, these saved steps and these `params` exist."""
+        """The same, where only these `vars`, these saved steps and these `params` exist.
+
+        Args:
+            unset: those of the saved steps that may not have been done.
+        """
         known = {
             name: frozenset(members)
             for name, members in (("vars", variables), ("steps", steps), ("params", params))
             if members is not None
         }
-        return replace(self, members={**self.members, **known})
+        return replace(self, members={**self.members, **known}, unset=frozenset(unset))
 
     def with_message(self) -> "Names":
         """The same, where an MQTT message can stand at the beginning."""
@@ -128,7 +135,8 @@ class Near:
             (path, _token(shape)) for path, shape in names.shapes.items() if str(path[0]) in source
         )
         facts = frozenset(path for path in names.facts if str(path[0]) in source)
-        known = (members, shapes, facts)
+        unset = names.unset if "steps" in source else None
+        known = (members, shapes, facts, unset)
         self._key = (names.place, names.allowed, names.free, id(names.hints), known)
 
     def __eq__(self, other: object) -> bool:

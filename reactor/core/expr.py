@@ -260,7 +260,7 @@ def _compile(source: str, condition: bool, near: Near) -> Expression:
     equalities = tuple(found for _, found in parts if found is not None)
     residue = None if rest is None or not equalities else _expression(source, _made(rest))
     told = _Told(
-        tuple(dict.fromkeys(unguarded(tree, names.shapes, names.facts))),
+        tuple(dict.fromkeys(unguarded(tree, names.shapes, names.facts, names.unset))),
         given(tree, names.shapes, kind),
         tuple(seen(tree, names.shapes, names.facts)),
     )

@@ -85,7 +85,8 @@ def _load(sources: Sequence[Source], found: "_Found") -> Loaded:
     _take_all(found)
     policies = tuple(found.policies)
     roots = {document.place: root for document, root in found.papers.get("policy", ())}
-    for policy, problem in lint_set(policies):
+    named = names("policy", found.papers.get("policy", ()))
+    for policy, problem in lint_set(policies, named):
         found.warnings.append(pointed(problem, roots[policy.place]))
     every = [*found.problems, *found.warnings, *found.test_problems]
     told = without_ignored(found.problems + found.warnings, found.ignores)

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from reactor.core.cel_facts import NOTHING, Facts, where_computed, where_not_true, where_true
+from reactor.core.cel_guards import never_null
 from reactor.core.cel_mistakes import mistakes
 from reactor.core.expr import Expression, Names, compile_expression
 from reactor.core.template import Template, Tree, TreePath, compile_tree, templates
@@ -60,7 +61,15 @@ class Compiler:
             self._expression(node, str(node.value).lower(), names, path, condition=True)
         elif isinstance(node, Scalar) and isinstance(node.value, str):
             self._expression(node, node.value, names, path, condition=True)
-            self._risks(node, self.expressions.get(id(node)), path, otherwise)
+            made = self.expressions.get(id(node))
+            self._risks(node, made, path, otherwise)
+            for read, may_be_absent in never_null(made.tree, names.shapes) if made else ():
+                problem = f"{read} is never null: this does not hold"
+                fix = f"write !has({read})" if may_be_absent else "take it out: it is always there"
+                warning = Severity.WARNING
+                self.notes.append(
+                    Problem(node.place, Code.NEVER_HOLDS, problem, fix, warning, path=path)
+                )
 
     def holding(self, node: Node | None) -> Facts:
         """What is there for certain where this condition was true."""

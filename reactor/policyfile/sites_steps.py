@@ -1,6 +1,6 @@
 """Where steps hold expressions and templates, and what the step before has saved for them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from reactor.core.cel_shapes import Shape
@@ -43,6 +43,7 @@ class StepWalk:
     """Compiles the steps of one document; ``saved`` are all its names with their places.
 
     ``replies`` are what QEMU has answered to the saved ones, as far as that is known.
+    ``unset`` are the names that only some ways of a `choose` save under, the others going on.
     ``lenient``: where templates that fail do not fail their step.
     """
 
@@ -50,6 +51,7 @@ class StepWalk:
     shelf: Shelf
     saved: dict[str, Place] = field(default_factory=dict)
     replies: dict[str, Shape | None] = field(default_factory=dict)
+    unset: set[str] = field(default_factory=set)
     lenient: bool = False
 
     def steps(self, node: Node | None, names: Names, path: str, known: Saved = ()) -> Saved:
@@ -129,7 +131,7 @@ class StepWalk:
         shapes = {
             f"steps.{name}.result": shape for name in known if (shape := self.replies.get(name))
         }
-        names = names.knowing(steps=known)
+        names = names.knowing(steps=known, unset=self.unset.intersection(known))
         return names.seeing(shapes) if shapes else names
 
     def _run(self, step: Dictionary, names: Names, path: str) -> None:
@@ -174,6 +176,7 @@ class StepWalk:
         if choose is None:
             return behind
         before, after = dict(self.saved), dict(self.saved)
+        ways = [way for way, _ in mappings_of(choose, path)]
         for way, below in mappings_of(choose, path):
             when = way.get("when")
             asked = self._knowing(names, known).asking()
@@ -185,6 +188,7 @@ class StepWalk:
             names = names.where(self.compiler.failing(when))
             after = self.saved | after
         self.saved = after
+        self.unset |= {*behind} - {*known} - _saved_by_all(ways)
         return behind
 
     def _save(self, node: Node | None, path: str) -> Saved:
@@ -228,6 +232,23 @@ def _saves_of(step: Dictionary) -> Iterator[str]:
         yield str(name.value)
     for key in ("steps", "choose", "default", "parallel"):
         yield from _saves(step.get(key))
+
+
+def _saved_by_all(ways: Iterable[Dictionary]) -> set[str]:
+    """The names under which every way that goes on has saved, and one is gone for certain."""
+    found = [set(_saves_of(way)) for way in ways if not _ends(way)]
+    if not any("default" in way.entries for way in ways):
+        found.append(set())
+    return set.intersection(*found) if found else set()
+
+
+def _ends(way: Dictionary) -> bool:
+    """Whether the run ends in this way of a `choose`."""
+    steps = [one for key in ("steps", "default") for one, _ in mappings_of(way.get(key), "")]
+    return any(
+        not one.entries.keys().isdisjoint(("stop", "fail")) and "if" not in one.entries
+        for one in steps
+    )
 
 
 def _mistake(key: str, tree: Tree) -> tuple[str, str] | None:

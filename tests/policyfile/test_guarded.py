@@ -5,6 +5,7 @@ import pytest
 from reactor.core.cel_facts import Facts, where_computed, where_not_true, where_true
 from reactor.core.cel_tree import Node
 from reactor.core.expr import STEPS, compile_expression
+from reactor.errors import Code
 from reactor.policyfile.check import load_text
 
 NODE = "{qmp: block_resize, args: {node-name: '${data.node_name}', size: 5}}"
@@ -189,6 +190,110 @@ PANIC = "trigger: {event: GUEST_PANICKED}"
 def test_what_is_said_to_be_absent_maybe(keys: str, steps: str, paths: list[str]) -> None:
     """Only what no condition on the way there has asked for."""
     assert notes(keys, steps) == paths
+
+
+STATUS = "{qmp: query-status, save: s}"
+READ = "{check: steps.s.result.running}"
+
+
+def ways(*found: str) -> str:
+    """A choose with these ways, and a step that reads what they save."""
+    return f"[{{choose: [{', '.join(found)}]}}, {READ}]"
+
+
+@pytest.mark.parametrize(
+    ("steps", "paths"),
+    [
+        pytest.param(f"[{STATUS}, {READ}]", [], id="no way"),
+        pytest.param(
+            ways(f"{{when: guest.migrating, steps: [{STATUS}]}}"), ["steps/1/check"], id="one way"
+        ),
+        pytest.param(
+            ways(f"{{when: guest.migrating, steps: [{STATUS}]}}", "{default: [{log: x}]}"),
+            ["steps/1/check"],
+            id="one of two",
+        ),
+        pytest.param(
+            ways(f"{{when: guest.migrating, steps: [{STATUS}]}}", f"{{default: [{STATUS}]}}"),
+            [],
+            id="both",
+        ),
+        pytest.param(
+            ways(f"{{when: guest.migrating, steps: [{STATUS}]}}", "{default: [{stop: x}]}"),
+            [],
+            id="the other way ends the run",
+        ),
+        pytest.param(
+            ways(
+                f"{{when: guest.migrating, steps: [{STATUS}]}}",
+                "{default: [{stop: x, if: guest.name == 'a'}]}",
+            ),
+            ["steps/1/check"],
+            id="or ends it sometimes",
+        ),
+        pytest.param(
+            ways("{when: guest.migrating, steps: [{stop: x}]}", "{default: [{fail: x}]}").replace(
+                READ, "{log: x}"
+            ),
+            [],
+            id="all ways end it",
+        ),
+        pytest.param(
+            ways(f"{{when: guest.migrating, steps: [{STATUS}, {READ}]}}").replace(
+                f"}}, {READ}]", "}, {if: has(steps.s) && steps.s.ok, log: x}]"
+            ),
+            [],
+            id="in its own way, and asked for",
+        ),
+        pytest.param(
+            f"[{STATUS.replace('save: s', 'save: t')},"
+            f" {{choose: [{{when: guest.migrating, steps: [{STATUS}]}}]}},"
+            " {check: steps.t.result.running}, {check: has(steps.s)}, {log: x},"
+            f" {READ}]",
+            [],
+            id="what was saved before, and what a check asks for",
+        ),
+    ],
+)
+def test_what_only_some_ways_save(steps: str, paths: list[str]) -> None:
+    """It may be absent behind the choose, unless the others end the run."""
+    assert notes("trigger: {event: STOP}", steps) == paths
+
+
+@pytest.mark.parametrize(
+    ("where", "said"),
+    [
+        pytest.param(
+            "data.node_name == null",
+            "data.node_name is never null: this does not hold; write !has(data.node_name)",
+            id="may be absent",
+        ),
+        pytest.param(
+            "true && null == data.device",
+            "data.device is never null: this does not hold; take it out: it is always there",
+            id="always there",
+        ),
+        pytest.param("data.node_name != null", "", id="what is there is not null"),
+        pytest.param("event.name == null", "", id="nothing is known of it"),
+        pytest.param("size(data.device) == null", "", id="no member"),
+        pytest.param("data.device == 'd'", "", id="no null"),
+    ],
+)
+def test_what_is_never_null(where: str, said: str) -> None:
+    """QEMU leaves out what it has not."""
+    assert never_null(f'{{event: BLOCK_IO_ERROR, where: "{where}"}}') == said
+
+
+def never_null(trigger: str) -> str:
+    """What is said of conditions that do not hold, in a policy with this trigger."""
+    text = f"policy: p\ndescription: d\ntrigger: {trigger}\nsteps: [{{log: x}}]\n"
+    found = load_text(text, "f").problems
+    return "".join(f"{one.problem}; {one.fix}" for one in found if one.code is Code.NEVER_HOLDS)
+
+
+def test_what_may_be_anything_may_be_null() -> None:
+    """Nothing is said of it."""
+    assert never_null("{event: REACTOR_GUEST_CONNECTED, where: data.epoch == null}") == ""
 
 
 def tree(source: str) -> Node:

@@ -3,6 +3,8 @@
 import pytest
 
 from reactor.core.policy import Selector
+from reactor.errors import Code
+from reactor.policyfile.check import load_text
 from reactor.policyfile.lints.selectors import covers
 from tests.policyfile.linting import found
 
@@ -472,3 +474,42 @@ KEEP = Selector(labels=(("on-panic", ("keep",)),))
 def test_which_guests_are_all_selected(one: Selector, other: Selector, *, is_covered: bool) -> None:
     """As far as names and labels tell; false where that is not known."""
     assert covers(one, other) is is_covered
+
+
+@pytest.mark.parametrize(
+    ("globs", "expected"),
+    [
+        pytest.param("[other]", "", id="a name"),
+        pytest.param("['oth*']", "", id="a glob"),
+        pytest.param("['*']", "", id="all of them"),
+        pytest.param("[broken]", "", id="one that is not sound"),
+        pytest.param(
+            "[othr]",
+            "warning: no policy here is called `othr`: nothing is held off; did you mean `other`?",
+            id="misspelt",
+        ),
+        pytest.param(
+            "[other, 'zzz-*']",
+            "note: no policy here is called `zzz-*`: nothing is held off;"
+            " write the name of another policy",
+            id="perhaps in another folder",
+        ),
+        pytest.param(
+            "[p]",
+            "note: a policy never holds itself off: use `cooldown`, or `limits`;"
+            " write the name of another policy",
+            id="itself",
+        ),
+    ],
+)
+def test_whom_an_inhibit_names(globs: str, expected: str) -> None:
+    """Somebody must have the name."""
+    stop = "description: d\ntimeout: 1h\ntrigger: {event: STOP}\n"
+    text = (
+        f"policy: p\n{stop}finally: [{{inhibit: {{policies: {globs}, for: 1m}}}}]\n"
+        "steps: [{log: x}]\n"
+        f"---\npolicy: other\n{stop}steps: [{{log: x}}]\n"
+        f"---\npolicy: broken\n{stop}steps: []\n"
+    )
+    found = [one for one in load_text(text, "f").problems if one.code is Code.NOBODY_INHIBITED]
+    assert "\n".join(f"{one.severity}: {one.problem}; {one.fix}" for one in found) == expected

@@ -311,6 +311,11 @@ _PONG = (
     "trigger: {mqtt: pong, guest: web-1}\nsteps:\n  - publish: ping\n"
 )
 
+_OFF = f"{_RESET}  - inhibit: {{policies: [page], for: 10m}}\n"
+_PAGE = (
+    "---\npolicy: page\ndescription: An example.\ntrigger: {event: STOP}\nsteps:\n  - log: stop\n"
+)
+
 SETS = (
     Entry(
         Code.OPPOSED,
@@ -334,8 +339,18 @@ SETS = (
         bad=_PING + _PONG,
         good=_PING + _PONG.replace("steps:", "cooldown: 1m\nsteps:"),
     ),
+    Entry(
+        Code.NOBODY_INHIBITED,
+        "Nobody is held off by this name",
+        Severity.WARNING,
+        "`inhibit` holds off the policies of these names, and none that is checked has one, or only"
+        " the policy itself, which never holds itself off. Only a note where no name is near: the"
+        " policy may be in another folder. Source: the reference of policies, policies.md.",
+        bad=_OFF.replace("[page]", "[pages]") + _PAGE,
+        good=_OFF + _PAGE,
+    ),
 )
-"""The codes R070 and R071."""
+"""The codes R070 to R072."""
 
 IGNORES = (
     Entry(

@@ -1,6 +1,6 @@
 """All lints of a policy, and of steps whatever stands around them."""
 
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Collection, Container, Iterator, Sequence
 from itertools import chain
 
 from reactor.core.policy import Policy
@@ -16,6 +16,7 @@ from reactor.policyfile.lints.branches import (
 )
 from reactor.policyfile.lints.commands import lost_jobs, odd_commands, silent_migrations
 from reactor.policyfile.lints.counts import mixed_counts, rate_limited
+from reactor.policyfile.lints.inhibited import unknown_inhibited
 from reactor.policyfile.lints.loops import loops
 from reactor.policyfile.lints.names import unknown_in_step, unknown_triggers
 from reactor.policyfile.lints.opposing import opposed
@@ -97,10 +98,17 @@ def _of_one(step: Step) -> Iterator[Problem]:
     yield from shadowed(step)
 
 
-def lint_set(policies: Sequence[Policy]) -> Iterator[tuple[Policy, Problem]]:
-    """The warnings about policies that are sound one by one, each at one of them."""
+def lint_set(
+    policies: Sequence[Policy], names: Collection[str]
+) -> Iterator[tuple[Policy, Problem]]:
+    """The warnings about policies that are sound one by one, each at one of them.
+
+    Args:
+        names: those of all policies, sound or not.
+    """
     yield from opposed(policies)
     yield from loops(policies)
+    yield from unknown_inhibited(policies, names)
 
 
 def lint_steps(steps: Steps) -> Iterator[Problem]:
