@@ -141,6 +141,12 @@ EVENT_TRIGGER: Foreign = {
 }
 """Keys of a trigger on events."""
 
+STATE_TRIGGER: Foreign = {
+    **_all("to from not_to entity_id", "`state: 'guest.status == \"paused\"'` says all of it"),
+    **_all("duration after delay", "for: 1m"),
+}
+"""Keys of a trigger on a state."""
+
 GUESTS: Foreign = {
     **_all(
         "domain domains vm vms guest guests names host hostname id uuid glob include",

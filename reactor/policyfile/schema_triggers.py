@@ -6,7 +6,7 @@ from typing import Annotated, Any, ClassVar, Self
 from pydantic import ConfigDict, Discriminator, Field, Tag, model_validator
 
 from reactor.core.text import render_duration
-from reactor.policyfile.foreign import EVENT_TRIGGER
+from reactor.policyfile.foreign import EVENT_TRIGGER, STATE_TRIGGER
 from reactor.policyfile.schema_base import Complaint, Model
 from reactor.policyfile.spellings import Cron, EventName, EventNames, TimeZone, TopicFilter
 from reactor.policyfile.values import (
@@ -138,6 +138,7 @@ class EventTrigger(Model):
 class StateTrigger(Model):
     """A state of the guest that lasts."""
 
+    foreign = STATE_TRIGGER
     misplaced: ClassVar[Mapping[str, str]] = {
         "where": "write it into `state`, with `&&`",
         "within": "`for` is how long it must hold",

@@ -8,7 +8,7 @@ from reactor.policyfile.check import load_text
 from reactor.policyfile.event_shapes import known_events
 from reactor.policyfile.schema_base import Model
 from reactor.policyfile.schema_steps import VERBS, Rounds, WhenBranch
-from reactor.policyfile.schema_triggers import KINDS, EventTrigger
+from reactor.policyfile.schema_triggers import KINDS, EventTrigger, StateTrigger
 from reactor.policyfile.schema_verbs import GuestStep
 
 HEAD = "policy: p\ndescription: d\n"
@@ -77,6 +77,17 @@ def told(text: str) -> list[str]:
             f"{HEAD}trigger: {{time: '03:00'}}\n{STEPS}",
             ["3:11 `time` is no key here -> write `schedule: '0 3 * * *'`"],
             id="a time of the day",
+        ),
+        pytest.param(
+            f"{HEAD}trigger: {{state: guest.migrating, to: 'on', duration: 1m}}\n{STEPS}",
+            [
+                (
+                    "3:35 `to` is no key here"
+                    " -> `state: 'guest.status == \"paused\"'` says all of it"
+                ),
+                "3:45 `duration` is no key here -> write `for: 1m`",
+            ],
+            id="Home Assistant: a state",
         ),
         pytest.param(
             f"{HEAD}trigger: RESET\n{STEPS}",
@@ -202,6 +213,7 @@ TABLES = {
     "POLICY": (foreign.POLICY, schema.Policy.words()),
     "TRIGGER": (foreign.TRIGGER, KINDS),
     "EVENT_TRIGGER": (foreign.EVENT_TRIGGER, EventTrigger.words()),
+    "STATE_TRIGGER": (foreign.STATE_TRIGGER, StateTrigger.words()),
     "GUESTS": (foreign.GUESTS, schema.Guests.words()),
     "VERBS": (foreign.VERBS, VERBS),
     "OPTIONS": (foreign.OPTIONS, schema_step.Step.words()),
