@@ -123,10 +123,10 @@ def told(text: str) -> list[str]:
             id="QMP's own word, which is near to exec",
         ),
         pytest.param(
-            f"{HEAD}{TRIGGER}steps:\n  - {{register: q, shell: ls}}\n",
+            f"{HEAD}{TRIGGER}steps:\n  - {{when: data.x, shell: ls}}\n",
             [
                 (
-                    "5:19 unknown step `shell` -> `exec: [/usr/bin/PROGRAM, ARGUMENT]` for a"
+                    "5:20 unknown step `shell` -> `exec: [/usr/bin/PROGRAM, ARGUMENT]` for a"
                     " program, `qmp: COMMAND` for one of QEMU"
                 )
             ],
