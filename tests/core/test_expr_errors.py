@@ -34,6 +34,23 @@ KNOWN = (
             id="over three lines",
         ),
         pytest.param(
+            "event.data.x == 1",
+            7,
+            "event has no member 'data'",
+            "write data, without the event before it",
+            id="the data of the event, by a longer way",
+        ),
+        pytest.param(
+            "{{ data.x == 1 }}",
+            4,
+            "braces around an expression are of other templates",
+            "write data.x == 1 without them",
+            id="the braces of Jinja",
+        ),
+        pytest.param(
+            "data.x == yes", 11, "`yes` is not known", "write true", id="a truth as YAML had it"
+        ),
+        pytest.param(
             "memory > 5",
             1,
             "`memory` is not known",

@@ -90,6 +90,18 @@ def where(event: str, condition: str) -> str:
             id="a glob",
         ),
         pytest.param(
+            "GUEST_PANICKED",
+            "data.action == pause",
+            '`pause` is not known; write "pause" if it is a text',
+            id="a text without quotes",
+        ),
+        pytest.param(
+            "GUEST_PANICKED",
+            'action == "pause"',
+            "`action` is not known; write data.action",
+            id="a member without data",
+        ),
+        pytest.param(
             "BLOCK_*",
             "data.xyzzy == 1",
             "data has no member 'xyzzy'; `reactor docs EVENT` lists them",
