@@ -71,11 +71,15 @@ class _Walk:
     written: list[Dictionary] = field(init=False)
     brings: dict[str, Shape | None] = field(init=False)
     variables: dict[str, Member] = field(default_factory=dict)
+    selected: Facts = NOTHING
     fired: Facts = NOTHING
     started: Facts = NOTHING
 
     def __post_init__(self) -> None:
         self.written = [node for node, _ in mappings_of(self.root.get("trigger"), "")]
+        # A guest without these labels is not selected.
+        labels = self.root.inner("guests").inner("labels").entries
+        self.selected = frozenset(("guest", "labels", name) for name in labels)
         first = either(map(data_of_trigger, self.written))
         self.brings = {"guest": guest_shape(), "data": first, "trigger.data": first}
         if seconds := self._seconds():
@@ -88,6 +92,10 @@ class _Walk:
     def compiler(self) -> Compiler:
         """What is made, and what is wrong."""
         return self.below.compiler
+
+    def _guest(self, names: Names) -> Names:
+        """The names, with what is known of a guest that the policy selects."""
+        return _guest(names).where(self.selected)
 
     def _behind(self, names: Names) -> Names:
         """The names behind the triggers of this policy: what they bring along is known."""
@@ -104,7 +112,7 @@ class _Walk:
             second = self._certain(trigger.inner("followed_by"))
             of_second = {("trigger", "next", *one) for one in second if one[0] == "data"}
             found.append(self._certain(trigger) | of_second)
-        self.fired = frozenset.intersection(*found) if found else NOTHING
+        self.fired = self.selected.union(frozenset.intersection(*found) if found else NOTHING)
 
     def _certain(self, match: Dictionary) -> Facts:
         """What an event has that has matched."""
@@ -117,17 +125,18 @@ class _Walk:
         else:
             self.compiler.hear(trigger, path)
             names = TRIGGER.seeing({"guest": guest_shape(), "data": data_of(trigger)})
+            names = names.where(self.selected)
             self.compiler.condition(trigger.get("where"), names, f"{path}/where")
             by = names.at("a trigger's `by`").where(self.compiler.holding(trigger.get("where")))
             self.compiler.value(trigger.get("by"), by, f"{path}/by")
             if state := trigger.get("state"):
-                self.compiler.condition(state, _guest(STATE), f"{path}/state")
+                self.compiler.condition(state, self._guest(STATE), f"{path}/state")
             if not SEQUELS.isdisjoint(trigger.entries):
                 self._sequels(trigger, path)
 
     def _sequels(self, trigger: Dictionary, path: str) -> None:
         names = SEQUEL.seeing({"guest": guest_shape(), "trigger.data": data_of(trigger)})
-        names = names.where(self._certain(trigger)).unsure("data")
+        names = names.where(self.selected | self._certain(trigger)).unsure("data")
         for key in ("followed_by", "not_followed_by"):
             self.compiler.hear(trigger.inner(key), f"{path}/{key}")
             self._sequel(trigger.inner(key), names, key, f"{path}/{key}")
@@ -144,7 +153,7 @@ class _Walk:
         self.compiler.value(node.get("by"), by.where(held), f"{path}/by")
 
     def _message(self, trigger: Dictionary, path: str) -> None:
-        self.compiler.condition(trigger.get("where"), _guest(MESSAGE), f"{path}/where")
+        self.compiler.condition(trigger.get("where"), self._guest(MESSAGE), f"{path}/where")
         if guest := trigger.get("guest"):
             self.compiler.tree(guest, MESSAGE_GUEST, f"{path}/guest")
 
@@ -177,7 +186,7 @@ class _Walk:
     def sections(self) -> None:
         """The steps of every section; a step knows what was saved before it."""
         variables = tuple(self.root.inner("vars").entries)
-        self._section("arm", lambda: _guest(ARM))
+        self._section("arm", lambda: self._guest(ARM))
         # The run that a limit refused never started, so its `vars` were never computed.
         self._section("on_limit", lambda: self._behind(HANDLERS).at("`on_limit`").without("vars"))
 

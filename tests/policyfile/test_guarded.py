@@ -1,10 +1,12 @@
 """What an earlier condition has asked for or read is there: no note says that it may be absent."""
 
+import itertools
+
 import pytest
 
 from reactor.core.cel_facts import Facts, where_computed, where_not_true, where_true
 from reactor.core.cel_tree import Node
-from reactor.core.expr import STEPS, compile_expression
+from reactor.core.expr import STEPS, Scope, compile_expression
 from reactor.errors import Code
 from reactor.policyfile.check import load_text
 
@@ -27,9 +29,35 @@ NAMED = "trigger: {event: BLOCK_IO_ERROR, where: has(data.node_name)}"
 PANIC = "trigger: {event: GUEST_PANICKED}"
 
 
+LABELS = "guests: {labels: {tier: [prod, stage]}"
+DEMANDS = 'guest.labels.tier == "prod"'
+
+
 @pytest.mark.parametrize(
     ("keys", "steps", "paths"),
     [
+        pytest.param(
+            f"{LABELS}}}\n{IO}\nif: {DEMANDS}\ninhibit_if: {DEMANDS}\n"
+            "arm: [{qmp: set-action, args: {panic: '${guest.labels.tier}'}}]",
+            f"[{TIER}]",
+            [],
+            id="a label that the policy selects by",
+        ),
+        pytest.param(
+            f"{LABELS}}}\ntrigger: [{{event: STOP, where: '{DEMANDS}', by: guest.labels.tier,"
+            f" followed_by: {{event: RESUME, where: '{DEMANDS}', within: 1m}}}},"
+            f" {{state: '{DEMANDS}'}},"
+            f" {{mqtt: x, guest: a, where: '{DEMANDS}'}}]",
+            "[{log: x}]",
+            [],
+            id="in each trigger",
+        ),
+        pytest.param(
+            f"guests: {{except: {{labels: {{tier: prod}}}}}}\n{IO}",
+            f"[{TIER}]",
+            ["steps/0/exec/1"],
+            id="not one that it must not have",
+        ),
         pytest.param(IO, f"[{NODE}]", ["steps/0/args"], id="nobody asks"),
         pytest.param(NAMED, f"[{NODE}]", [], id="the trigger"),
         pytest.param(
@@ -310,43 +338,43 @@ A, B, AB = paths("data.a"), paths("data.b"), paths("data.a", "data.b")
 NONE = paths()
 
 
-@pytest.mark.parametrize(
-    ("source", "true", "not_true"),
-    [
-        pytest.param("has(data.a)", A, NONE, id="asked for"),
-        pytest.param("!has(data.a)", NONE, A, id="not there"),
-        pytest.param("!has(data.a.b)", A, NONE, id="not there, or nothing above it"),
-        pytest.param(
-            "!has(guest.labels.a)", paths("guest.labels"), paths("guest.labels.a"), id="no label"
-        ),
-        pytest.param("!!has(data.a)", A, NONE, id="twice not"),
-        pytest.param("has(data.a) && data.b == 1", AB, NONE, id="and"),
-        pytest.param("has(data.a) || data.b == 1", NONE, NONE, id="or"),
-        pytest.param("data.a == 1 || data.a == 2", A, NONE, id="or, of one"),
-        pytest.param("!has(data.a) || !has(data.b)", NONE, AB, id="neither is absent"),
-        pytest.param("!has(data.a) && !has(data.b)", NONE, NONE, id="one may be absent"),
-        pytest.param("!(!has(data.a) || data.b == 1)", AB, NONE, id="not or"),
-        pytest.param("!(data.a == 1 && data.b == 1)", NONE, NONE, id="not and"),
-        pytest.param("!(data.a == 1 && data.a == 2)", A, NONE, id="not and, of one"),
-        pytest.param('"a" in data', A, NONE, id="a key"),
-        pytest.param('"a" in data.b', paths("data.b", "data.b.a"), NONE, id="of a member"),
-        pytest.param('"a" in {"a": 1}', NONE, NONE, id="of no member"),
-        pytest.param("data.?a.hasValue()", A, NONE, id="an optional"),
-        pytest.param("data.?a.orValue(false)", A, NONE, id="an optional that is true"),
-        pytest.param("data.?a.orValue(true)", NONE, NONE, id="or is absent"),
-        pytest.param("data.?a.orValue('') == 'x'", A, NONE, id="not its default"),
-        pytest.param("'x' == data.?a.orValue('')", A, NONE, id="the other way round"),
-        pytest.param("data.?a.orValue('') != ''", A, NONE, id="unlike its default"),
-        pytest.param("data.?a.orValue('') == ''", NONE, NONE, id="its default"),
-        pytest.param("optional.of(1).orValue(0) == 1", NONE, NONE, id="an optional of no member"),
-        pytest.param("data.?a.orValue(data.b) == 1", NONE, NONE, id="a default that is read"),
-        pytest.param("data.l.exists(x, x == data.a)", paths("data.l"), NONE, id="a list"),
-        pytest.param("data.a == 1 ? data.b == 1 : true", A, NONE, id="a way"),
-        pytest.param("(data.a == 1 && data.b == 1) == true", NONE, NONE, id="of two no one knows"),
-        pytest.param("size(data) > 1", NONE, NONE, id="the whole"),
-        pytest.param("[data.a, 1] == [1, data.b]", AB, NONE, id="all that is read"),
-    ],
-)
+PROVEN = [
+    pytest.param("has(data.a)", A, NONE, id="asked for"),
+    pytest.param("!has(data.a)", NONE, A, id="not there"),
+    pytest.param("!has(data.a.b)", A, NONE, id="not there, or nothing above it"),
+    pytest.param(
+        "!has(guest.labels.a)", paths("guest.labels"), paths("guest.labels.a"), id="no label"
+    ),
+    pytest.param("!!has(data.a)", A, NONE, id="twice not"),
+    pytest.param("has(data.a) && data.b == 1", AB, NONE, id="and"),
+    pytest.param("has(data.a) || data.b == 1", NONE, NONE, id="or"),
+    pytest.param("data.a == 1 || data.a == 2", A, NONE, id="or, of one"),
+    pytest.param("!has(data.a) || !has(data.b)", NONE, AB, id="neither is absent"),
+    pytest.param("!has(data.a) && !has(data.b)", NONE, NONE, id="one may be absent"),
+    pytest.param("!(!has(data.a) || data.b == 1)", AB, NONE, id="not or"),
+    pytest.param("!(data.a == 1 && data.b == 1)", NONE, NONE, id="not and"),
+    pytest.param("!(data.a == 1 && data.a == 2)", A, NONE, id="not and, of one"),
+    pytest.param('"a" in data', A, NONE, id="a key"),
+    pytest.param('"a" in data.b', paths("data.b", "data.b.a"), NONE, id="of a member"),
+    pytest.param('"a" in {"a": 1}', NONE, NONE, id="of no member"),
+    pytest.param("data.?a.hasValue()", A, NONE, id="an optional"),
+    pytest.param("data.?a.orValue(false)", A, NONE, id="an optional that is true"),
+    pytest.param("data.?a.orValue(true)", NONE, NONE, id="or is absent"),
+    pytest.param("data.?a.orValue('') == 'x'", A, NONE, id="not its default"),
+    pytest.param("'x' == data.?a.orValue('')", A, NONE, id="the other way round"),
+    pytest.param("data.?a.orValue('') != ''", A, NONE, id="unlike its default"),
+    pytest.param("data.?a.orValue('') == ''", NONE, NONE, id="its default"),
+    pytest.param("optional.of(1).orValue(0) == 1", NONE, NONE, id="an optional of no member"),
+    pytest.param("data.?a.orValue(data.b) == 1", NONE, NONE, id="a default that is read"),
+    pytest.param("data.l.exists(x, x == data.a)", paths("data.l"), NONE, id="a list"),
+    pytest.param("data.a == 1 ? data.b == 1 : true", A, NONE, id="a way"),
+    pytest.param("(data.a == 1 && data.b == 1) == true", NONE, NONE, id="of two no one knows"),
+    pytest.param("size(data) > 1", NONE, NONE, id="the whole"),
+    pytest.param("[data.a, 1] == [1, data.b]", AB, NONE, id="all that is read"),
+]
+
+
+@pytest.mark.parametrize(("source", "true", "not_true"), PROVEN)
 def test_what_a_condition_proves(source: str, true: Facts, not_true: Facts) -> None:
     """Where it was true, and where it was not, which it is too where it cannot be computed."""
     assert where_true(tree(source)) == true
@@ -357,3 +385,24 @@ def test_what_a_value_proves() -> None:
     """It was read; what was only asked for need not be there."""
     assert where_computed(tree("data.a + data.b")) == AB
     assert where_computed(tree("has(data.a)")) == NONE
+
+
+_VALUES = (None, {"c": 1}, 1, 2, "x")
+
+
+@pytest.mark.parametrize("source", [one.values[0] for one in PROVEN])
+def test_what_is_proved_is_there(source: str) -> None:
+    """Whatever the data is: what was true, or not, has what it is said to have."""
+    made = compile_expression(source, condition=False, names=STEPS)
+    for a, b, listed in itertools.product(_VALUES, _VALUES, (None, [], [1, 2])):
+        members = {"a": a, "b": b, "l": listed}
+        data = {name: value for name, value in members.items() if value is not None}
+        labels = dict.fromkeys(data, "x")
+        env = {"data": data, "guest": {"labels": labels}}
+        held = made.holds(Scope(env)).truth
+        for path in where_true(made.tree) if held else where_not_true(made.tree):
+            here: object = env
+            for part in path:
+                assert isinstance(here, dict), (data, path)
+                assert part in here, (data, path)
+                here = here[part]

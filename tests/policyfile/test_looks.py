@@ -1,8 +1,10 @@
 """What becomes of a policy that reads a member which the guest's own QEMU has not."""
 
+import itertools
+
 import pytest
 
-from reactor.core.expr import STEPS, compile_expression
+from reactor.core.expr import STEPS, Scope, compile_expression
 from reactor.policyfile.check import load_text
 from reactor.policyfile.lacks import Standing, lacks
 from reactor.policyfile.looks import Answers, answers
@@ -150,7 +152,7 @@ IO = "{event: BLOCK_IO_ERROR}"
                 "[{qmp: block_resize, args: {device: '${data.qom_path}', size: 5}},"
                 " {agent: guest-file-open, args: {path: '${data.qom_path}'}},"
                 " {guest: dump, to: '${data.qom_path}'},"
-                " {exec: [/bin/x, '${data.qom_path}', y]},"
+                " {exec: [/bin/x, 'q=${data.qom_path}', y]},"
                 " {publish: a, payload: '${data.qom_path}'}]",
             ),
             [
@@ -196,25 +198,38 @@ def test_what_a_runbook_is_given() -> None:
     assert found == [f"fails at steps/0/with: {NO_PATH}"]
 
 
-@pytest.mark.parametrize(
-    ("source", "true", "false"),
-    [
-        pytest.param("data.a == 1", False, False, id="read"),
-        pytest.param("data.b == 1", True, True, id="another"),
-        pytest.param("!(data.a == 1)", False, False, id="not"),
-        pytest.param("data.a == 1 && data.b == 1", False, True, id="and"),
-        pytest.param("data.a == 1 || data.b == 1", True, False, id="or"),
-        pytest.param("!(data.a == 1 && data.b == 1)", True, False, id="neither"),
-        pytest.param("data.b == 1 ? data.a == 1 : data.c == 1", True, True, id="one way is there"),
-        pytest.param("data.a == 1 ? data.b == 1 : data.c == 1", False, False, id="no way is known"),
-        pytest.param("data.b == 1 ? data.a == 1 : data.a == 2", False, False, id="neither way"),
-        pytest.param("data.l.exists(x, x == data.a)", True, True, id="no items, nothing is read"),
-        pytest.param("data.a.exists(x, x == 1)", False, False, id="the items themselves"),
-        pytest.param("[data.b, data.a] == [1, 2]", False, False, id="in a list"),
-        pytest.param("true", True, True, id="nothing is read"),
-    ],
-)
+LEFT = [
+    pytest.param("data.a == 1", False, False, id="read"),
+    pytest.param("data.b == 1", True, True, id="another"),
+    pytest.param("!(data.a == 1)", False, False, id="not"),
+    pytest.param("data.a == 1 && data.b == 1", False, True, id="and"),
+    pytest.param("data.a == 1 || data.b == 1", True, False, id="or"),
+    pytest.param("!(data.a == 1 && data.b == 1)", True, False, id="neither"),
+    pytest.param("data.b == 1 ? data.a == 1 : data.c == 1", True, True, id="one way is there"),
+    pytest.param("data.a == 1 ? data.b == 1 : data.c == 1", False, False, id="no way is known"),
+    pytest.param("data.b == 1 ? data.a == 1 : data.a == 2", False, False, id="neither way"),
+    pytest.param("data.l.exists(x, x == data.a)", True, True, id="no items, nothing is read"),
+    pytest.param("data.a.exists(x, x == 1)", False, False, id="the items themselves"),
+    pytest.param("[data.b, data.a] == [1, 2]", False, False, id="in a list"),
+    pytest.param("true", True, True, id="nothing is read"),
+]
+
+
+@pytest.mark.parametrize(("source", "true", "false"), LEFT)
 def test_which_answers_are_left(source: str, true: bool, false: bool) -> None:
     """As CEL computes with errors: what decides without them decides."""
     tree = compile_expression(source, condition=True, names=STEPS).tree
     assert answers(tree, {"data.a"}) == Answers(true, false)
+
+
+@pytest.mark.parametrize("source", [one.values[0] for one in LEFT])
+def test_no_other_answer_ever_comes(source: str) -> None:
+    """Whatever the rest of the data is."""
+    made = compile_expression(source, condition=True, names=STEPS)
+    left = answers(made.tree, {"data.a"})
+    for b, c, listed in itertools.product((None, 1, 2), (None, 1, 2), ([], [1, 2])):
+        members = {"b": b, "c": c, "l": listed}
+        data = {name: value for name, value in members.items() if value is not None}
+        answer = made.holds(Scope({"data": data}))
+        assert left.true or not answer.truth, data
+        assert left.false or answer.truth or answer.failed, data
