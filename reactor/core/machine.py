@@ -89,7 +89,7 @@ def _cancel_is_due(world: World, run: Run) -> bool:
         for branch in branches:
             cancel(world, branch, run.cancelled)
         return False
-    if cursor.sent and cursor.answer is None and not _given_up(world, run):
+    if cursor.sent and cursor.answer is None and not given_up(world, run):
         return False
     if owes(world, run) and is_spared(world, run):
         return False
@@ -112,7 +112,7 @@ def _open_branches(world: World, run: Run) -> list[Run]:
 def _deadline_passed(world: World, run: Run) -> bool:
     """Whether a deadline was due; it is acted upon then."""
     cursor = run.cursor
-    if _open_branches(world, run) or (cursor.pending and not _given_up(world, run)):
+    if _open_branches(world, run) or (cursor.pending and not given_up(world, run)):
         return False
     if _is_known(world, run) or cursor.doubt is not None or decides_first(run):
         # What became of a command decides before any deadline does: else a lost
@@ -152,8 +152,8 @@ def _step_timed_out(world: World, run: Run, left: str) -> None:
     _step_failed(world, run, reason, unknown=False)
 
 
-def _given_up(world: World, run: Run) -> bool:
-    """Whether the answers are so late that they count as lost."""
+def given_up(world: World, run: Run) -> bool:
+    """Whether the answers are so late that they count as lost: then nobody waits for them."""
     cursor = run.cursor
     if cursor.answer_by is None or world.now < cursor.answer_by:
         return False

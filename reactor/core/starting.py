@@ -5,7 +5,7 @@ from reactor.core.admission import Decision, LedgerRow, Verdict, slot_refusal
 from reactor.core.expr import Scope
 from reactor.core.facts import UNHEARD, decided_blind, known_facts
 from reactor.core.holds import restraint
-from reactor.core.machine import advance, end_run, fail_before_steps
+from reactor.core.machine import advance, end_run, fail_before_steps, given_up
 from reactor.core.ops import Enter, Section
 from reactor.core.policy import Approval, Enforcement, Mode, Policy
 from reactor.core.run import Cursor, Outcome, Phase, Run
@@ -93,6 +93,8 @@ def _check_conditions(world: World, run: Run) -> None:
     policy = world.program_of(run).policy
     asked = (*policy.inhibit_if, *policy.conditions)
     needed = frozenset[str]().union(*map(scopes.facts_of, asked))
+    # A question may come back later than anybody waits, behind a full disk: it is asked anew.
+    given_up(world, run)
     world.touch(run)
     run.cursor.wake = None
     if not known_facts(world, run, needed):

@@ -2,7 +2,10 @@
 
 import pytest
 
-from reactor.core.facts import UNHEARD
+from reactor.core.effect import Execute
+from reactor.core.facts import QUERY_LIMIT, UNHEARD
+from reactor.core.inputs import Answered
+from reactor.core.world import ANSWER_GRACE
 from tests.core.simulation import Host, document
 
 TOLD = "on_failure: [{publish: told, payload: '${run.error}'}]\n"
@@ -50,6 +53,23 @@ def test_a_condition_waits_for_a_qemu_that_hangs(name: str, seconds: float) -> N
     assert host.outcomes() == []
     host.guests["web-1"].silent.clear()
     host.run(15)
+    assert (said(host), host.outcomes()) == (["went-on"], ["succeeded"])
+
+
+@pytest.mark.parametrize("name", CONDITIONS)
+def test_a_question_that_nobody_answers_is_asked_anew(name: str) -> None:
+    """Behind a full disk it may come back so late: until then nobody looks again and again."""
+    host = hanging(CONDITIONS[name], 0)
+    host.guests["web-1"].deaf.add("query-status")
+    host.run(QUERY_LIMIT + ANSWER_GRACE + 1)
+    deadline = host.engine.next_deadline()
+    assert deadline is not None
+    assert deadline > host.now
+    first = next(e for e in host.seen(Execute) if isinstance(e, Execute))
+    host.guests["web-1"].silent.clear()
+    host.guests["web-1"].deaf.clear()
+    host.give(Answered(first.id, result={"status": "running"}))
+    host.run(20)
     assert (said(host), host.outcomes()) == (["went-on"], ["succeeded"])
 
 
