@@ -84,8 +84,8 @@ asked for each few inputs."""
 BATCH_GROWTH = 25
 
 TURN = 100
-"""How much of it is handled in one turn of the loop, about a millisecond's work: then adapters read
-and write, and a commit may begin."""
+TURN_S = 0.0025
+"""How much is handled in a turn of the loop, and for how long: then adapters read and write."""
 
 
 class Dispatcher:
@@ -211,8 +211,8 @@ class Dispatcher:
 
     def _handle_some(self, work: Work) -> None:
         """Handle what stands in the line, as far as a turn goes."""
-        began, number, most, handled = self._clock.now(), self._inputs.ahead, self._batch_max, 0
-        weight = work.weight
+        began, number, handled = self._clock.now(), self._inputs.ahead, 0
+        end = min(self._batch_max, work.weight + TURN)
         # What stood back comes too where the batch costs a commit anyway.
         while handled < number or (work.batch.messages and self._inputs.ahead):
             at, input_ = self._inputs.take()
@@ -222,7 +222,8 @@ class Dispatcher:
             # An answer that came before a deadline counts, however late it is looked at.
             self._tick(at, work)
             work.weight += DEAR if self._take(at, input_, work) else 1
-            if work.weight >= most or work.weight - weight >= TURN:
+            dear = work.effects or work.batch.messages
+            if work.weight >= end or (dear and self._clock.now() - began > TURN_S):
                 break
         if not self._inputs:
             self._tick(self._clock.now(), work)

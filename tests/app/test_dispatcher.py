@@ -560,7 +560,7 @@ async def test_a_command_that_a_full_disk_held_up_is_decided_anew(
 @pytest.mark.parametrize(
     "bounds",
     [
-        pytest.param({"TURN": 10_000}, id="in one batch"),
+        pytest.param({"TURN": 10_000, "TURN_S": 60.0}, id="in one batch"),
         pytest.param({"TURN": 1}, id="in two"),
         pytest.param({"TURN": 1, "BATCH_MAX": 1}, id="it is not handled yet"),
     ],
@@ -860,6 +860,7 @@ async def test_a_batch_with_effects_ends_when_it_is_full(
     """What came first acts, whatever else waits; what has no effects costs no commit."""
     monkeypatch.setattr(module, "BATCH_MAX", most)
     monkeypatch.setattr(module, "TURN", turn)
+    monkeypatch.setattr(module, "TURN_S", 60.0)
     host = await desk(MARK, broker=False).start()
     before = len(host.paper.batches)
     for number in range(5):
@@ -882,6 +883,7 @@ async def test_how_much_of_a_flood_is_handled_at_once(
 ) -> None:
     """The others wait for it either way, and for a commit they wait anyway."""
     monkeypatch.setattr(module, "TURN", 10_000)
+    monkeypatch.setattr(module, "TURN_S", 60.0)
     host = await desk(MARK, broker=broker).start()
     for number in range(1500):
         host.event("NIC_RX_FILTER_CHANGED", number=number)
