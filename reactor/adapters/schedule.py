@@ -124,10 +124,13 @@ def last_between(timetable: Timetable, low: float, high: float) -> float | None:
 
 
 class Spec(NamedTuple):
-    """What decides when a schedule fires: who has the same shares one timetable."""
+    """What decides when a schedule fires: who has the same shares one timetable.
 
-    cron: str | None
-    every: float | None
+    Each can be held against each other, of either kind: two may be due together.
+    """
+
+    cron: str
+    every: float
     timezone: str
 
 
@@ -262,7 +265,7 @@ class Schedules:
 
     def _entry(self, trigger: ScheduleTrigger, before: dict[Spec, _Entry]) -> _Entry:
         """The entry of the trigger's timetable, new or as it was."""
-        spec = Spec(trigger.cron, trigger.every, trigger.timezone)
+        spec = Spec(trigger.cron or "", trigger.every or 0.0, trigger.timezone)
         entry = self._entries.get(spec)
         if entry is not None:
             return entry

@@ -1,5 +1,6 @@
 """When schedules fire, in virtual time."""
 
+import itertools
 import math
 import random
 from collections.abc import Iterable, Sequence
@@ -380,6 +381,17 @@ def test_each_firing_has_a_seed_of_its_own() -> None:
     assert seeds[0] == seeds[1]
     assert len(set(seeds[0])) == 3
     assert all(0 <= seed < 2**53 for seed in seeds[0])
+
+
+@pytest.mark.parametrize("minutes", [14, 15, 30])
+def test_a_time_of_day_and_a_rhythm_that_meet(minutes: int) -> None:
+    """At the start as in the line, whichever stands before."""
+    triggers = daily(), ScheduleTrigger(every=900.0), ScheduleTrigger(every=1800.0)
+    start = NOON + 15 * HOUR - minutes * 60
+    for order in itertools.permutations(triggers):
+        made = schedules([policy("a", *order)], start)
+        fired = made.due(NOON + 15 * HOUR)
+        assert [shown(one.at)[11:] for one in fired] == ["03:00"] * 3
 
 
 def test_what_is_due_together_comes_in_the_order_of_its_times() -> None:
