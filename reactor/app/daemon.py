@@ -17,6 +17,7 @@ from reactor.adapters.http import HttpClient
 from reactor.adapters.journal import Journal
 from reactor.adapters.mqtt.options import MqttOptions
 from reactor.adapters.process import Programs
+from reactor.adapters.qmp.commands import Then
 from reactor.adapters.qmp.discovery import Discovery
 from reactor.adapters.space import FreeSpace
 from reactor.app.broker import Broker
@@ -31,7 +32,7 @@ from reactor.app.guests import Guests
 from reactor.app.inbound import earlier_messages
 from reactor.app.lacks.looking import CHANGING_COMMANDS, Looker
 from reactor.app.outbox import DropTeller, OutboxPort
-from reactor.app.ports import Outside, Then
+from reactor.app.ports import Outside
 from reactor.app.preflight import raise_file_limit, share_the_interpreter, warn_of, warn_of_nothing
 from reactor.app.projection import LAST_RUNS, Projection, last_runs
 from reactor.app.refusals import Refusals

@@ -1,17 +1,15 @@
 """What the dispatcher needs of the world: somebody who sends, somewhere to write."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
 from reactor.adapters.journal import Batch, InputRow
+from reactor.adapters.qmp.commands import Then
 from reactor.app.dumps import Dumps
 from reactor.core.effect import AskFree, CallHttp, StartProgram
 from reactor.core.inputs import Answered
-
-Then = Callable[[asyncio.Future[object]], None]
-"""Takes the future of a reply, which is done."""
 
 
 class Commands(Protocol):

@@ -190,10 +190,7 @@ def _problems(
         # It needs much that nobody else does, and takes as long to import.
         from reactor.app.preflight import not_permitted, of_broker
 
-        problems += [
-            *not_permitted(every, settings),
-            *of_broker(settings),
-        ]
+        problems += [*not_permitted(every, settings), *of_broker(settings)]
     return sorted(problems, key=lambda problem: problem.place)
 
 

@@ -25,7 +25,7 @@ from reactor.policyfile.papers import Paper, doubled, names
 from reactor.policyfile.permissions import forbidden, needed
 from reactor.policyfile.reader import read
 from reactor.policyfile.runbooks import Library, built_in_later, make_library
-from reactor.policyfile.taking import Take, pointed, take, take_and_lint
+from reactor.policyfile.taking import Take, Taken, pointed, take, take_and_lint
 
 if TYPE_CHECKING:
     from reactor.policyfile.policy_tests import PolicyTest
@@ -71,12 +71,12 @@ def load(paths: Sequence[Path], typed: Typed | None = None, take: Take = take_an
         take: how the policies are taken; any way comes to the same.
     """
     sources, problems = read_all(paths, typed)
-    return _load(sources, _Found(take, problems=problems))
+    return _load(sources, _Found(take=take, problems=problems))
 
 
 def load_text(text: str, file: str) -> Loaded:
     """The same for one text that is no file."""
-    return _load([Source(file, text)], _Found(take_and_lint))
+    return _load([Source(file, text)], _Found(take=take_and_lint))
 
 
 def _load(sources: Sequence[Source], found: "_Found") -> Loaded:
@@ -98,19 +98,14 @@ def _load(sources: Sequence[Source], found: "_Found") -> Loaded:
     return Loaded(policies, problems, len(sources), tests, about_tests, asks, ignores, rests)
 
 
-@dataclass(slots=True)
-class _Found:
+@dataclass(slots=True, kw_only=True)
+class _Found(Taken):
     """What one pass has found so far; ``papers`` are the documents by their kinds."""
 
     take: Take
     papers: dict[str, list[Paper]] = field(default_factory=dict)
-    policies: list[Policy] = field(default_factory=list)
     tests: "list[PolicyTest]" = field(default_factory=list)
-    problems: list[Problem] = field(default_factory=list)
-    warnings: list[Problem] = field(default_factory=list)
     test_problems: list[Problem] = field(default_factory=list)
-    rests: list[Policy] = field(default_factory=list)
-    asks: list[Ask] = field(default_factory=list)
     ignores: list[Ignore] = field(default_factory=list)
     library: Library = field(default_factory=built_in_later)
 
@@ -149,12 +144,7 @@ def _take_runbooks(papers: Sequence[Paper], found: _Found) -> None:
 
 def _take_policies(papers: Sequence[Paper], found: _Found) -> None:
     twice = doubled("policy", papers, found.problems)
-    taken = found.take(papers, found.library, twice)
-    found.policies += taken.policies
-    found.rests += taken.rests
-    found.problems += taken.problems
-    found.warnings += taken.warnings
-    found.asks += taken.asks
+    found.add(found.take(papers, found.library, twice))
 
 
 def _take_tests(papers: Sequence[Paper], found: _Found) -> None:
@@ -217,7 +207,7 @@ def build_policy(source: str, place: Place) -> Policy:
     Raises:
         PolicyError: this version refuses what an older one took.
     """
-    found = _Found(take, library=Library())
+    found = _Found(take=take, library=Library())
     text, *books = source.split(BETWEEN)
     _collect(text, place.file, place.line, found)
     for book in books:

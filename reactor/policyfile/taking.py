@@ -38,6 +38,14 @@ class Taken:
     warnings: list[Problem] = field(default_factory=list)
     asks: list[Ask] = field(default_factory=list)
 
+    def add(self, part: "Taken") -> None:
+        """Let what came of more documents stand behind it, all but their trees."""
+        self.policies += part.policies
+        self.rests += part.rests
+        self.problems += part.problems
+        self.warnings += part.warnings
+        self.asks += part.asks
+
 
 Take = Callable[[Sequence[Paper], Library, Container[str]], Taken]
 """Something that takes the policies of documents: `take`, or what comes to the same.
@@ -90,11 +98,7 @@ def joined(parts: Iterable[Taken]) -> Taken:
     """Parts of a set in their order, as one."""
     whole = Taken()
     for part in parts:
-        whole.policies += part.policies
-        whole.rests += part.rests
-        whole.problems += part.problems
-        whole.warnings += part.warnings
-        whole.asks += part.asks
+        whole.add(part)
     return whole
 
 

@@ -7,11 +7,12 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
+from reactor.adapters.qmp.commands import Then
 from reactor.app.calls import Calls
 from reactor.app.clock import Clock
 from reactor.app.depth import DEPTH_MAX, is_too_deep
 from reactor.app.dumps import Dumps
-from reactor.app.ports import Outside, Then
+from reactor.app.ports import Outside
 from reactor.app.settings import DumpsSettings
 from reactor.core.effect import AskFree, AskPath, CallAgent, CallHttp, Execute, StartProgram
 from reactor.core.inputs import Answered, Refusal

@@ -12,6 +12,7 @@ import pytest_asyncio
 from structlog.testing import capture_logs
 
 from reactor.adapters.journal import Batch, InputRow, IntentRow, OutcomeRow
+from reactor.adapters.qmp.commands import Then
 from reactor.app import commits
 from reactor.app import dispatcher as module
 from reactor.app.clock import Clock
@@ -19,7 +20,6 @@ from reactor.app.depth import DEPTH_MAX
 from reactor.app.dispatcher import Dispatcher
 from reactor.app.dumps import Dumps
 from reactor.app.line import Bounds
-from reactor.app.ports import Then
 from reactor.app.projection import Projection
 from reactor.app.records import Rulebook
 from reactor.core.config import EngineConfig
@@ -249,10 +249,18 @@ class Desk:
             "all is done", lambda: not self.engine.world.runs and not self.dispatcher.waiting
         )
 
-    def decided(self) -> bool:
-        """Whether a command is decided that has no answer yet."""
-        pending = (run.cursor.pending.values() for run in self.engine.world.runs.values())
-        return any("send" in each for each in pending)
+    async def decides_a_command(self) -> None:
+        """Let `STOP` decide its command; it waits for the disk, with a mark of `MARK`."""
+        await self.rest()
+        self.guests.asked.clear()
+        self.paper.gate.clear()
+        self.event()
+        self.event("BLOCK_IO_ERROR", reason="what is handled meanwhile")
+        runs = self.engine.world.runs
+        await self.until(
+            "the command is decided",
+            lambda: any("send" in run.cursor.pending.values() for run in runs.values()),
+        )
 
     async def ended(self) -> None:
         """Wait for the loop's own end."""
@@ -380,14 +388,9 @@ async def test_a_question_does_not_wait_for_the_disk(
     desk: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It changes nothing. What is decided by its answer waits as ever."""
-    host = await desk(STOP, MARK).start()
     monkeypatch.setattr(module, "TURN", 1)
-    await host.rest()
-    host.guests.asked.clear()
-    host.paper.gate.clear()
-    host.event()
-    host.event("BLOCK_IO_ERROR", reason="what is handled meanwhile")
-    await host.until("the command is decided", host.decided)
+    host = await desk(STOP, MARK).start()
+    await host.decides_a_command()
     assert host.guests.asked == [("web-1", "query-status")]
     host.paper.gate.set()
     await host.rest()
@@ -398,14 +401,9 @@ async def test_a_question_does_not_overtake_a_command_to_the_same_guest(
     desk: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It would tell how things stood before; other guests are asked meanwhile."""
-    host = await desk(STOP, ASKS, MARK).start("web-1", "web-2")
     monkeypatch.setattr(module, "TURN", 1)
-    await host.rest()
-    host.guests.asked.clear()
-    host.paper.gate.clear()
-    host.event()
-    host.event("BLOCK_IO_ERROR", reason="what is handled meanwhile")
-    await host.until("the command is decided", host.decided)
+    host = await desk(STOP, ASKS, MARK).start("web-1", "web-2")
+    await host.decides_a_command()
     host.event("RESET", "web-1")
     host.event("RESET", "web-2")
     await host.until("another is asked", lambda: ("web-2", "query-name") in host.guests.asked)

@@ -33,12 +33,20 @@ def entry_of(name: str) -> Entry | None:
     A verb of a guest is known without its ``guest:``, too, where no command has its name;
     so is a name in other letters, where it is that of one only.
     """
-    alike = [one for one in meanings() if _flat(one) == _flat(name)]
-    for known in (name, _spelled(name), *(alike if len(alike) == 1 else ())):
+    for known in _names(name):
         for table, tell in _tables():
             if known in table:
                 return tell(known)
     return None
+
+
+def _names(name: str) -> Iterator[str]:
+    """What the name may stand for; others are looked through only where it is none itself."""
+    yield name
+    yield _spelled(name)
+    alike = [one for one in meanings() if _flat(one) == _flat(name)]
+    if len(alike) == 1:
+        yield alike[0]
 
 
 def fitting(pattern: str) -> dict[str, str]:
