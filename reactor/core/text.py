@@ -102,9 +102,8 @@ def parse_duration(text: str) -> float:
         ValueError: it is not a duration; the message is a sentence for people.
     """
     parts = _parts(text)
-    meant = _duration_meant(text)
     if not parts:
-        example = meant or "500ms, 30s, 10m, 2h, 1d or 1h30m"
+        example = _duration_meant(text) or "500ms, 30s, 10m, 2h, 1d or 1h30m"
         raise ValueError(f"{text!r} is not a duration: write {example}")
     order = list(_MILLISECONDS)
     total = 0.0
@@ -113,6 +112,7 @@ def parse_duration(text: str) -> float:
         if not unit:
             raise ValueError(f"{text!r} has no unit: write {text}s, {text}m or {text}h")
         if unit not in _MILLISECONDS:
+            meant = _duration_meant(text)
             fix = f"write {meant}" if meant else "the units are d, h, m, s, ms"
             raise ValueError(f"{text!r} has an unknown unit {unit!r}: {fix}")
         if order.index(unit) <= last:

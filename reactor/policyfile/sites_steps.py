@@ -176,8 +176,8 @@ class StepWalk:
         if choose is None:
             return behind
         before, after = dict(self.saved), dict(self.saved)
-        ways = [way for way, _ in mappings_of(choose, path)]
-        for way, below in mappings_of(choose, path):
+        ways = list(mappings_of(choose, path))
+        for way, below in ways:
             when = way.get("when")
             asked = self._knowing(names, known).asking()
             self.compiler.condition(when, asked, f"{below}/when")
@@ -188,7 +188,7 @@ class StepWalk:
             names = names.where(self.compiler.failing(when))
             after = self.saved | after
         self.saved = after
-        self.unset |= {*behind} - {*known} - _saved_by_all(ways)
+        self.unset |= {*behind} - {*known} - _saved_by_all([way for way, _ in ways])
         return behind
 
     def _save(self, node: Node | None, path: str) -> Saved:

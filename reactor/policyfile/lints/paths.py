@@ -5,12 +5,11 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from reactor.core.expr import Expression
 from reactor.core.policy import Policy
-from reactor.core.steps import ExecStep, QmpStep, RunbookStep, Step
+from reactor.core.steps import ExecStep, QmpStep, Step
 from reactor.core.template import Template, Tree, templates
-from reactor.errors import Code, Place, Problem
+from reactor.errors import Code, Problem
 from reactor.policyfile.lints.finding import at_step
-from reactor.policyfile.lints.risks import Risks
-from reactor.policyfile.walking import Located, Steps, lists_of, sections
+from reactor.policyfile.lints.risks import exposed
 
 _FILES = {
     "block": {"filename", "target"},
@@ -34,26 +33,12 @@ _PATH = re.compile(r"(?:^|[\s=]|file:)\.{0,2}/(?!/)\S*$")
 
 def open_paths(policy: Policy) -> Iterator[Problem]:
     """Parts of paths that are not what they seem where somebody writes `/` or `..` into them."""
-    risks = Risks(policy)
-    for section in sections(policy):
-        yield from _in_steps(policy, section, risks)
-
-
-def _in_steps(
-    policy: Policy, steps: Steps, risks: Risks, place: Place | None = None
-) -> Iterator[Problem]:
-    for step in steps:
-        here = place or step.options.place
-        for part, key in _parts_of_paths(step):
+    for located, risks in exposed(policy):
+        for part, key in _parts_of_paths(located.step):
             if read := risks.in_expression(part):
                 problem = f"{read} may hold `/` and `..`: it leads to any file"
                 fix = f"write slug({read}) instead"
-                yield at_step(Located(step, here), Code.OPEN_PATH, problem, fix, key=key)
-        inner, below = risks, place
-        if isinstance(step, RunbookStep):
-            inner, below = risks.inside(step), here
-        for inside in lists_of(step):
-            yield from _in_steps(policy, inside, inner, below)
+                yield at_step(located, Code.OPEN_PATH, problem, fix, key=key)
 
 
 def _parts_of_paths(step: Step) -> Iterator[tuple[Expression, str]]:

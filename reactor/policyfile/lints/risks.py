@@ -1,6 +1,6 @@
 """What of an event, a message or a reply somebody outside chooses: a guest, a client of MQTT."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 
 from reactor.core.cel_access import show
@@ -10,8 +10,9 @@ from reactor.core.expr import Expression
 from reactor.core.policy import EventTrigger, Policy
 from reactor.core.steps import AgentStep, RunbookStep
 from reactor.core.template import Tree, templates
+from reactor.errors import Place
 from reactor.policyfile.event_shapes import either, shape_of
-from reactor.policyfile.walking import Steps, every, sections
+from reactor.policyfile.walking import Located, Steps, every, lists_of, sections
 
 _IDS = frozenset("device device_id id netdev_id node_name reference".split())
 """Members that hold ids of QEMU: letters, digits and `-._`. Source: QEMU util/id.c."""
@@ -94,3 +95,21 @@ class Risks:
         if known is None or known.values is not None or Kind.TEXT not in known.kinds:
             return False
         return self._is_own or member.rpartition(".")[2] not in _IDS
+
+
+def exposed(policy: Policy) -> Iterator[tuple[Located, Risks]]:
+    """Each step of a policy before those inside of it, with what others may choose there."""
+    risks = Risks(policy)
+    for section in sections(policy):
+        yield from _exposed(section, risks, None)
+
+
+def _exposed(steps: Steps, risks: Risks, place: Place | None) -> Iterator[tuple[Located, Risks]]:
+    for step in steps:
+        here = place or step.options.place
+        yield Located(step, here), risks
+        inner, below = risks, place
+        if isinstance(step, RunbookStep):
+            inner, below = risks.inside(step), here
+        for inside in lists_of(step):
+            yield from _exposed(inside, inner, below)

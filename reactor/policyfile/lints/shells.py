@@ -5,12 +5,12 @@ from collections.abc import Iterator, Sequence
 
 from reactor.core.expr import Expression
 from reactor.core.policy import Policy
-from reactor.core.steps import ExecStep, RunbookStep
+from reactor.core.steps import ExecStep
 from reactor.core.template import Template, Tree
-from reactor.errors import Code, Place, Problem
+from reactor.errors import Code, Problem
 from reactor.policyfile.lints.finding import at_step
-from reactor.policyfile.lints.risks import Risks
-from reactor.policyfile.walking import Located, Steps, lists_of, sections
+from reactor.policyfile.lints.risks import Risks, exposed
+from reactor.policyfile.walking import Located
 
 _SHELL = re.compile(r"(?:.*/)?(?:ash|bash|busybox|dash|fish|ksh|sh|zsh)")
 _INTERPRETER = re.compile(r"(?:.*/)?(?:node|perl|php|python|ruby)[\d.]*")
@@ -28,31 +28,19 @@ _REMOTE_FIX = "write slug({0}), or run a program here that sends it"
 
 def open_shells(policy: Policy) -> Iterator[Problem]:
     """What others may choose in what a shell runs."""
-    risks = Risks(policy)
-    for section in sections(policy):
-        yield from _in_steps(section, risks)
+    for located, risks in exposed(policy):
+        if isinstance(located.step, ExecStep):
+            yield from _of_program(located, located.step, risks)
 
 
-def _in_steps(steps: Steps, risks: Risks, place: Place | None = None) -> Iterator[Problem]:
-    for step in steps:
-        here = place or step.options.place
-        if isinstance(step, ExecStep):
-            yield from _of_program(step, here, risks)
-        inner, below = risks, place
-        if isinstance(step, RunbookStep):
-            inner, below = risks.inside(step), here
-        for inside in lists_of(step):
-            yield from _in_steps(inside, inner, below)
-
-
-def _of_program(step: ExecStep, place: Place, risks: Risks) -> Iterator[Problem]:
+def _of_program(located: Located, step: ExecStep, risks: Risks) -> Iterator[Problem]:
     for word, item, fix in _run(step):
         for part in item.parts:
             read = risks.in_expression(part) if isinstance(part, Expression) else ""
             if read:
                 problem = f"{read} may hold anything, and what stands in it is run as a command"
-                located, key = Located(step, place), f"exec/{word}"
-                yield at_step(located, Code.OPEN_SHELL, problem, fix.format(read), key=key)
+                mended, key = fix.format(read), f"exec/{word}"
+                yield at_step(located, Code.OPEN_SHELL, problem, mended, key=key)
 
 
 def _run(step: ExecStep) -> Iterator[tuple[int, Template, str]]:
