@@ -15,6 +15,7 @@ REGISTRIES = [
     "proxy." + "golang.org",
 ]
 MACHINES = ["/" + "work/", "/opt" + "/pypi", "/" + "root/", "/" + "home/"]
+# What no file may hold, in two parts each: else this file would hold it.
 LEFT_OPEN = ["TO" + "DO", "FIX" + "ME", "XX" + "X", "Not" + "ImplementedError"]
 SKIPS = ["pytest.mark." + "skip", "pytest." + "skip(", "pytest.mark." + "xfail"]
 
