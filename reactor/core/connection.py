@@ -2,14 +2,14 @@
 
 from collections.abc import Iterable
 
-from reactor.core import doubts, trigger_life
+from reactor.core import doubts, own, trigger_life
 from reactor.core.catalog import CONNECTED, DISCONNECTED
 from reactor.core.comparing import ask_missing, by_disk, taken, told_by_state
 from reactor.core.cut_waits import is_asked_for
 from reactor.core.effect import GuestChanged
 from reactor.core.event import Event
 from reactor.core.facts import LOST_AFTER
-from reactor.core.guest import Guest, OwnActions
+from reactor.core.guest import Guest
 from reactor.core.hearing import listen
 from reactor.core.inputs import Connected, Disconnected, GuestForgotten, GuestKnown
 from reactor.core.machine import outcome_unknown
@@ -28,8 +28,11 @@ def known(world: World, input_: GuestKnown) -> None:
     guest = world.guests.get(input_.guest)
     if guest is None:
         guest = world.guests[input_.guest] = Guest(input_.guest, since=world.now)
+    was_forgotten = guest.forgotten
     guest.labels, guest.forgotten = dict(input_.labels), False
     guest.agent = input_.agent
+    if was_forgotten:
+        own.known_again(world, guest)
     world.selections[guest.name] = world.index.selection(guest.name, guest.labels)
     world.tell_guest(guest)
     arm_missing(world, guest)
@@ -46,6 +49,7 @@ def forgotten(world: World, input_: GuestForgotten) -> None:
     guest.status = DISCONNECTED
     world.emit(GuestChanged(guest.name, DISCONNECTED, world.now, connected=False, gone=True))
     world.keep("guest", guest.name, None)
+    own.forget(world, guest)
     world.timers.set(f"lost {guest.name}", None)
     world.timers.set(f"arm {guest.name}", None)
     world.timers.set(f"held {guest.name}", None)
@@ -120,14 +124,15 @@ def _take_over(world: World, guest: Guest, input_: Connected, *, same: bool) -> 
             by_state = told
             by_snapshot = [proved for proved in by_snapshot if proved[0] != IO_ERROR]
     if not same:
-        guest.own = OwnActions()
+        own.another_qemu(world, guest)
         guest.dump_ended = None
     guest.epoch, guest.facts, guest.connected = input_.epoch, facts, True
     guest.asking = None
     told_by_state(guest, by_state)
     guest.end_known, guest.seen, guest.moved, guest.again = False, "", "", ""
     ended = any(name == "DUMP_COMPLETED" for name, _ in by_state)
-    guest.own.dumping = guest.own.dumping and (ended or facts.dump == "active")
+    if not ended and facts.dump != "active":
+        own.dump_over(world, guest)
     guest.awaited_until = None
     guest.refreshing, guest.refresh_again = "", False
     return [

@@ -1,11 +1,12 @@
 """What the engine keeps for a restart, and how it takes it up again."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 import msgspec
 
-from reactor.core import drops, trigger_life
+from reactor.core import drops, own, trigger_life
 from reactor.core.admission import LedgerRow, PolicyState, Verdict
 from reactor.core.awaited import Awaited
 from reactor.core.by_hand import command_of, policy_of
@@ -104,7 +105,7 @@ def fold(world: World) -> list[Keep]:
     for guest in world.guests.values():
         if kept := guest.kept():
             rows.append(("guest", guest.name, kept))
-        rows += held_rows(guest)
+        rows += held_rows(guest) + own.rows(guest)
     rows += trigger_life.rows(world) + drops.rows(world)
     return [Keep(kind, key, msgspec.json.encode(value)) for kind, key, value in rows]
 
@@ -115,6 +116,7 @@ def restore(world: World, rows: Iterable[Keep], revisions: Mapping[str, Policy])
     for row in rows:
         if row.value is not None:
             _restore_row(world, found, row.kind, row.key, row.value)
+    _restore_guests(world, found)
     world.timers.set("marks", world.marks.next_expiry())
     # A journal gives its rows back by key, and "9" comes after "10" there.
     for counted in sorted(found.ledger, key=lambda row: row.at):
@@ -142,6 +144,9 @@ class _Rows:
     commands: list[tuple[str, CommandRow]] = field(default_factory=list)
     debounced: list[Debounced] = field(default_factory=list)
     held: list[tuple[int, Match]] = field(default_factory=list)
+    guests: defaultdict[str, list[tuple[str, bytes]]] = field(
+        default_factory=lambda: defaultdict(list)
+    )
     triggers: KeptRows = field(default_factory=KeptRows)
 
 
@@ -173,8 +178,8 @@ def _restore_row(  # noqa: C901 - one case for each kind
             found.triggers.add(kind, key, value)
         case drops.KIND:
             drops.restored(world, value)
-        case "guest":
-            _restore_guest(world, key, msgspec.json.decode(value, type=KeptGuest))
+        case "guest" | own.KIND:
+            found.guests[kind].append((key, value))
         case _:
             text = f"the journal holds state of an unknown kind {kind!r}; it is left alone"
             world.emit(Log("warning", text, title="engine says"))
@@ -193,12 +198,15 @@ def _guest(world: World, name: str) -> Guest:
     return guest
 
 
-def _restore_guest(world: World, name: str, kept: KeptGuest) -> None:
-    guest = _guest(world, name)
-    guest.epoch, guest.facts, guest.since = kept.epoch, kept.facts, kept.since
-    guest.end_known, guest.seen, guest.moved = kept.end_known, kept.seen, kept.moved
-    guest.again = kept.again
-    guest.ahead = {(subject, key): until for subject, key, until in kept.ahead}
+def _restore_guests(world: World, found: _Rows) -> None:
+    for name, value in found.guests["guest"]:
+        kept, guest = msgspec.json.decode(value, type=KeptGuest), _guest(world, name)
+        guest.epoch, guest.facts, guest.since = kept.epoch, kept.facts, kept.since
+        guest.end_known, guest.seen, guest.moved = kept.end_known, kept.seen, kept.moved
+        guest.again = kept.again
+        guest.ahead = {(subject, key): until for subject, key, until in kept.ahead}
+    for name, value in found.guests[own.KIND]:
+        own.restored(world, name, value)
 
 
 def _restore_run(world: World, run: Run, revisions: Mapping[str, Policy]) -> None:
@@ -240,7 +248,7 @@ def _rejoin(world: World, run: Run, guest: Guest) -> None:
     if run.cursor.holding:
         guest.hand = run.id
         guest.own.holder_sent = True
-        guest.own.dumping = "dump" in at_commands(world, run)
+        guest.own.dumping |= "dump" in at_commands(world, run)
     if run.cursor.armed is not None:
         guest.listeners[run.id] = None
 

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from reactor.core import doubts, scopes, sequels
+from reactor.core import doubts, own, scopes, sequels
 from reactor.core.admission import Verdict
 from reactor.core.catalog import RENAMED
 from reactor.core.comparing import heard
@@ -74,11 +74,11 @@ def _tell_listeners(world: World, guest: Guest, event: Event) -> None:
 def _note(world: World, guest: Guest, event: Event) -> None:
     if event.name == "DUMP_COMPLETED":
         guest.dump_ended = world.now
-        guest.own.dumping = False
+        own.dump_over(world, guest)
         if isinstance(status := dump_result(event.data).get("status"), str):
             world.set_dump(guest, status)
     if event.name == "RESET" and event.data.get("reason") == BY_COMMAND:
-        guest.own.reset_seen = world.now
+        own.reset_came(world, guest)
     # With -no-shutdown QEMU lives on after its SHUTDOWN, and may yet crash.
     end_known = _ENDS.get(event.name, guest.end_known)
     seen = "" if event.name in _ENDS else guest.seen

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from reactor.core import catalog, doubts, scopes
+from reactor.core import catalog, doubts, own, scopes
 from reactor.core.catalog import DISCONNECTED
 from reactor.core.comparing import changed_by
 from reactor.core.effect import Execute
@@ -66,7 +66,7 @@ def _send_now(world: World, run: Run, op: Send) -> Flow:
     if catalog.changes(command):
         if waits := _slot_of_command(world, run, command):
             return waits
-        _note_own(world, run, command, arguments)
+        own.begun(world, run, command, arguments)
     deadline = _deadline(world, run, command, arguments)
     execute = Execute(
         run.new_id(),
@@ -232,30 +232,8 @@ def at_commands(world: World, run: Run) -> set[str]:
     program, first = world.program_of(run), _first_op(world, run)
     begun = range(first, cursor.pc + bool(cursor.sent or cursor.doubt))
     # Of a step that holds steps only its own: what they do counts for themselves.
-    own = [program.ops[pc] for pc in begun if program.enters[pc] == first - 1]
-    return {catalog.limited_as(op.command) or "" for op in own if isinstance(op, Send)}
-
-
-def _note_own(world: World, run: Run, command: str, arguments: Mapping[str, object]) -> None:
-    own = world.guest_of(run).own
-    own.holder_sent = own.holder_sent or catalog.moves_guest(command)
-    if command == "system_reset":
-        own.reset_sent = world.now
-    if command == "dump-guest-memory":
-        own.dumping = True
-    if command == "device_del":
-        own.deleted.append(str(arguments.get("id")))
-    job = arguments.get("job-id")
-    if isinstance(job, str):
-        own.jobs.append(job)
-
-
-def _take_back_own(world: World, run: Run, command: str) -> None:
-    own = world.guest_of(run).own
-    if command == "system_reset":
-        own.reset_sent = None
-    if command == "dump-guest-memory":
-        own.dumping = False
+    its = [program.ops[pc] for pc in begun if program.enters[pc] == first - 1]
+    return {catalog.limited_as(op.command) or "" for op in its if isinstance(op, Send)}
 
 
 def _answered(world: World, run: Run, op: Send, answer: Answered) -> Flow:
@@ -266,7 +244,7 @@ def _answered(world: World, run: Run, op: Send, answer: Answered) -> Flow:
         return _refused_by_qemu(world, run, op, answer)
     if answer.unsent:
         world.uncount_command(answer.id)
-        _take_back_own(world, run, op.command)
+        own.undone(world, run, op.command)
     if answer.unsent or (answer.lost and catalog.is_idempotent(op.command)):
         return _send_again(world, run, op, answer.unsent or answer.lost)
     if answer.lost:
@@ -300,7 +278,7 @@ def _found(world: World, run: Run, op: Send, finding: Finding) -> Flow:
             return doubts.done(world, run, op)
         case Verdict.NOT_DONE:
             world.uncount_command(effect)
-            _take_back_own(world, run, op.command)
+            own.undone(world, run, op.command)
             cursor.probed = True
             return _send_again(world, run, op, f"{why}, and it was not done: {finding.reason}")
         case Verdict.DIFFERENT if finding.reason != doubts.ANOTHER_QEMU:
@@ -331,7 +309,7 @@ def _refused_by_qemu(world: World, run: Run, op: Send, answer: Answered) -> Flow
     error = answer.error
     assert error is not None  # noqa: S101 - the caller looked
     disarm(world, run)
-    _take_back_own(world, run, op.command)
+    own.undone(world, run, op.command)
     cursor.intent = None
     if cursor.probed and op.command == "device_del" and _BEING_UNPLUGGED in error.description:
         # The one in doubt was done, and the guest has yet to obey.

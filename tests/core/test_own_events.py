@@ -3,8 +3,11 @@
 import pytest
 
 from reactor.core.config import EngineConfig
+from reactor.core.effect import Keep
+from reactor.core.engine import Engine
 from reactor.core.event import Event
 from reactor.core.guest import Guest, OwnActions, is_own
+from reactor.core.inputs import GuestForgotten, GuestKnown
 from tests.core.simulation import Host, document
 
 NOW = 1000.0
@@ -231,6 +234,82 @@ def test_devices_and_jobs_of_ours_are_ours_after_the_step_too(
     host.event("web-1", event, {"device": "other"}, after=200)
     host.run(300)
     assert [topic for topic, _ in host.published()] == [event]
+
+
+_MIRROR = "  - {qmp: blockdev-mirror, args: {job-id: j1, device: d, target: t, sync: full}}\n"
+_GIVES_UP = "  - {guest: dump, to: x, format: elf, timeout: 10s}\n"
+
+
+@pytest.mark.parametrize(
+    ("step", "event", "data", "after"),
+    [
+        pytest.param(_MIRROR, "BLOCK_JOB_READY", {"device": "j1"}, 3600.0, id="job"),
+        pytest.param(
+            "  - {qmp: device_del, args: {id: nic0}}\n",
+            "DEVICE_DELETED",
+            {"device": "nic0"},
+            3600.0,
+            id="device",
+        ),
+        pytest.param("  - guest: reset\n", "RESET", {"reason": "guest-reset"}, 5.0, id="firmware"),
+        pytest.param(
+            "  - guest: reset\n", "VSERPORT_CHANGE", {"id": "a", "open": False}, 0.5, id="port"
+        ),
+        pytest.param(
+            _GIVES_UP,
+            "DUMP_COMPLETED",
+            {"result": {"status": "completed"}},
+            30.0,
+            id="dump that was given up",
+        ),
+    ],
+)
+def test_what_we_did_is_ours_over_a_restart_of_the_daemon(
+    step: str, event: str, data: dict[str, object], after: float
+) -> None:
+    """A job may end hours later: who completes the jobs of others must not take it for one."""
+    host = _watched(step, event, frozenset({"device_del"}))
+    guest = host.guests["web-1"]
+    guest.status, guest.dump_takes = "paused", 3600.0
+    assert _seen(host, 11.0 if step == _GIVES_UP else 0.1) == []
+    host.restart()
+    host.event("web-1", event, data, after=after)
+    host.run(after + 1)
+    assert host.published() == []
+    assert [e.own for e in host.events(event)][-1:] == [True]
+
+
+def test_what_we_did_to_another_qemu_is_not_taken_up_by_a_restart() -> None:
+    """Its jobs went with it."""
+    host = _watched(_MIRROR, "BLOCK_JOB_READY")
+    assert _seen(host) == []
+    host.guests["web-1"].epoch = "2-2"
+    host.restart().restart()
+    host.event("web-1", "BLOCK_JOB_READY", {"device": "j1"}, after=0)
+    host.run(1)
+    assert [topic for topic, _ in host.published()] == ["BLOCK_JOB_READY"]
+
+
+def test_what_we_did_to_a_guest_that_nobody_names_goes_with_it() -> None:
+    """It is kept again where an open run has it named once more, and dropped where none has."""
+    step = f"{_MIRROR}  - delay: 1h\n"
+    host = _watched(step, "BLOCK_JOB_READY")
+    assert _seen(host, 1) == []
+    assert ("own", "web-1") in host.kept
+    host.give(GuestForgotten("web-1"))
+    assert ("own", "web-1") not in host.kept
+    host.give(GuestKnown("web-1"))
+    assert ("own", "web-1") in host.kept
+    host.run(7200)
+    host.give(GuestForgotten("web-1"))
+    host.give(GuestKnown("web-1"))
+    assert ("own", "web-1") not in host.kept
+
+
+def test_what_was_done_to_a_guest_of_which_nothing_else_is_kept_is_dropped() -> None:
+    """A row that belongs to nobody is taken away."""
+    engine = Engine(EngineConfig(host="h1"), "abc123")
+    assert engine.restore([Keep("own", "web-9", b"{}")], {}, NOW) == [Keep("own", "web-9", None)]
 
 
 def test_a_port_that_closes_with_our_reset_is_no_news() -> None:
