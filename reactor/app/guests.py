@@ -107,10 +107,9 @@ class Guests:
 
     def on_found(self, found: Found) -> None:
         """A socket appeared."""
-        path = os.path.realpath(found.path)
-        if path in self._named.values():
+        if found.real in self._named.values():
             return
-        if path == self._control:
+        if found.real == self._control:
             log.info("not a guest: reactor's own control socket", socket=found.path)
             return
         if found.guest in self._named:

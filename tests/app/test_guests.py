@@ -1,5 +1,6 @@
 """Guests of the settings and of the discovery, and what the engine is told of them."""
 
+import os
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
@@ -99,7 +100,7 @@ def soon(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def found(guest: str, path: object) -> Found:
     """A socket that the discovery has found."""
-    return Found(guest, str(path), PATTERN)
+    return Found(guest, str(path), PATTERN, os.path.realpath(str(path)))
 
 
 async def test_a_guest_of_the_settings_is_watched(
@@ -225,7 +226,7 @@ async def test_a_found_guest_has_the_labels_of_its_pattern(guests: Guests, told:
     """One of an unknown pattern has none."""
     with capture_logs() as lines:
         guests.on_found(found("web-1", "/nowhere/web-1.sock"))
-        guests.on_found(Found("web-2", "/nowhere/web-2.sock", "/other/*"))
+        guests.on_found(Found("web-2", "/nowhere/2.sock", "/other/*", "/nowhere/2.sock"))
     assert told.inputs == [GuestKnown("web-1", {"tier": "web"}), GuestKnown("web-2", {})]
     assert lines[0] == {
         "event": "guest found",

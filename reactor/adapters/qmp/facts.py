@@ -1,10 +1,10 @@
 """What every monitor is asked right after its greeting, and what the answers mean."""
 
+import os
 import socket
 import struct
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
-from pathlib import Path
 from typing import Final, NamedTuple
 
 import msgspec
@@ -145,12 +145,22 @@ def peer_of(connection: socket.socket) -> str:
     if not pid:
         return ""
     try:
-        stat = Path(f"/proc/{pid}/stat").read_bytes()
+        stat = _process(pid)
     except OSError:
         return ""
     # The second field is the program's name and may hold blanks and brackets;
     # the start time is the 22nd, in clock ticks since the host's start.
     return f"{pid}-{stat[stat.rindex(b')') + 2 :].split()[19].decode()}"
+
+
+def _process(pid: int) -> bytes:
+    """The one line of proc(5) about a process, which is far shorter than what is read."""
+    # Not by a Path and a file object: thousands of monitors come at once.
+    descriptor = os.open(f"/proc/{pid}/stat", os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        return os.read(descriptor, 4096)
+    finally:
+        os.close(descriptor)
 
 
 def _returned(answers: Mapping[str, Message], command: str) -> Mapping[str, object]:

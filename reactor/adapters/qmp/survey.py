@@ -13,11 +13,15 @@ from reactor.errors import SettingsError
 
 
 class Found(NamedTuple):
-    """A socket, the guest's name in its path, and the pattern that it matches."""
+    """A socket, the guest's name in its path, and the pattern that it matches.
+
+    ``real`` is the path with its links followed: what two paths to one socket share.
+    """
 
     guest: str
     path: str
     pattern: str
+    real: str
 
 
 class Folder(NamedTuple):
@@ -100,13 +104,15 @@ def _listable(patterns: Sequence[Pattern], seen: Survey) -> Iterator[Folder]:
 
 
 def _candidates(patterns: Sequence[Pattern], seen: Survey) -> Iterator[Found]:
+    folders: dict[str, str] = {}
     for pattern in patterns:
         for path in pattern.paths():
-            if not _is_socket(path):
+            real = _real_socket(path, folders)
+            if not real:
                 continue
             guest = pattern.name(path)
             if guest and guest.isprintable():
-                yield Found(guest, path, pattern.text)
+                yield Found(guest, path, pattern.text, real)
             else:
                 # A name that is no text cannot be written to a journal or topic.
                 seen.problems[path] = SettingsError(
@@ -116,12 +122,27 @@ def _candidates(patterns: Sequence[Pattern], seen: Survey) -> Iterator[Found]:
                 )
 
 
-def _is_socket(path: str) -> bool:
+def _real_socket(path: str, folders: dict[str, str]) -> str:
+    """Where the socket of this path lies, its links followed; empty where there is none.
+
+    Args:
+        folders: the real paths of folders that this look has found so far.
+    """
     try:
         # Without the Path of each of 10,000 sockets at every look.
-        return stat.S_ISSOCK(os.stat(path).st_mode)  # noqa: PTH116
+        kind = os.lstat(path).st_mode
+        if stat.S_ISLNK(kind):
+            is_socket = stat.S_ISSOCK(os.stat(path).st_mode)  # noqa: PTH116
+            return os.path.realpath(path) if is_socket else ""
     except OSError:
-        return False
+        return ""
+    if not stat.S_ISSOCK(kind):
+        return ""
+    folder, _, name = path.rpartition("/")
+    real = folders.get(folder)
+    if real is None:
+        real = folders[folder] = os.path.realpath(folder or "/")
+    return os.path.join(real, name)  # noqa: PTH118
 
 
 def _twin(candidate: Found, winner: Found) -> SettingsError:

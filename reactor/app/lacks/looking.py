@@ -25,6 +25,13 @@ from reactor.policyfile.lacks import NO_AGENT, Lack, Standing
 SETTLE_S = 1.0
 """Seconds from a connect or a change to the look: several changes are one look."""
 
+PATIENCE_S = 10.0
+"""Seconds that a look which is due waits at most while monitors go on connecting.
+
+A look changes nothing that reactor does, and costs as much as a connect: when thousands come
+at once, all of them are watched first.
+"""
+
 RETRY_S = 60.0
 """Seconds until a guest is looked at again that did not answer, or whose agent did not."""
 
@@ -85,6 +92,7 @@ class Looker:
         self._told: set[tuple[str, str]] = set()
         self._due: dict[str, float] = {}
         self._order: list[tuple[float, str]] = []
+        self._calm = 0.0
         self._wake = asyncio.Event()
 
     # ---------------------------------------------------------- what is told
@@ -92,6 +100,7 @@ class Looker:
     def connected(self, guest: str, kind: str, epoch: str) -> None:
         """A monitor is ready: its guest is looked at soon."""
         self._connected[guest] = (kind, epoch)
+        self._calm = asyncio.get_running_loop().time() + SETTLE_S
         self._plan(guest, SETTLE_S)
 
     def disconnected(self, guest: str) -> None:
@@ -135,7 +144,7 @@ class Looker:
             wait = None
             if self._order:
                 due, guest = self._order[0]
-                wait = due - loop.time()
+                wait = max(due, min(self._calm, due + PATIENCE_S)) - loop.time()
                 if self._due.get(guest) != due:
                     heapq.heappop(self._order)
                     continue

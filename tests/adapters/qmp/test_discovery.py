@@ -139,8 +139,30 @@ async def test_only_sockets_are_found(folder: Path, finds: Finds) -> None:
     pattern = f"{folder}/*.sock"
     await Discovery([pattern], finds).scan()
     assert finds.story == ["+a", "+b"]
-    assert finds.found["a"] == ("a", f"{folder}/a.sock", pattern)
+    assert finds.found["a"] == ("a", f"{folder}/a.sock", pattern, f"{folder}/a.sock")
     assert finds.problems == []
+
+
+@pytest.mark.asyncio
+async def test_where_a_socket_really_lies(folder: Path, finds: Finds) -> None:
+    """Links are followed, of the socket and of its folder; one that points elsewhere is news."""
+    for name in ("one", "two"):
+        (folder / name).mkdir()
+        sockets(folder / name, "a.sock")
+    (folder / "linked").symlink_to(folder / "one")
+    (folder / "linked/b.sock").symlink_to("a.sock")
+    discovery = Discovery([f"{folder}/linked/*.sock"], finds)
+    await discovery.scan()
+    assert {found.path for found in finds.found.values()} == {
+        f"{folder}/linked/a.sock",
+        f"{folder}/linked/b.sock",
+    }
+    assert {found.real for found in finds.found.values()} == {f"{folder}/one/a.sock"}
+    (folder / "linked").unlink()
+    (folder / "linked").symlink_to(folder / "two")
+    await discovery.scan()
+    assert finds.story == ["+a", "+b", "-a", "-b", "+a"]
+    assert finds.found["a"].real == f"{folder}/two/a.sock"
 
 
 @pytest.mark.asyncio

@@ -167,6 +167,30 @@ def test_changes_that_come_together_are_one_look() -> None:
     play(story, stage)
 
 
+def test_a_look_waits_while_monitors_connect() -> None:
+    """Until none has come for a moment, but not for ever: some come and go all the time."""
+    stage = Stage(BALLOON, guests=("web-1", "web-2"))
+
+    async def story() -> None:
+        stage.connects("web-1")
+        for _ in range(5):
+            await stage.passes(0.9)
+            stage.connects("web-2")
+        await stage.passes(looking.SETTLE_S - 0.01)
+        assert stage.asked == []
+        await stage.passes(0.1)
+        assert (stage.looks("web-1"), stage.looks("web-2")) == (1, 1)
+        stage.looker.changed("web-1")
+        for _ in range(100):
+            await stage.passes((looking.SETTLE_S + looking.PATIENCE_S - 0.1) / 100)
+            stage.connects("web-2")
+        assert stage.looks("web-1") == 1
+        await stage.passes(0.2)
+        assert stage.looks("web-1") == 2
+
+    play(story, stage)
+
+
 def test_a_guest_that_goes_away() -> None:
     """Nothing is known of it any more, not even by a look that was under way."""
     stage = Stage(WATCHDOG)
