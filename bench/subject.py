@@ -20,7 +20,7 @@ from bench.talk import End, Reply, Request, Spent, Watch, paths, say
 from reactor import __version__
 from reactor.adapters.agent import Agents
 from reactor.adapters.http import HttpClient
-from reactor.adapters.journal import Batch, InputRow, Journal
+from reactor.adapters.journal import Batch, Chain, InputRow, Journal
 from reactor.adapters.process import Programs
 from reactor.adapters.space import FreeSpace
 from reactor.app.clock import Clock
@@ -41,8 +41,11 @@ if TYPE_CHECKING:
 class NoJournal:
     """A journal that is off: everything counts as durable at once."""
 
-    async def commit(self, batch: Batch) -> None:
+    def post(self, _batch: Batch, _chain: Chain) -> asyncio.Future[None]:
         """Nothing is written."""
+        written = asyncio.get_running_loop().create_future()
+        written.set_result(None)
+        return written
 
     def lazily(self, rows: list[InputRow]) -> None:
         """Nothing is written."""

@@ -1,13 +1,15 @@
-"""What waits for the disk: one batch on its way at a time, and what it lets happen."""
+"""What waits for the disk: batches on their way, in their order, and what they let happen."""
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import chain
 
 import structlog
 
-from reactor.adapters.journal import Batch
+from reactor.adapters.journal import Batch, Chain
 from reactor.app.ports import JournalPort
 from reactor.core.effect import Effect, Execute
 from reactor.errors import JournalError
@@ -21,49 +23,60 @@ log = structlog.get_logger("reactor")
 class Work:
     """What a batch of inputs leaves behind, and the effects that wait until that is durable.
 
-    ``weight`` counts its inputs, those that have effects for more than one. ``refused``: the
-    disk did not take it at once. ``held_up``: it waited for that, or for
-    what was refused before it. ``commanded`` are the guests of its commands.
+    ``weight`` counts its inputs, those that have effects for more than one. ``held_up``: the
+    disk did not take it at once, or not what came before it. ``commanded`` are the guests of
+    its commands. ``posted`` is when it was given to the journal, ``landing`` what that
+    answers, None before. ``is_durable``: it is on disk; or the journal failed with it in
+    a way that trying again cannot mend, as ``landing`` tells.
     """
 
     batch: Batch = field(default_factory=Batch)
     effects: list[Effect] = field(default_factory=list)
     commanded: set[str] = field(default_factory=set)
     weight: int = 0
-    refused: bool = False
     held_up: bool = False
+    posted: float = 0.0
+    landing: asyncio.Future[None] | None = None
+    is_durable: bool = False
 
 
 class Commits:
-    """The way of the work to the disk, in its order and one after the other.
+    """The way of the work to the disk, in its order.
 
-    Two at a time would be wrong: a full disk may refuse the first, and have room
-    for the second, which rests on it.
+    Each batch is given to the journal at once, which writes together what waits together. They
+    are one chain: a full disk may refuse the first, and have room for the second, which rests
+    on it.
 
     Args:
-        landed: called when the work that was sent off is durable.
+        landed: called when the first of what was posted can be taken back.
 
-    ``took_s`` is how long the last commit took that was not refused. ``trouble`` is why
-    the disk takes nothing: as long as it stands, nothing acts, and nothing more is
-    handled. Empty when all is well.
+    ``took_s`` is how long the last write took that was not refused, ``weight`` that of all
+    that is on its way. ``trouble`` is why the disk takes nothing: as long as it stands, nothing
+    more should be handled. Empty when all is well.
     """
 
     def __init__(self, journal: JournalPort, landed: Callable[[], None]) -> None:
         self._journal = journal
         self._landed = landed
-        self._task: asyncio.Task[None] | None = None
-        self._work: Work | None = None
+        self._posted: deque[Work] = deque()
+        self._chain = Chain()
+        self._retry: asyncio.TimerHandle | None = None
+        self._is_stuck = False
+        self._unanswered = 0
+        self._change = asyncio.Event()
+        self._landed_at = 0.0
+        self.weight = 0
         self.took_s = 0.0
         self.trouble = ""
 
     @property
-    def under_way(self) -> Work | None:
-        """What was sent off and not taken back; durable or not."""
-        return self._work
+    def under_way(self) -> bool:
+        """Whether anything was posted and not taken back; durable or not."""
+        return bool(self._posted)
 
     def with_those_under_way(self, effects: Iterable[Effect]) -> Iterable[Effect]:
         """Effects of a later batch, after those that were decided and are not done."""
-        return effects if self._work is None else chain(self._work.effects, effects)
+        return chain(*(work.effects for work in self._posted), effects)
 
     def take_questions(self, work: Work, effects: Iterable[Effect]) -> list[Execute]:
         """Let the effects wait with this work; the questions to QEMU that need not wait.
@@ -84,64 +97,110 @@ class Commits:
         return questions
 
     def _waits(self, work: Work, guest: str) -> bool:
-        before = self._work
-        return guest in work.commanded or (before is not None and guest in before.commanded)
+        return guest in work.commanded or any(guest in one.commanded for one in self._posted)
 
-    def send_off(self, work: Work) -> None:
-        """Let it become durable, while the loop goes on."""
-        self._work = work
-        self._task = asyncio.ensure_future(self.commit(work))
-        self._task.add_done_callback(lambda _task: self._landed())
+    def post(self, work: Work) -> None:
+        """Let it become durable, after all that was posted before."""
+        self._posted.append(work)
+        self.weight += work.weight
+        if self._is_stuck:
+            work.held_up = True
+        else:
+            self._give(work)
 
     @property
     def is_durable(self) -> bool:
-        """Whether what was sent off can be taken back."""
-        return self._task is not None and self._task.done()
+        """Whether the first of what was posted can be taken back."""
+        return bool(self._posted) and self._posted[0].is_durable
 
-    def take_durable(self) -> Work | None:
-        """The work that was sent off, once it is durable; None before, and once taken.
+    def take_durable(self) -> Iterator[Work]:
+        """The work that was posted, as far as it is durable; none of it twice.
 
         Raises:
             Exception: what the journal failed with, if it was no refusal of the disk.
         """
-        if self._task is None or not self._task.done():
-            return None
-        self._task.result()
-        work, self._work, self._task = self._work, None, None
-        return work
+        while self.is_durable:
+            work = self._posted.popleft()
+            self.weight -= work.weight
+            if work.landing is not None:
+                work.landing.result()
+            yield work
 
     async def wait(self) -> None:
-        """Until what was sent off is durable."""
-        if self._task is not None:
-            await asyncio.wait([self._task])
+        """Until the first of what was posted can be taken back."""
+        while self._posted and not self.is_durable:
+            self._change.clear()
+            await self._change.wait()
 
     def abandon(self) -> None:
         """Nobody waits any more; what the journal did not take yet is withdrawn."""
-        if self._task is not None:
-            self._task.cancel()
+        if self._retry is not None:
+            self._retry.cancel()
+        # The last first: what is written must not rest on what was withdrawn.
+        for work in reversed(self._posted):
+            if work.landing is not None:
+                work.landing.cancel()
 
-    async def commit(self, work: Work) -> None:
-        """Commit, again and again while the disk refuses."""
-        loop = asyncio.get_running_loop()
-        while True:
-            began = loop.time()
-            try:
-                await self._journal.commit(work.batch)
-            except JournalError as error:
-                if self.trouble != error.problem:
-                    self.trouble = error.problem
-                    # No stack: the sentence says it all, and it may come every second.
-                    log.error(  # noqa: TRY400
-                        "journal cannot be written",
-                        place=str(error.place),
-                        problem=error.problem,
-                        fix=error.fix,
-                    )
-                work.refused = work.held_up = True
-                await asyncio.sleep(RETRY_JOURNAL_S)
-            else:
-                self.took_s = loop.time() - began
-                if self.trouble:
-                    log.warning("journal is written again", after=self.trouble)
-                    self.trouble = ""
-                return
+    def _give(self, work: Work) -> None:
+        work.posted = asyncio.get_running_loop().time()
+        work.landing = self._journal.post(work.batch, self._chain)
+        self._unanswered += 1
+        if work.landing.done():
+            self._heard(work, work.landing)
+        else:
+            work.landing.add_done_callback(partial(self._heard, work))
+
+    def _heard(self, work: Work, landing: asyncio.Future[None]) -> None:
+        self._unanswered -= 1
+        if landing.cancelled():
+            return
+        if isinstance(error := landing.exception(), JournalError):
+            self._is_stuck = True
+            self._say_why(error)
+        else:
+            self._note(work)
+        if self._is_stuck and not self._unanswered:
+            self._see_to_the_refused()
+        if self.is_durable:
+            self._change.set()
+            self._landed()
+
+    def _note(self, work: Work) -> None:
+        work.is_durable = True
+        if work is self._posted[0]:
+            # Its write began after the one before it, or when it was posted.
+            now = asyncio.get_running_loop().time()
+            self.took_s = now - max(work.posted, self._landed_at)
+            self._landed_at = now
+
+    def _see_to_the_refused(self) -> None:
+        """All that was given is answered: try again later, or go on as ever."""
+        rest = [work for work in self._posted if not work.is_durable]
+        if any(work.landing is not None for work in rest):
+            for work in rest:
+                work.held_up = True
+            self._retry = asyncio.get_running_loop().call_later(RETRY_JOURNAL_S, self._try_again)
+            return
+        self._is_stuck = False
+        log.warning("journal is written again", after=self.trouble)
+        self.trouble = ""
+        for work in rest:
+            self._give(work)
+
+    def _try_again(self) -> None:
+        """Give what was refused to the journal, and what was posted since, in their order."""
+        self._retry, self._chain = None, Chain()
+        for work in [work for work in self._posted if not work.is_durable]:
+            self._give(work)
+
+    def _say_why(self, error: JournalError) -> None:
+        """Tell each change of it."""
+        if self.trouble != error.problem:
+            self.trouble = error.problem
+            # No stack: the sentence says it all, and it may come every second.
+            log.error(
+                "journal cannot be written",
+                place=str(error.place),
+                problem=error.problem,
+                fix=error.fix,
+            )

@@ -145,7 +145,7 @@ class Daemon:
 
     def is_quiet(self) -> bool:
         """Whether nothing waits to be handled, or for the disk."""
-        return not self.dispatcher.waiting and self.dispatcher.commits.under_way is None
+        return not self.dispatcher.waiting and not self.dispatcher.commits.under_way
 
     def _outside(self) -> Outside:
         return Outside(

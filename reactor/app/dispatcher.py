@@ -1,9 +1,8 @@
 """The one loop: inputs to the engine, its effects to the journal, then to the world.
 
 Nothing acts before the input that caused it, and its own intent, are durable; only questions
-to QEMU, which change nothing, go out at once. While
-one batch is on its way to the disk the next is handled, so that a storm costs the
-processor's time or the disk's, and not their sum.
+to QEMU, which change nothing, go out at once. While batches are on their way to the disk the
+next is handled, so that a storm costs the processor's time or the disk's, and not their sum.
 """
 
 import asyncio
@@ -72,20 +71,21 @@ MESSAGES_MAX_BYTES = 8 << 20
 """Bytes of messages that may wait, each reckoned as one KiB and its payload."""
 
 BOUNDS = Bounds()
-BATCH_MAX = 400
+AHEAD_MAX = 800
 """How much is handled ahead of the disk: an input counts once, one that has effects DEAR times. So
 in a storm nobody waits for long, however slow the processor is."""
 
 DEAR = 20
 SLOW_S = 0.02
-"""On a disk whose commits take longer a batch grows with them, up to BATCH_GROWTH times: it is not
+"""On a disk whose writes take longer this grows with them, up to AHEAD_GROWTH times: it is not
 asked for each few inputs."""
 
-BATCH_GROWTH = 25
+AHEAD_GROWTH = 25
 
 TURN = 100
 TURN_S = 0.0025
-"""How much is handled in a turn of the loop, and for how long: then adapters read and write."""
+"""How much is handled in a turn of the loop, and for how long: that is a batch. Then adapters read
+and write."""
 
 
 class Dispatcher:
@@ -169,50 +169,47 @@ class Dispatcher:
         try:
             while not self._is_over():
                 await self._wait()
-                if (work := self.commits.take_durable()) is not None:
+                for work in self.commits.take_durable():
                     self._act_all(work)
-                    # What was handled meanwhile waited for the disk, too.
-                    self._work.held_up |= work.refused
-                    await self._let_go()
                 if not self._must_wait():
                     self._handle_some(self._work)
                     self._inputs.tell_ends()
-                if self.commits.under_way is None:
-                    await self._let_go()
+                self._let_go()
         finally:
             self.commits.abandon()
 
     def _is_over(self) -> bool:
         rests = not (self._calls.in_flight or self._inputs or self._work.weight)
-        return self.stopping and rests and self.commits.under_way is None
+        return self.stopping and rests and not self.commits.under_way
 
     def _must_wait(self) -> bool:
         """Whether nothing more may be handled before the disk has taken what it was given."""
-        is_full = self._work.weight >= self._batch_max or bool(self.commits.trouble)
-        return is_full and self.commits.under_way is not None
+        is_full = self._room <= 0 or bool(self.commits.trouble)
+        return is_full and self.commits.under_way
 
     @property
-    def _batch_max(self) -> float:
-        return BATCH_MAX * min(max(1.0, self.commits.took_s / SLOW_S), BATCH_GROWTH)
+    def _room(self) -> float:
+        """How much may be handled before the disk has taken what it was given."""
+        ahead_max = AHEAD_MAX * min(max(1.0, self.commits.took_s / SLOW_S), AHEAD_GROWTH)
+        return ahead_max - self.commits.weight - self._work.weight
 
-    async def _let_go(self) -> None:
+    def _let_go(self) -> None:
         """Send off what was handled; what nobody waits for acts at once."""
-        work, self._work = self._work, Work()
-        if not must_be_durable(work.batch, work.effects):
+        work = self._work
+        if must_be_durable(work.batch, work.effects):
+            self.commits.post(work)
+        elif work.effects and self.commits.under_way:
+            return  # what was decided before it acts before it
+        else:
             if work.batch.inputs:
                 self._journal.lazily(work.batch.inputs)
             self._act_all(work)
-        elif self._inputs:
-            self.commits.send_off(work)
-        else:
-            # Nobody waits: the way through a task would only take time.
-            await self.commits.commit(work)
-            self._act_all(work)
+        self._work = Work()
 
     def _handle_some(self, work: Work) -> None:
         """Handle what stands in the line, as far as a turn goes."""
         began, number, handled = self._clock.now(), self._inputs.ahead, 0
-        end = min(self._batch_max, work.weight + TURN)
+        end = work.weight + min(self._room, TURN)
         # What stood back comes too where the batch costs a commit anyway.
         while handled < number or (work.batch.messages and self._inputs.ahead):
             at, input_ = self._inputs.take()
@@ -236,8 +233,10 @@ class Dispatcher:
         work = Work(effects=effects)
         self._note_policies(work.batch, policies, at, starts=True)
         self._fill(work.batch, effects)
-        await self.commits.commit(work)
-        self._act_all(work)
+        self.commits.post(work)
+        await self.commits.wait()
+        for durable in self.commits.take_durable():
+            self._act_all(durable)
 
     def _note_policies(
         self, batch: Batch, policies: Sequence[Policy], at: float, *, starts: bool = False

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from reactor.adapters.journal import Batch, InputRow
+from reactor.adapters.journal import Batch, Chain, InputRow
 from reactor.adapters.qmp.commands import Then
 from reactor.app.dumps import Dumps
 from reactor.core.effect import AskFree, CallHttp, StartProgram
@@ -97,8 +97,11 @@ class Outside:
 class JournalPort(Protocol):
     """Where inputs and intents become durable."""
 
-    async def commit(self, batch: Batch) -> None:
-        """Return when the batch is on disk."""
+    def post(self, batch: Batch, chain: Chain) -> asyncio.Future[None]:
+        """Done when the batch is on disk, after those posted before it; or refused (JournalError).
+
+        From the first of a chain that is refused on, all of them are.
+        """
         ...
 
     def lazily(self, rows: list[InputRow]) -> None:

@@ -69,7 +69,7 @@ def said(seconds: float) -> str:
         ),
         pytest.param(
             DURABILITY,
-            f"in batches of {dispatcher.BATCH_MAX // dispatcher.DEAR} inputs",
+            f"in batches of {dispatcher.TURN // dispatcher.DEAR} inputs",
             id="batch",
         ),
         pytest.param(DURABILITY, f"more than {BOUNDS.long} inputs wait", id="a long line"),

@@ -1,5 +1,6 @@
 """Faults planted into reactor on purpose: a simulation that does not find them proves nothing."""
 
+import asyncio
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -34,27 +35,29 @@ def intent_after_sending() -> Any:
     """Commands go out before what announces them is on disk."""
     real = Dispatcher._let_go
 
-    async def let_go(self: Dispatcher) -> None:
+    def let_go(self: Dispatcher) -> None:
         effects = self._work.effects
         deeds = [effect for effect in effects if isinstance(effect, Deed)]
         for deed in deeds:
             self._calls.do(deed)
         self._work.effects = [effect for effect in effects if effect not in deeds]
-        await real(self)
+        real(self)
 
     return _method(Dispatcher, "_let_go", let_go)
 
 
 def full_disk_ignored() -> Any:
     """What the disk refuses is forgotten, and done all the same."""
+    real = Commits._heard
 
-    async def commit(self: Commits, work: Work) -> None:
-        try:
-            await self._journal.commit(work.batch)
-        except JournalError as error:
-            self.trouble = error.problem
+    def heard(self: Commits, work: Work, landing: asyncio.Future[None]) -> None:
+        if not landing.cancelled() and isinstance(landing.exception(), JournalError):
+            work.landing = landing = asyncio.get_running_loop().create_future()
+            landing.set_result(None)
+            self._chain.refused = None
+        real(self, work, landing)
 
-    return _method(Commits, "commit", commit)
+    return _method(Commits, "_heard", heard)
 
 
 def _without(kind: str, *, first: int = 0) -> Any:

@@ -5,7 +5,7 @@ One thread writes (``writer``), all that waits for it becomes one transaction
 """
 
 from reactor.adapters.journal.copying import back_up, findings
-from reactor.adapters.journal.intake import Limits
+from reactor.adapters.journal.intake import Chain, Limits
 from reactor.adapters.journal.outbox import Outbox
 from reactor.adapters.journal.reader import Reader
 from reactor.adapters.journal.rescue import Saved, salvage
@@ -35,6 +35,7 @@ __all__ = [
     "REFUSED",
     "Batch",
     "Bounds",
+    "Chain",
     "Durations",
     "Figures",
     "HistoryRow",

@@ -48,11 +48,33 @@ class Limits:
 
 
 @dataclass(slots=True)
+class Chain:
+    """Batches that rest on one another: from the first that is refused on, all of them are.
+
+    Else a full disk could refuse one, and have room for the next, which says what came of it.
+    ``refused`` is why; whoever tries again begins a new chain.
+    """
+
+    refused: Exception | None = None
+
+
+@dataclass(slots=True)
 class Commit:
-    """A batch that somebody waits for."""
+    """A batch that somebody waits for; ``chain`` is what it rests on, None for nothing."""
 
     batch: Batch
     future: asyncio.Future[None]
+    chain: Chain | None = None
+
+    @property
+    def refused(self) -> Exception | None:
+        """Why what it rests on is not in the journal; None when it is."""
+        return None if self.chain is None else self.chain.refused
+
+    def refuse(self, error: Exception) -> None:
+        """Nothing that rests on this batch is taken any more."""
+        if self.chain is not None:
+            self.chain.refused = error
 
 
 @dataclass(slots=True)

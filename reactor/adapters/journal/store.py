@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Concatenate, ParamSpec, TypeVar
 
 from reactor.adapters.journal.files import Lock, make_file, make_folder, network_file_system
-from reactor.adapters.journal.intake import Commit, Intake, Limits
+from reactor.adapters.journal.intake import Chain, Commit, Intake, Limits
 from reactor.adapters.journal.log_tail import last_commit
 from reactor.adapters.journal.outbox import Outbox
 from reactor.adapters.journal.reader import Reader
@@ -101,9 +101,23 @@ class Journal:
             JournalError: nothing of the batch is in the journal; the same
                 batch may be committed again.
         """
-        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._intake.commit(Commit(batch, future))
-        await future
+        await self.post(batch)
+
+    def post(self, batch: Batch, chain: Chain | None = None) -> asyncio.Future[None]:
+        """As ``commit``, for who does not wait now: done when the batch is on disk, or refused.
+
+        Args:
+            batch: what is to be journaled.
+            chain: once one of its batches was refused all later ones are; to withdraw
+                them, cancel the last one first.
+        """
+        commit = Commit(batch, asyncio.get_running_loop().create_future(), chain)
+        try:
+            self._intake.commit(commit)
+        except JournalError as error:
+            commit.refuse(error)
+            commit.future.set_exception(error)
+        return commit.future
 
     def lazily(self, rows: Sequence[InputRow]) -> None:
         """The rows are journaled with the next commit, or half a second later without an fsync.

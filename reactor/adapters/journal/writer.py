@@ -12,7 +12,7 @@ from reactor.adapters.journal import ledger as outbox
 from reactor.adapters.journal import tables
 from reactor.adapters.journal.care import Care
 from reactor.adapters.journal.handover import Bell, Result, hand_over
-from reactor.adapters.journal.intake import Commit, Intake, Limits, Work
+from reactor.adapters.journal.intake import Commit, Intake, Lazy, Limits, Work
 from reactor.adapters.journal.ledger import Ledger
 from reactor.adapters.journal.rows import Batch, InputRow
 from reactor.adapters.journal.schema import explain
@@ -119,6 +119,7 @@ class Writer:
         self._connection.close()
 
     def _write(self, work: Work) -> None:
+        self._refuse_what_rests_on_refused(work)
         commits = work.commits
         batches = [commit.batch for commit in commits]
         synced = bool(commits) or self.problem is not None
@@ -139,21 +140,35 @@ class Writer:
         elif rest is not None:
             self._intake.give_back(rest, work.done, self._limits.retry_s)
 
+    def _refuse_what_rests_on_refused(self, work: Work) -> None:
+        """Take from the work what came on its way before anybody knew of the refusal."""
+        taken: list[Commit | Lazy] = []
+        results: list[Result] = []
+        for entry in work.queue:
+            if isinstance(entry, Commit) and entry.refused is not None:
+                results.append((entry.future, self._refusal(entry.refused)))
+            else:
+                taken.append(entry)
+        work.queue = taken
+        hand_over(results)
+
     def _write_apart(self, commits: Sequence[Commit], error: Exception) -> None:
-        """Each commit by itself, so that none fails for another's rows."""
+        """Each commit by itself, so that none fails for the rows of a stranger."""
         results: list[Result] = []
         # A full disk may have room for a smaller batch; one that fails or is
         # locked would make every caller wait for the next time-out.
         misses_left = 0 if _is_disks(error) and not _is_full(error) else MISSES
         refused = error
         for commit in commits:
-            outcome: Exception | None = refused
-            if misses_left:
+            outcome: Exception | None = commit.refused or refused
+            if misses_left and commit.refused is None:
                 outcome = self._attempt(_Job(commit.batch.inputs, [commit.batch]))
                 self.commits += outcome is None
                 if outcome and _is_disks(outcome):
                     refused = outcome
                     misses_left -= 1
+            if outcome is not None:
+                commit.refuse(outcome)
             results.append((commit.future, outcome and self._refusal(outcome)))
         hand_over(results)
 
@@ -244,6 +259,8 @@ class Writer:
 
     def _refusal(self, error: Exception) -> JournalError:
         """A new exception for each caller: raising one in many tasks would mix their traces."""
+        if isinstance(error, JournalError):
+            return JournalError(error.place, error.problem, error.fix)
         if isinstance(error, sqlite3.Error) and _is_disks(error):
             return explain(error, self._path)
         return JournalError(

@@ -13,7 +13,16 @@ from typing import Any
 
 import pytest
 
-from reactor.adapters.journal import Batch, InputRow, IntentRow, Journal, Limits, OutboxRow, schema
+from reactor.adapters.journal import (
+    Batch,
+    Chain,
+    InputRow,
+    IntentRow,
+    Journal,
+    Limits,
+    OutboxRow,
+    schema,
+)
 from reactor.core.effect import Keep
 from reactor.errors import JournalError
 from tests.adapters.journal.support import batch, locked, now, numbers, opened, row, stuck, until
@@ -306,6 +315,58 @@ async def test_a_batch_too_large_for_the_disk_fails_alone(disk: Disk) -> None:
         assert [type(result) for result in results] == [type(None), JournalError, type(None)]
         assert numbers(journal) == [0, 1, 3]
         assert journal.healthy
+
+
+async def test_from_the_first_of_a_chain_that_is_refused_on_all_are(disk: Disk) -> None:
+    """Also those for which there is room, in the same group or not; others are taken."""
+    chain = Chain()
+    async with opened(disk.path, QUICK) as journal:
+        disk.bound(journal)
+        with locked(disk.path):
+            first = await stuck(journal)
+            large = batch(2, size=3_000_000)
+            group = [journal.post(each, chain) for each in (batch(1), large, batch(3))]
+            other = journal.post(batch(4))
+        await first
+        await asyncio.wait([*group, other])
+        failures = journal.statistics().failures
+        late = journal.post(batch(5), chain)
+        results = await asyncio.gather(*group, other, late, return_exceptions=True)
+        assert [type(result) for result in results] == [
+            *(type(None), JournalError, JournalError),
+            *(type(None), JournalError),
+        ]
+        assert len({id(result) for result in results if result is not None}) == 3
+        assert {str(result) for result in results if result is not None} == {
+            FULL.format(path=disk.path)
+        }
+        # What rests on a refused batch is not even tried.
+        assert journal.statistics().failures == failures
+        await journal.post(batch(6), Chain())
+        assert numbers(journal) == [0, 1, 4, 6]
+        assert journal.healthy
+
+
+@pytest.mark.parametrize("is_closed", [False, True], ids=["too many wait", "it is closed"])
+async def test_a_chain_breaks_where_the_journal_takes_nothing_in(
+    tmp_path: Path, *, is_closed: bool
+) -> None:
+    """What comes later says what became of it, and must not be there without it."""
+    path, chain = tmp_path / "journal.db", Chain()
+    async with opened(path, Limits(commits=1)) as journal:
+        with locked(path):
+            first = await stuck(journal)
+            waits = journal.post(batch(1))
+            if is_closed:
+                journal._intake.close()  # noqa: SLF001 - a moment of the closing
+            refused = journal.post(batch(2), chain)
+            assert isinstance(refused.exception(), JournalError)
+        await first
+        await waits
+        if not is_closed:
+            with pytest.raises(JournalError, match="1 commits wait for the disk already"):
+                await journal.post(batch(3), chain)
+        assert numbers(journal) == [0, 1]
 
 
 async def test_a_group_on_a_full_disk_is_given_up_after_three(disk: Disk) -> None:
