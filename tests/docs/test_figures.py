@@ -72,6 +72,11 @@ def said(seconds: float) -> str:
             f"in batches of {dispatcher.TURN // dispatcher.DEAR} inputs",
             id="batch",
         ),
+        pytest.param(
+            DURABILITY,
+            f"up to {dispatcher.AHEAD_MAX // dispatcher.DEAR} inputs that have effects are ahead",
+            id="ahead of the disk",
+        ),
         pytest.param(DURABILITY, f"more than {BOUNDS.long} inputs wait", id="a long line"),
         pytest.param(DURABILITY, f"fewer than {BOUNDS.few} of the same", id="few of a kind"),
         pytest.param(DURABILITY, f"{BOUNDS.ahead} of its inputs stand in", id="a guest in line"),
