@@ -136,10 +136,8 @@ def _called(world: World, run: Run, op: Call, answer: Answered) -> Flow:
     if answer.error is not None:
         disarm(world, run)
         return Failed(f"{what}: {answer.error.error_class}: {answer.error.description}")
-    if answer.lost and op.await_pc is not None:
-        # The event that is waited for will prove it done, or its time will pass.
-        world.trace(run, world.options_of(run).path, "lost", answer.lost)
-        return NEXT
+    if op.await_pc is not None and not answer.unsent:
+        return _is_awaited(world, run, what, answer)
     if answer.lost and not _may_repeat(op.step):
         return Failed(f"{what}: outcome unknown, it was sent and {answer.lost}", unknown=True)
     if answer.unsent or answer.lost:
@@ -149,10 +147,24 @@ def _called(world: World, run: Run, op: Call, answer: Answered) -> Flow:
     return NEXT
 
 
+def _is_awaited(world: World, run: Run, what: str, answer: Answered) -> Flow:
+    """Go on to the event that proves it done: it comes, or its time passes."""
+    cursor = run.cursor
+    if cursor.cut and cursor.caught is None:
+        reason = f"{what} was sent, and the monitor was away while its event was awaited"
+        return Failed(reason, unknown=True)
+    cursor.cut, cursor.limit = False, None
+    world.trace(
+        run, world.options_of(run).path, "lost" if answer.lost else "answered", answer.lost or what
+    )
+    return NEXT
+
+
 def _again(world: World, run: Run, why: str) -> Flow:
     """Call once more in a moment, for a minute where the step has no time of its own."""
     cursor = run.cursor
     disarm(world, run)
+    cursor.cut = False
     if not cursor.waited:
         cursor.waited = True
         cursor.limit = None if cursor.deadline is not None else world.now + COMMAND_LIMIT

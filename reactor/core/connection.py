@@ -8,12 +8,12 @@ from reactor.core.comparing import ask_missing, by_disk, taken, told_by_state
 from reactor.core.cut_waits import is_asked_for
 from reactor.core.effect import GuestChanged
 from reactor.core.event import Event
-from reactor.core.facts import LOST_AFTER
+from reactor.core.facts import LOST_AFTER, UNKNOWN
 from reactor.core.guest import Guest
 from reactor.core.hearing import listen
 from reactor.core.inputs import Connected, Disconnected, GuestForgotten, GuestKnown
 from reactor.core.machine import outcome_unknown
-from reactor.core.ops import AwaitEvent
+from reactor.core.ops import AwaitEvent, Call
 from reactor.core.readiness import arm_guest, arm_missing, guest_gone
 from reactor.core.resync import missed
 from reactor.core.run import Phase, Run
@@ -53,6 +53,7 @@ def forgotten(world: World, input_: GuestForgotten) -> None:
     world.timers.set(f"lost {guest.name}", None)
     world.timers.set(f"arm {guest.name}", None)
     world.timers.set(f"held {guest.name}", None)
+    world.timers.set(f"{UNKNOWN} {guest.name}", None)
     world.timers.set(f"ask {guest.name}", None)
     trigger_life.forget_guest(world, guest.name)
     guest_gone(world, guest)
@@ -127,7 +128,7 @@ def _take_over(world: World, guest: Guest, input_: Connected, *, same: bool) -> 
         own.another_qemu(world, guest)
         guest.dump_ended = None
     guest.epoch, guest.facts, guest.connected = input_.epoch, facts, True
-    guest.asking = None
+    guest.asking, guest.lost_reason = None, ""
     told_by_state(guest, by_state)
     guest.end_known, guest.seen, guest.moved, guest.again = False, "", "", ""
     ended = any(name == "DUMP_COMPLETED" for name, _ in by_state)
@@ -152,9 +153,9 @@ def disconnected(world: World, input_: Disconnected) -> None:
     guest.refreshing, guest.refresh_again = "", False
     for arming in guest.arming.values():
         arming.reason = "the monitor is away"
+    guest.lost_reason = "" if guest.end_known else input_.reason
     world.tell_guest(guest)
     if not guest.end_known:
-        guest.lost_reason = input_.reason
         world.timers.set(f"lost {guest.name}", world.now + LOST_AFTER)
         # Most connections are back within a second: a condition that is looked at in
         # between would find a guest away that has just panicked, and let it lie.
@@ -165,7 +166,7 @@ def disconnected(world: World, input_: Disconnected) -> None:
 
 def lost(world: World, guest: Guest, reason: str) -> None:
     """The guest's QEMU is gone without having said so."""
-    guest.end_known = True
+    guest.end_known, guest.lost_reason = True, ""
     world.keep_guest(guest)
     world.happen("REACTOR_GUEST_LOST", guest.name, {"reason": reason})
     world.wakeups.extend(guest.watchers)
@@ -176,8 +177,17 @@ def _recover_wait(world: World, run: Run, gone_by: Iterable[Event], *, same: boo
     if run.phase not in {Phase.RUNNING, Phase.HANDLING} or run.cursor.caught is not None:
         return
     op = world.program_of(run).ops[run.cursor.pc]
-    if not isinstance(op, AwaitEvent):
-        return
+    if isinstance(op, Call) and run.cursor.armed is not None:
+        # Its agent has a socket of its own, and is answering: then it is decided.
+        run.cursor.cut = True
+        world.touch(run)
+    elif isinstance(op, AwaitEvent):
+        _decide(world, run, op, gone_by, same=same)
+
+
+def _decide(
+    world: World, run: Run, op: AwaitEvent, gone_by: Iterable[Event], *, same: bool
+) -> None:
     if missed_nothing(op):
         return
     names = ", ".join(op.wait.events)

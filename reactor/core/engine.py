@@ -7,7 +7,7 @@ from reactor.core.config import EngineConfig
 from reactor.core.drops import dropped
 from reactor.core.effect import Effect, Keep, Trace
 from reactor.core.event import Event
-from reactor.core.facts import FREE, take_fact, take_room
+from reactor.core.facts import FREE, UNKNOWN, take_fact, take_room
 from reactor.core.inputs import (
     Answered,
     Connected,
@@ -31,7 +31,7 @@ from reactor.core.needs import compared, compared_by
 from reactor.core.operator import operate
 from reactor.core.owed import LATE, stood_still
 from reactor.core.policy import Policy
-from reactor.core.reception import receive, refresh_status
+from reactor.core.reception import receive, refresh_status, status_unknown
 from reactor.core.run import Role
 from reactor.core.runs import closed, steps_given_up
 from reactor.core.schedules import fired
@@ -226,6 +226,8 @@ class Engine:
     def _others_due(self, kind: str, key: str) -> None:
         if kind in trigger_life.KINDS:
             trigger_life.due(self._world, kind, key)
+        elif kind == UNKNOWN:
+            status_unknown(self._world, self._world.guests[key])
         elif kind == "ask":
             comparing.ask_missing(self._world, self._world.guests[key])
         else:

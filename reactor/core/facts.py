@@ -16,6 +16,12 @@ POLL = 0.25
 QUERY_LIMIT = 10.0
 """Seconds QEMU has to answer a query."""
 
+ASK_AGAIN = 2.0
+"""Seconds after which a QEMU that gave no status is asked again, whether somebody waits or not."""
+
+UNKNOWN = "status"
+"""The kind of the timer of a guest that is connected and of whom no status is known."""
+
 LOST_AFTER = 5.0
 """Seconds after which a monitor that closed without a SHUTDOWN counts as lost."""
 
@@ -167,6 +173,7 @@ def take_fact(world: World, guest: Guest, fact: str, answer: Answered) -> None:
     if answer.lost or answer.unsent:
         # QEMU answers in order: if one query is lost, the status is not known either.
         world.set_status(guest, DISCONNECTED)
+        world.timers.set(f"{UNKNOWN} {guest.name}", world.now + ASK_AGAIN)
         return
     result = answer.result if isinstance(answer.result, Mapping) else {}
     word = str(result.get("status", ""))

@@ -42,7 +42,8 @@ class Arming:
 class KeptGuest(msgspec.Struct, frozen=True, omit_defaults=True):
     """The stored snapshot of a guest: what a restart compares with.
 
-    ``facts`` is what QEMU said last, never that its monitor is away.
+    ``facts`` is what QEMU said last, never that its monitor is away. ``lost`` is why its monitor
+    closed, until its loss is told or it is back.
     """
 
     epoch: str
@@ -52,6 +53,7 @@ class KeptGuest(msgspec.Struct, frozen=True, omit_defaults=True):
     seen: str = ""
     moved: str = ""
     again: str = ""
+    lost: str = ""
     ahead: tuple[tuple[str, str, float], ...] = ()
 
 
@@ -161,6 +163,7 @@ class Guest:
             seen=self.seen,
             moved=self.moved,
             again=self.again,
+            lost=self.lost_reason,
             ahead=tuple((*of, until) for of, until in self.ahead.items()),
         )
 

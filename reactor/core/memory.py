@@ -203,7 +203,9 @@ def _restore_guests(world: World, found: _Rows) -> None:
         kept, guest = msgspec.json.decode(value, type=KeptGuest), _guest(world, name)
         guest.epoch, guest.facts, guest.since = kept.epoch, kept.facts, kept.since
         guest.end_known, guest.seen, guest.moved = kept.end_known, kept.seen, kept.moved
-        guest.again = kept.again
+        guest.again, guest.lost_reason = kept.again, kept.lost
+        if kept.lost:
+            world.timers.set(f"lost {name}", world.now + SETTLE_AFTER_RESTART)
         guest.ahead = {(subject, key): until for subject, key, until in kept.ahead}
     for name, value in found.guests[own.KIND]:
         own.restored(world, name, value)

@@ -4,7 +4,7 @@ import msgspec
 
 from reactor.core import doubts, own, scopes, sequels
 from reactor.core.admission import Verdict
-from reactor.core.catalog import RENAMED
+from reactor.core.catalog import DISCONNECTED, RENAMED
 from reactor.core.comparing import heard
 from reactor.core.counting import count
 from reactor.core.effect import EventSeen
@@ -101,6 +101,12 @@ def refresh_status(world: World, guest: Guest) -> None:
         guest.refresh_again = True
         return
     guest.refreshing = ask_fact(world, guest, "status")
+
+
+def status_unknown(world: World, guest: Guest) -> None:
+    """QEMU gave no status, and nobody has asked for it since: a `where` reads the last one."""
+    if guest.status == DISCONNECTED:
+        refresh_status(world, guest)
 
 
 def _match(world: World, plan: Plan, candidates: list[Candidate], event: Event) -> None:

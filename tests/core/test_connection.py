@@ -135,6 +135,33 @@ def test_a_connect_says_whether_it_was_the_first() -> None:
 
 
 @pytest.mark.parametrize(
+    ("before", "back", "lost"),
+    [
+        pytest.param(4.9, None, ["cut"], id="nobody comes"),
+        pytest.param(4.9, 29.9, [], id="the same QEMU is back"),
+        pytest.param(4.9, 30.0, ["cut"], id="it is back too late"),
+        pytest.param(6.0, None, ["cut"], id="it was told before"),
+    ],
+)
+def test_a_loss_that_was_about_to_be_told_survives_a_restart(
+    before: float, back: float | None, lost: list[str]
+) -> None:
+    """The monitor is given 30 seconds to come; the loss is told once, over a second restart too."""
+    host = Host([]).connect()
+    host.disconnect("web-1", "cut")
+    host.run(before)
+    host.restart(connect=False)
+    host.restart(connect=False)
+    if back is not None:
+        host.run(back)
+        host.connect()
+    host.run(60)
+    host.restart(connect=False)
+    host.run(60)
+    assert [event.data["reason"] for event in host.events(LOST)] == lost
+
+
+@pytest.mark.parametrize(
     ("away", "lost"),
     [
         pytest.param(4.99, [], id="back in time"),

@@ -3,6 +3,8 @@
 import pytest
 
 from reactor.core.config import EngineConfig
+from reactor.core.event import Event
+from reactor.core.inputs import Answered, Connected, Facts, Happened, Refusal
 from reactor.core.policy import Policy
 from reactor.core.run import Outcome
 from reactor.core.steps import GuestAction, GuestStep, WaitStaysStep
@@ -115,6 +117,58 @@ def test_a_reboot_whose_answer_was_lost_is_proved_by_its_reset(
     host.event("web-1", "GO", {"n": 1})
     host.run(400.0)
     assert (len(host.calls), host.outcomes()) == (1, [outcome])
+
+
+@pytest.mark.parametrize(
+    ("answer", "mute", "calls", "outcome"),
+    [
+        pytest.param({}, {"RESET"}, 1, "unknown", id="answered"),
+        pytest.param("the line was cut", {"RESET"}, 1, "unknown", id="answer lost"),
+        pytest.param(Answered("", unsent="no agent"), set(), 2, "succeeded", id="not sent"),
+        pytest.param(Refusal("GenericError", "no"), {"RESET"}, 2, "failed", id="refused"),
+    ],
+)
+def test_a_reboot_whose_reset_may_have_been_missed_is_not_asked_for_twice(
+    answer: object, mute: set[str], calls: int, outcome: str
+) -> None:
+    """The monitor came back while the agent, which has a socket of its own, had not answered."""
+    host = Host([verb(GuestAction.REBOOT, retry=1)], config=CONFIG)
+    host.guests["web-1"].mute = mute
+
+    def cut() -> None:
+        host.disconnect("web-1")
+        host.give(Connected("web-1", "1-1", Facts(status="running")))
+
+    def answers() -> object:
+        if len(host.calls) == 1:
+            host.at(0.0005, cut)
+        return answer if len(host.calls) == 1 or outcome == "failed" else {}
+
+    host.answers = {"guest-shutdown": answers}
+    host.connect()
+    host.event("web-1", "GO", {"n": 1})
+    host.run(900.0)
+    assert (len(host.calls), host.outcomes()) == (calls, [outcome])
+
+
+def test_a_reset_behind_a_break_proves_the_reboot() -> None:
+    """It came before the agent's answer, and was heard."""
+    host = Host([verb(GuestAction.REBOOT)], config=CONFIG)
+
+    def cut() -> None:
+        host.disconnect("web-1")
+        host.give(Connected("web-1", "1-1", Facts(status="running")))
+        host.give(Happened(Event("RESET", "web-1", {"guest": True}, host.now, host.now)))
+
+    def answers() -> object:
+        host.at(0.0005, cut)
+        return {}
+
+    host.answers = {"guest-shutdown": answers}
+    host.connect()
+    host.event("web-1", "GO", {"n": 1})
+    host.run(1.0)
+    assert host.outcomes() == ["succeeded"]
 
 
 def test_a_reboot_without_an_agent_fails() -> None:

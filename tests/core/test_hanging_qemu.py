@@ -4,7 +4,7 @@ import pytest
 
 from reactor.core.effect import Execute
 from reactor.core.facts import QUERY_LIMIT, UNHEARD
-from reactor.core.inputs import Answered
+from reactor.core.inputs import Answered, GuestForgotten
 from reactor.core.world import ANSWER_GRACE
 from tests.core.simulation import Host, document
 
@@ -120,3 +120,42 @@ def test_a_storage_daemon_has_no_guest_to_ask() -> None:
     host.connect()
     host.event("web-1", "GO", {"n": 1})
     assert host.run(1).outcomes() == ["succeeded"]
+
+
+def test_a_status_that_qemu_did_not_give_is_asked_for_until_it_does() -> None:
+    """Else a `where` on it would be false for good on a guest of which nobody asks again."""
+    sees = "{event: QUORUM_REPORT_BAD, where: 'guest.status == \"running\"'}"
+    host = Host([document("p", f"[{GOES_ON}]", trigger=sees)]).connect()
+    guest = host.guests["web-1"]
+    guest.silent.add("query-status")
+    host.event("web-1", "RESUME", {})
+    host.run(60)
+    asked = host.commands(queries=True).count("query-status")
+    assert host.engine.world.guests["web-1"].status == "disconnected"
+    guest.silent.clear()
+    host.run(12)
+    host.event("web-1", "QUORUM_REPORT_BAD", {"node-name": "a"})
+    host.run(60)
+    assert said(host) == ["went-on"]
+    assert asked <= 6
+    assert host.commands(queries=True).count("query-status") <= asked + 2
+
+
+@pytest.mark.parametrize("ends", ["disconnect", "forget", "known by others"])
+def test_nobody_is_asked_for_a_status_that_is_not_unknown_any_more(ends: str) -> None:
+    """The monitor went away, the guest is not named any more, or a run has asked meanwhile."""
+    host = Host([document("p", f"[{{check: '{PANICKED}'}}]")]).connect()
+    host.guests["web-1"].silent.add("query-status")
+    host.event("web-1", "RESUME", {})
+    host.run(QUERY_LIMIT + 1)
+    host.guests["web-1"].silent.clear()
+    if ends == "disconnect":
+        host.disconnect("web-1")
+    elif ends == "forget":
+        host.give(GuestForgotten("web-1"))
+    else:
+        host.event("web-1", "GO", {"n": 1})
+        host.run(0.5)
+    asked = host.commands(queries=True).count("query-status")
+    host.run(30)
+    assert host.commands(queries=True).count("query-status") == asked
