@@ -286,7 +286,7 @@ def test_a_late_answer_to_another_question_is_let_be(holds: list[str]) -> None:
     host.run(1)
     host.disconnect("web-1")
     host.run(1)
-    host.connect().run(30)
+    host.connect().run(9)
     assert host.engine.world.guests["web-1"].refreshing == ""
 
 
