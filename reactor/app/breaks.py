@@ -3,8 +3,8 @@
 from collections import Counter
 from collections.abc import Iterable
 
-from reactor.app.calls import Deed, sent_to
-from reactor.core.effect import Effect, Execute
+from reactor.app.calls import Deed, ToGuest, sent_to
+from reactor.core.effect import Effect
 from reactor.core.inputs import Connected, Disconnected
 
 
@@ -34,4 +34,4 @@ class Breaks:
         if deed.id in self._gone:
             self._gone.remove(deed.id)
             return True
-        return isinstance(deed, Execute) and deed.guest in self._heard
+        return isinstance(deed, ToGuest) and deed.guest in self._heard

@@ -30,6 +30,9 @@ from reactor.errors import GuestError, LostReply, ReactorError
 Deed = Execute | CallAgent | CallHttp | StartProgram
 """What may change something: it is announced in the journal, and waited for at the end."""
 
+ToGuest = Execute | CallAgent
+"""What goes to a guest, and must not meet another QEMU than it was decided for."""
+
 _STOPPING = "the daemon is stopping"
 _HELD_UP = "the journal could not be written when it was decided"
 _GONE = "the monitor was another one by then"
@@ -44,7 +47,7 @@ def sent_to(guest: str, effects: Iterable[Effect]) -> set[str]:
     They were decided before its monitor came or went: behind the line that is there by now
     may be another QEMU. A question may go out to that one all the same.
     """
-    return {one.id for one in effects if isinstance(one, Execute) and one.guest == guest}
+    return {one.id for one in effects if isinstance(one, ToGuest) and one.guest == guest}
 
 
 class Calls:
@@ -93,11 +96,12 @@ class Calls:
 
         Args:
             held_up: it was decided before the disk was full. By now it may be another QEMU,
-                or a guest that somebody brought back: the guard of a command is asked again.
+                or a guest that somebody brought back: the guard of a command is asked again,
+                and that of an agent's whether it is the same QEMU.
             gone: its monitor came or went since it was decided.
         """
         changes = isinstance(deed, Execute) and deed.changes
-        if changes and (gone or held_up):
+        if (changes or isinstance(deed, CallAgent)) and (gone or held_up):
             self._submit(Answered(deed.id, unsent=_GONE if gone else _HELD_UP))
             return
         if self._stopping:

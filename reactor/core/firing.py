@@ -27,8 +27,8 @@ def miss(
 
 def fire(world: World, source: Source, origin: Origin, key: str) -> None:
     """Hand a match over to admission."""
-    policy = source.policy
-    offer(world, policy, Match(policy.name, key, origin, source.trigger.path))
+    policy, epoch = source.policy, world.guests[origin.event.guest].life()
+    offer(world, policy, Match(policy.name, key, origin, source.trigger.path, epoch=epoch))
 
 
 def fire_late(world: World, source: Source, origin: Origin, key: str) -> None:

@@ -26,6 +26,8 @@ def admit(world: World, policy: Policy, match: Match) -> Decision:
         return decision
     before = [world.runs[run_id] for run_id in state.open.get(key, ())]
     run = new_run(world, policy, match.guest, key, match.origin, Role.RUN)
+    # It may have been held back, and QEMU be another one by now.
+    run.epoch = match.epoch or run.epoch
     row = LedgerRow(run.id, policy.name, run.guest, key, world.now)
     forget_rows(world, state, state.horizon(policy))
     state.remember(row, values)

@@ -11,7 +11,8 @@ class Match(msgspec.Struct, frozen=True, omit_defaults=True):
 
     ``key`` is the guest, or the guest and the value of ``by``; ``who`` is the operator
     who wanted it, empty for an event's. It survives a restart
-    while it is held back.
+    while it is held back. ``epoch`` is the life of QEMU that it is about, empty where it
+    came about without one.
     """
 
     policy: str
@@ -19,6 +20,7 @@ class Match(msgspec.Struct, frozen=True, omit_defaults=True):
     origin: Origin
     path: str = "trigger"
     who: str = ""
+    epoch: str = ""
 
     @property
     def event(self) -> Event:

@@ -8,6 +8,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from reactor.adapters.qmp.commands import Then
+from reactor.app.breaks import Breaks
 from reactor.app.calls import Calls
 from reactor.app.clock import Clock
 from reactor.app.depth import DEPTH_MAX, is_too_deep
@@ -15,7 +16,7 @@ from reactor.app.dumps import Dumps
 from reactor.app.ports import Outside
 from reactor.app.settings import DumpsSettings
 from reactor.core.effect import AskFree, AskPath, CallAgent, CallHttp, Execute, StartProgram
-from reactor.core.inputs import Answered, Refusal
+from reactor.core.inputs import Answered, Disconnected, Refusal
 from reactor.errors import GuestError, LostReply, MonitorError
 
 pytestmark = pytest.mark.asyncio
@@ -197,6 +198,36 @@ async def test_a_result_that_is_too_deep_is_cut(world: World, make: Make) -> Non
     world.answer = deep
     world.calls.do(make(world))
     assert not is_too_deep((await world.answered()).result)
+
+
+@pytest.mark.parametrize("why", ["held_up", "gone"])
+@pytest.mark.parametrize(
+    ("make", "is_sent"),
+    [
+        pytest.param(monitor, False, id="QMP"),
+        pytest.param(agent, False, id="agent"),
+        pytest.param(request, True, id="HTTP"),
+        pytest.param(program, True, id="program"),
+    ],
+)
+async def test_what_was_decided_for_a_guest_does_not_meet_another_qemu(
+    world: World, make: Make, why: str, is_sent: bool
+) -> None:
+    """A full disk held it up, or the monitor came or went meanwhile: it is decided anew."""
+    world.calls.do(make(world), held_up=why == "held_up", gone=why == "gone")
+    answer = await world.answered()
+    assert (bool(world.seen), not answer.unsent) == (is_sent, is_sent)
+
+
+@pytest.mark.parametrize("make", DEEDS[:2])
+async def test_a_break_counts_for_whatever_goes_to_the_guest(world: World, make: Make) -> None:
+    """From when it is heard of, and for what was decided before it and waits for the disk."""
+    breaks, deed = Breaks(), make(world)
+    assert not breaks.came_before(deed)
+    breaks.heard(Disconnected("web-1", "cut"))
+    assert breaks.came_before(deed)
+    breaks.handled(Disconnected("web-1", "cut"), [deed])
+    assert [breaks.came_before(deed), breaks.came_before(deed)] == [True, False]
 
 
 async def test_what_each_of_them_is_told(world: World) -> None:

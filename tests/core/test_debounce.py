@@ -259,3 +259,16 @@ def _no_wait_is_longer_than(host: Host, seconds: float) -> None:
         if isinstance(effect, Trace) and effect.verdict == "admitted" and first is not None:
             assert effect.at <= first + seconds + 0.2  # a restart takes a moment
             first = None
+
+
+def test_a_match_that_waited_is_not_about_the_next_qemu() -> None:
+    """It is told, and nothing is done to a guest to which nothing has happened."""
+    more = "debounce: 10s\n"
+    host = Host([document("p", "[{publish: told}, {guest: reset}]", more=more)]).connect()
+    host.event("web-1", "GO", {}, after=0)
+    host.run(3)
+    host.guests["web-1"].epoch = "2-2"
+    host.restart()
+    host.run(60)
+    assert [topic for topic, _ in host.published()] == ["told"]
+    assert (host.commands(), host.outcomes()) == ([], ["failed"])

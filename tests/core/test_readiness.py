@@ -259,6 +259,21 @@ def test_an_arm_begins_anew_when_another_qemu_takes_over_in_the_middle() -> None
     assert host.events(NOT_READY) == []
 
 
+def test_a_match_held_back_while_another_qemu_takes_over_is_not_about_that_one() -> None:
+    """A reset that the old one needed must not meet the new one."""
+    resets = ARMED.replace("publish: 'armed/${data.?n.orValue(0)}'", "guest: reset")
+    host = Host([resets])
+    guest = host.guests["web-1"]
+    guest.silent.add("set-action")
+    _go(host.connect())
+    host.disconnect("web-1")
+    guest.silent.clear()
+    guest.epoch = "2-2"
+    host.connect()
+    host.run(30)
+    assert (host.commands(), host.outcomes()) == (["set-action", "set-action"], ["failed"])
+
+
 def test_new_labels_arm_the_policies_that_select_the_guest_now() -> None:
     """Without a reconnect."""
     text = ARMED.replace("arm:", "guests: {labels: {tier: prod}}\narm:")
