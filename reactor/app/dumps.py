@@ -80,7 +80,9 @@ class Dumps:
 
         ``name`` is the id of the question. An error says why it cannot be seen.
         """
-        return await asyncio.to_thread(_size, name, Path(path))
+        # In turn: on a file system that hangs one thread does, not one for each question.
+        async with self._turn:
+            return await asyncio.to_thread(_size, name, Path(path))
 
     async def discard(self, path: str) -> None:
         """Remove what a failed dump left; only a plain file below the folder."""

@@ -5,6 +5,7 @@ import importlib
 import os
 import socket
 import stat
+import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -461,3 +462,26 @@ def test_what_a_dump_has_left(folder: Path, kind: str) -> None:
         text = f"{path} cannot be seen: Not a directory"
         expected = Answered("q", error=Refusal("Target", text))
     assert asyncio.run(dumps(folder).size("q", str(path))) == expected
+
+
+@pytest.mark.asyncio
+async def test_a_folder_that_hangs_takes_no_more_than_one_thread(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The others are those of the journal, the outbox, the rules: they go on."""
+    hangs = threading.Event()
+
+    def answer(name: str, path: Path) -> Answered:
+        assert path.parent == folder
+        hangs.wait(20)
+        return Answered(name)
+
+    monkeypatch.setattr("reactor.app.dumps._size", answer)
+    asked = dumps(folder)
+    questions = [asyncio.create_task(asked.size(f"q{n}", str(folder / "a"))) for n in range(40)]
+    await asyncio.sleep(0)
+    async with asyncio.timeout(10):
+        assert await asyncio.to_thread(int) == 0
+    assert not any(question.done() for question in questions)
+    hangs.set()
+    assert [each.id for each in await asyncio.gather(*questions)] == [f"q{n}" for n in range(40)]
