@@ -363,7 +363,8 @@ class Publisher:
             # whether a single message is the cause, as one too large for an
             # MQTT 3.1.1 broker is: it hangs up without a word.
             alone, self._careful = self._careful, True
-            if alone and not how.blameless:
+            # Who does not take a message says so or hangs up: silence is a broker's own trouble.
+            if alone and not (how.blameless or how.silent):
                 stuck[0].broken += 1
         given_up = [job for job in stuck if job.broken >= self._limits.strikes]
         kept = [job for job in stuck if job not in given_up]

@@ -302,16 +302,23 @@ async def test_a_message_that_a_3_1_1_broker_hangs_up_on_is_given_up() -> None:
     assert given_up in setup.listener.troubles
 
 
-async def test_no_row_is_given_up_because_another_daemon_has_our_client_id() -> None:
-    """A broker that says "taken over" says that the row is not the cause."""
+@pytest.mark.parametrize(
+    "answer",
+    [
+        pytest.param(disconnect(142), id="another daemon has our client id"),
+        pytest.param(Do.NOTHING, id="it has stopped answering"),
+    ],
+)
+async def test_no_row_is_given_up_for_what_is_the_brokers_own(answer: bytes | Do) -> None:
+    """ "Taken over" says that the row is not the cause; who refuses a row hangs up, or says so."""
 
-    def puback(message: Published) -> int | bytes:
-        thrown_out = message.topic != AVAILABILITY and message.connection <= 6
-        return disconnect(142) if thrown_out else 0
+    def puback(message: Published) -> int | bytes | Do:
+        fails = message.topic != AVAILABILITY and message.connection <= 6
+        return answer if fails else 0
 
     broker = ScriptedBroker(puback=puback)
     async with broker.running():
-        setup = rig(broker.url)
+        setup = rig(broker.url, replace(QUICK, ack_s=0.2))
         setup.outbox.add(f"{BASE}/alert", b"x")
         async with setup.running() as publisher:
             await until(lambda: not setup.outbox.rows)
