@@ -177,11 +177,12 @@ class Session:
         self.ready.set_result(Ready(epoch_of(self._peer, answers), facts))
 
     def _hold(self, guest: str, name: str, data: dict[str, object], time: float) -> None:
-        if len(self._held) < self._shared.limits.events_held:
-            # QEMU writes in order: what comes before the last answer came about before it.
-            self._held.append((guest, name, data, time, not self.ready.done()))
-        else:
+        if len(self._held) >= self._shared.limits.events_held:
+            # The oldest: how things stood by then is asked as well, what came behind it is not.
+            del self._held[0]
             self._shared.counters.dropped += 1
+        # QEMU writes in order: what comes before the last answer came about before it.
+        self._held.append((guest, name, data, time, not self.ready.done()))
 
     def _drop_held(self) -> None:
         self._shared.counters.dropped += len(self._held)

@@ -48,7 +48,7 @@ class Limits:
     ``commands`` counts those without a reply, given up ones too: QEMU still
     has them. ``line_bytes`` is the longest line, ``event_bytes`` the longest that
     is an event: those come unasked. ``write_bytes`` is what may wait because QEMU does not read.
-    ``events_held`` may arrive before the facts are in. ``connects`` are under
+    ``events_held`` may arrive before the facts are in, the latest are kept. ``connects`` are under
     way at once in the whole pool, ``guests`` are in it.
     """
 
