@@ -310,7 +310,7 @@ async def test_a_message_that_a_3_1_1_broker_hangs_up_on_is_given_up() -> None:
     ],
 )
 async def test_no_row_is_given_up_for_what_is_the_brokers_own(answer: bytes | Do) -> None:
-    """ "Taken over" says that the row is not the cause; who refuses a row hangs up, or says so."""
+    """Who says "taken over" has nothing against the row; who refuses a row hangs up, or says so."""
 
     def puback(message: Published) -> int | bytes | Do:
         fails = message.topic != AVAILABILITY and message.connection <= 6
