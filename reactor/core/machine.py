@@ -9,7 +9,18 @@ from reactor.core.hand import release
 from reactor.core.inputs import Answered
 from reactor.core.nested import decides_first
 from reactor.core.operations import perform
-from reactor.core.ops import BranchEnd, Enter, Finish, Leave, Op, Section
+from reactor.core.ops import (
+    BranchEnd,
+    CheckTarget,
+    Enter,
+    Finish,
+    Guard,
+    Leave,
+    Op,
+    Section,
+    Send,
+    TakeHand,
+)
 from reactor.core.owed import half_done, is_spared, owes
 from reactor.core.program import Program
 from reactor.core.run import BranchEnd as BranchResult
@@ -127,8 +138,11 @@ def _deadline_passed(world: World, run: Run) -> bool:
 def _is_known(world: World, run: Run) -> bool:
     """Whether the end of the step or of all steps, or what it waits for, came, however late."""
     cursor = run.cursor
-    over = isinstance(world.program_of(run).ops[cursor.pc], Leave | BranchEnd | Finish)
-    return over or cursor.answer is not None or cursor.caught is not None
+    op = world.program_of(run).ops[cursor.pc]
+    # What came before a command that is sent once more does not say that this one is answered.
+    came = cursor.caught is not None and not isinstance(op, TakeHand | Guard | CheckTarget | Send)
+    over = isinstance(op, Leave | BranchEnd | Finish)
+    return over or cursor.answer is not None or came
 
 
 def _cut_short(world: World, run: Run) -> None:

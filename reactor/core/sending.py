@@ -243,9 +243,11 @@ def _answered(world: World, run: Run, op: Send, answer: Answered) -> Flow:
     if answer.error is not None:
         return _refused_by_qemu(world, run, op, answer)
     if answer.unsent:
+        disarm(world, run)
         world.uncount_command(answer.id)
         own.undone(world, run, op.command)
     if answer.unsent or (answer.lost and catalog.is_idempotent(op.command)):
+        # One that may have been done goes on to listen: done twice, it has no second event.
         return _send_again(world, run, op, answer.unsent or answer.lost)
     if answer.lost:
         doubts.doubt(world, run, answer.lost)
@@ -277,6 +279,7 @@ def _found(world: World, run: Run, op: Send, finding: Finding) -> Flow:
         case Verdict.DONE:
             return doubts.done(world, run, op)
         case Verdict.NOT_DONE:
+            disarm(world, run)
             world.uncount_command(effect)
             own.undone(world, run, op.command)
             cursor.probed = True
@@ -291,7 +294,6 @@ def _found(world: World, run: Run, op: Send, finding: Finding) -> Flow:
 
 def _send_again(world: World, run: Run, op: Send, why: str) -> Flow:
     cursor = run.cursor
-    disarm(world, run)
     world.guest_of(run).watchers[run.id] = None
     cursor.pause = world.now + BUSY_PAUSE
     world.trace(run, world.options_of(run).path, "again", f"{op.command}: {why}")

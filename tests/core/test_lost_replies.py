@@ -316,3 +316,51 @@ def test_a_reset_whose_event_was_caught_was_done() -> None:
     (trace,) = host.traces("probed")
     assert trace.reason == "done: RESET has come"
     assert (host.commands(), host.outcomes()) == (["system_reset", "cont"], ["succeeded"])
+
+
+STOPS = """
+policy: stops
+description: stops the guest, and hears of it
+trigger: {event: GO}
+steps:
+  - qmp: stop
+    wait: {event: STOP, timeout: 30s}
+    timeout: 2m
+"""
+
+
+def _stopped(how: str) -> Host:
+    """QEMU has stopped the guest and said so, and its reply got lost."""
+    host = Host([STOPS]).connect()
+    guest = host.guests["web-1"]
+    guest.silent.add("stop")
+    host.event("web-1", "GO", {}, after=0)
+    host.run(0.1)
+    guest.status = "paused"
+    host.event("web-1", "STOP", {}, after=0)
+    host.run(0.1)
+    (stop,) = [e for e in host.seen(Execute) if isinstance(e, Execute) and e.command == "stop"]
+    guest.silent.clear()
+    host.forget_replies()
+    if how == "restart":
+        return host.restart(connect=False)
+    host.give(Answered(stop.id, lost="the monitor broke"))
+    host.give(Disconnected("web-1", "broken"))
+    return host
+
+
+@pytest.mark.parametrize("how", ["break", "restart"])
+def test_an_event_that_came_before_its_reply_was_lost_is_not_awaited_again(how: str) -> None:
+    """A command that is sent once more has nothing left to do, and brings no second one."""
+    host = _stopped(how).connect()
+    host.run(60)
+    assert (host.commands(), host.outcomes()) == (["stop", "stop"], ["succeeded"])
+
+
+@pytest.mark.parametrize("how", ["break", "restart"])
+def test_such_an_event_does_not_keep_a_step_open_for_ever(how: str) -> None:
+    """The monitor stays away: the step's time is over when it is over."""
+    host = _stopped(how)
+    host.run(200)
+    assert (host.commands(), host.outcomes()) == (["stop"], ["failed"])
+    assert host.ended()[-1].error == "the step did not end within 2m"
