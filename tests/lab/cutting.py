@@ -37,6 +37,7 @@ class Line:
         self._command = command
         self._arrives = arrives
         self._hangs = hangs
+        self._id: object = None
         self._obeyed = asyncio.Event()
         self._server: asyncio.Server | None = None
         self._passing: set[asyncio.Task[None]] = set()
@@ -103,7 +104,9 @@ class Line:
         self, reader: asyncio.StreamReader, to_qemu: asyncio.StreamWriter
     ) -> None:
         while line := await reader.readline():
-            if not self.broken.is_set() and json.loads(line).get("execute") == self._command:
+            asked = json.loads(line)
+            if not self.broken.is_set() and asked.get("execute") == self._command:
+                self._id = asked.get("id")
                 self.broken.set()
                 if not self._arrives:
                     self._obeyed.set()
@@ -118,8 +121,10 @@ class Line:
     async def _pass_back(self, qemu: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while line := await qemu.readline():
             if self.broken.is_set() and not self._obeyed.is_set():
-                # Whatever comes behind the command gets lost; its reply comes last of it.
-                if "return" in json.loads(line):
+                # Whatever comes behind the command gets lost; its reply comes last of it. One
+                # to an earlier question says nothing: QEMU drops what it has not obeyed yet.
+                said = json.loads(line)
+                if "return" in said and said.get("id") == self._id:
                     self._obeyed.set()
                 continue
             writer.write(line)
