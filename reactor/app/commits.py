@@ -159,7 +159,7 @@ class Commits:
             self._say_why(error)
         else:
             self._note(work)
-        if self._is_stuck and not self._unanswered:
+        if self._is_stuck and not self._unanswered and self._retry is None:
             self._see_to_the_refused()
         if self.is_durable:
             self._change.set()
@@ -189,7 +189,10 @@ class Commits:
 
     def _try_again(self) -> None:
         """Give what was refused to the journal, and what was posted since, in their order."""
-        self._retry, self._chain = None, Chain()
+        self._retry = None
+        if self._unanswered:
+            return  # the last answer leads back here
+        self._chain = Chain()
         for work in [work for work in self._posted if not work.is_durable]:
             self._give(work)
 

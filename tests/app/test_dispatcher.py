@@ -466,6 +466,36 @@ async def test_what_was_handled_while_the_disk_refused_is_held_up_too(
     assert sorted(host.guests.sent) == [(f"web-{number}", "stop") for number in (1, 2, 3)]
 
 
+async def test_a_journal_that_refuses_at_once_is_asked_no_more_often(
+    desk: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each batch once at a time, however many wait, and in the end each is there once."""
+    host = await desk(MARK).start()
+    monkeypatch.setattr(module, "TURN", 1)
+    real, given = host.paper.post, list[Batch]()
+
+    def post(batch: Batch, chain: Chain) -> asyncio.Future[None]:
+        given.append(batch)
+        if len(given) > 9:
+            return real(batch, chain)
+        chain.refused = FULL
+        refused = asyncio.get_running_loop().create_future()
+        if len(given) > 3:
+            refused.set_exception(FULL)
+        else:
+            asyncio.get_running_loop().call_later(0.01, refused.set_exception, FULL)
+        return refused
+
+    monkeypatch.setattr(host.paper, "post", post)
+    for number in range(3):
+        host.event("BLOCK_IO_ERROR", reason=number)
+    await host.until("all are posted", lambda: len(given) >= 3)
+    first, second, third = given[:3]
+    await host.rest()
+    assert [id(batch) for batch in given[:12]] == [id(each) for each in (first, second, third)] * 4
+    assert [json.loads(m)["reason"] for m in host.paper.messages("/bad")] == ["0", "1", "2"]
+
+
 async def test_a_loop_that_is_ended_withdraws_what_waits_for_the_disk(desk: Open) -> None:
     """Nobody commits for a loop that is gone."""
     host = await desk(STOP, MARK).start()
