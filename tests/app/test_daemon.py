@@ -507,10 +507,12 @@ async def test_a_full_disk_at_the_start_does_not_keep_it_from_stopping(
     guest = await house.guest()
     daemon = Daemon(house.settings)
 
-    async def full(_batch: object) -> None:
-        raise JournalError("journal.db", "the disk is full", "make room on it")
+    def full(_batch: object, _chain: object) -> asyncio.Future[None]:
+        refused = asyncio.get_running_loop().create_future()
+        refused.set_exception(JournalError("journal.db", "the disk is full", "make room on it"))
+        return refused
 
-    monkeypatch.setattr(daemon.journal, "commit", full)
+    monkeypatch.setattr(daemon.journal, "post", full)
     with capture_logs() as lines:
         task = asyncio.create_task(daemon.run())
         await until("it is ready", daemon.ready.is_set)
