@@ -61,7 +61,6 @@ class Commits:
         self._posted: deque[Work] = deque()
         self._chain = Chain()
         self._retry: asyncio.TimerHandle | None = None
-        self._is_stuck = False
         self._unanswered = 0
         self._change = asyncio.Event()
         self._landed_at = 0.0
@@ -103,7 +102,7 @@ class Commits:
         """Let it become durable, after all that was posted before."""
         self._posted.append(work)
         self.weight += work.weight
-        if self._is_stuck:
+        if self.trouble:
             work.held_up = True
         else:
             self._give(work)
@@ -145,21 +144,17 @@ class Commits:
         work.posted = asyncio.get_running_loop().time()
         work.landing = self._journal.post(work.batch, self._chain)
         self._unanswered += 1
-        if work.landing.done():
-            self._heard(work, work.landing)
-        else:
-            work.landing.add_done_callback(partial(self._heard, work))
+        work.landing.add_done_callback(partial(self._heard, work))
 
     def _heard(self, work: Work, landing: asyncio.Future[None]) -> None:
         self._unanswered -= 1
         if landing.cancelled():
             return
         if isinstance(error := landing.exception(), JournalError):
-            self._is_stuck = True
             self._say_why(error)
         else:
             self._note(work)
-        if self._is_stuck and not self._unanswered and self._retry is None:
+        if self.trouble and not self._unanswered:
             self._see_to_the_refused()
         if self.is_durable:
             self._change.set()
@@ -181,7 +176,6 @@ class Commits:
                 work.held_up = True
             self._retry = asyncio.get_running_loop().call_later(RETRY_JOURNAL_S, self._try_again)
             return
-        self._is_stuck = False
         log.warning("journal is written again", after=self.trouble)
         self.trouble = ""
         for work in rest:
@@ -189,9 +183,6 @@ class Commits:
 
     def _try_again(self) -> None:
         """Give what was refused to the journal, and what was posted since, in their order."""
-        self._retry = None
-        if self._unanswered:
-            return  # the last answer leads back here
         self._chain = Chain()
         for work in [work for work in self._posted if not work.is_durable]:
             self._give(work)

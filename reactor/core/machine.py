@@ -9,18 +9,7 @@ from reactor.core.hand import release
 from reactor.core.inputs import Answered
 from reactor.core.nested import decides_first
 from reactor.core.operations import perform
-from reactor.core.ops import (
-    BranchEnd,
-    CheckTarget,
-    Enter,
-    Finish,
-    Guard,
-    Leave,
-    Op,
-    Section,
-    Send,
-    TakeHand,
-)
+from reactor.core.ops import AwaitEvent, BranchEnd, Call, Enter, Finish, Leave, Op, Section
 from reactor.core.owed import half_done, is_spared, owes
 from reactor.core.program import Program
 from reactor.core.run import BranchEnd as BranchResult
@@ -140,7 +129,7 @@ def _is_known(world: World, run: Run) -> bool:
     cursor = run.cursor
     op = world.program_of(run).ops[cursor.pc]
     # What came before a command that is sent once more does not say that this one is answered.
-    came = cursor.caught is not None and not isinstance(op, TakeHand | Guard | CheckTarget | Send)
+    came = cursor.caught is not None and isinstance(op, AwaitEvent | Call)
     over = isinstance(op, Leave | BranchEnd | Finish)
     return over or cursor.answer is not None or came
 
