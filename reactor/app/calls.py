@@ -36,6 +36,7 @@ ToGuest = Execute | CallAgent
 _STOPPING = "the daemon is stopping"
 _HELD_UP = "the journal could not be written when it was decided"
 _GONE = "the monitor was another one by then"
+_LATE = "its time was over before the journal had it"
 _FAILED = "reactor itself failed: see its log"
 
 log = structlog.get_logger("reactor")
@@ -100,17 +101,15 @@ class Calls:
                 and that of an agent's whether it is the same QEMU.
             gone: its monitor came or went since it was decided.
         """
-        changes = isinstance(deed, Execute) and deed.changes
-        if (changes or isinstance(deed, CallAgent)) and (gone or held_up):
-            self._submit(Answered(deed.id, unsent=_GONE if gone else _HELD_UP))
+        is_question = isinstance(deed, Execute) and not deed.changes
+        left = deed.deadline - self._clock.now()
+        why = "" if is_question else self._why_not(deed, left, held_up=held_up, gone=gone)
+        if why:
+            self._submit(Answered(deed.id, unsent=why))
             return
         if self._stopping:
-            # A question without an answer is asked again at the next start; a
-            # command is certain not to have been sent.
-            if changes or not isinstance(deed, Execute):
-                self._submit(Answered(deed.id, unsent=_STOPPING))
-            return
-        timeout = max(0.05, deed.deadline - self._clock.now())
+            return  # a question without an answer is asked again at the next start
+        timeout = max(0.05, left)
         match deed:
             case Execute():
                 self._execute(deed, timeout)
@@ -125,6 +124,15 @@ class Calls:
                     "REACTOR_RUN": deed.run,
                 }
                 self._await(deed, self._outside.programs.run(deed, timeout, facts))
+
+    def _why_not(self, deed: Deed, left: float, *, held_up: bool, gone: bool) -> str:
+        """Why it is certain not to be done; empty where it may be."""
+        if isinstance(deed, ToGuest) and (gone or held_up):
+            return _GONE if gone else _HELD_UP
+        if self._stopping:
+            return _STOPPING
+        # Soon the engine gives it up, or has: its run may have ended, and another begun.
+        return _LATE if left <= 0 else ""
 
     def ask(self, question: AskPath | AskFree) -> None:
         """Begin to find out something about this host."""

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 
+import msgspec
 import pytest
 from structlog.testing import capture_logs
 
@@ -252,9 +253,22 @@ async def test_a_command_without_a_reply_is_told_to_be_one(world: World) -> None
     assert world.seen[0][4] is False
 
 
-async def test_a_deadline_that_has_passed_leaves_a_moment(world: World) -> None:
-    """The engine decides what is too late, not we."""
-    world.calls.do(CallAgent("q1", "web-1", "guest-ping", {}, world.soon(-9.0)))
+@pytest.mark.parametrize("make", DEEDS)
+async def test_a_deed_whose_time_is_over_is_not_begun(
+    world: World, make: Callable[[World], Execute | CallAgent | CallHttp | StartProgram]
+) -> None:
+    """It waited for the disk for so long: by now the engine may have given it up."""
+    world.calls.do(msgspec.structs.replace(make(world), deadline=world.soon(-0.001)))
+    assert world.seen == []
+    late = "its time was over before the journal had it"
+    assert world.answers == [Answered("q1", unsent=late)]
+    assert world.calls.in_flight == 0
+
+
+async def test_a_question_whose_time_is_over_is_left_a_moment(world: World) -> None:
+    """It does nothing to the guest; the engine decides whether its answer comes too late."""
+    query = monitor(world, changes=False)
+    world.calls.do(msgspec.structs.replace(query, deadline=world.soon(-9.0)))
     assert world.seen[0][-1] == 0.05
 
 

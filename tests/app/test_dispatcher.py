@@ -23,6 +23,7 @@ from reactor.app.dumps import Dumps
 from reactor.app.line import Bounds
 from reactor.app.projection import Projection
 from reactor.app.records import Rulebook
+from reactor.core import world
 from reactor.core.config import EngineConfig
 from reactor.core.effect import Effect, Keep
 from reactor.core.engine import Engine
@@ -617,6 +618,30 @@ async def test_a_command_never_goes_to_a_qemu_that_came_after_its_decision(
     await host.rest()
     assert host.guests.sent == []
     assert [one.detail for one in host.paper.outcomes] == [b"the monitor was another one by then"]
+
+
+LATE = """
+policy: late
+description: one command of which nobody can find out whether it was done
+trigger: {event: WATCHDOG}
+steps:
+  - qmp: inject-nmi
+    timeout: 50ms
+"""
+
+
+async def test_a_command_whose_time_is_over_is_not_sent_when_the_disk_comes_back(
+    desk: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The disk refuses nothing, it hangs. The run has given the command up, and has ended."""
+    monkeypatch.setattr(world, "ANSWER_GRACE", 0.05)
+    host = await desk(LATE, MARK).start()
+    await host.decides_a_command()
+    await host.until("its run has ended", lambda: not host.engine.world.runs)
+    host.paper.gate.set()
+    late = b'"unsent":"its time was over before the journal had it"'
+    await host.until("it is answered", lambda: any(late in row.body for row in host.paper.lazy))
+    assert host.guests.sent == []
 
 
 async def test_another_reason_is_said_too(desk: Open) -> None:
