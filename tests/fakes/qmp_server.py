@@ -7,6 +7,7 @@ wrong, it does on request.
 """
 
 import asyncio
+import socket
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -98,6 +99,13 @@ class FakeMonitor:
         """Serve on a unix socket."""
         loop = asyncio.get_running_loop()
         self._server = await loop.create_unix_server(lambda: _Client(self), path, backlog=10)
+
+    async def accept(self, listener: socket.socket) -> None:
+        """Serve on a socket that another process listens on, until the task is cancelled."""
+        loop = asyncio.get_running_loop()
+        while True:
+            connection, _ = await loop.sock_accept(listener)
+            await loop.connect_accepted_socket(lambda: _Client(self), connection)
 
     async def listen_tcp(self) -> str:
         """Serve on a free port of the loopback; its address."""

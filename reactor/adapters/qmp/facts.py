@@ -36,6 +36,13 @@ _NO_UUID = "00000000-0000-0000-0000-000000000000"
 _COMMAND_NOT_FOUND = "CommandNotFound"
 
 
+class Peer(NamedTuple):
+    """What a socket itself tells of who listens: ``peer_of`` and ``file_of``, empty over TCP."""
+
+    process: str = ""
+    file: str = ""
+
+
 class Questions(NamedTuple):
     """The ids of some questions in their order, and all their lines in one piece."""
 
@@ -121,16 +128,18 @@ def facts_of(
     )
 
 
-def epoch_of(peer: str, answers: Mapping[str, Message]) -> str:
+def epoch_of(peer: Peer, answers: Mapping[str, Message]) -> str:
     """The name of this life of QEMU: ``pid-starttime`` of the peer, where it is known.
 
-    Elsewhere (TCP, another pid namespace) ``UUID/THREAD`` with the host's
-    thread of the first vCPU, another one in every process. A storage daemon or
-    ``-M none`` has no vCPU: there a restart cannot be told from a reconnect.
+    Elsewhere ``UUID/THREAD`` with the number of the first vCPU's thread, as QEMU's own pid
+    namespace has it, and behind another ``/`` the file of the unix socket. Over TCP there is
+    none: a QEMU in a container has threads of the same numbers after each start, and a storage
+    daemon or ``-M none`` has no vCPU: there a restart cannot be told from a reconnect.
     """
-    if peer:
-        return peer
-    return f"{_uuid(answers) or 'no-uuid'}/{_first_thread(answers) or 'no-vcpu'}"
+    if peer.process:
+        return peer.process
+    life = f"{_uuid(answers) or 'no-uuid'}/{_first_thread(answers) or 'no-vcpu'}"
+    return f"{life}/{peer.file}" if peer.file else life
 
 
 def peer_of(connection: socket.socket) -> str:
@@ -151,6 +160,20 @@ def peer_of(connection: socket.socket) -> str:
     # The second field is the program's name and may hold blanks and brackets;
     # the start time is the 22nd, in clock ticks since the host's start.
     return f"{pid}-{stat[stat.rindex(b')') + 2 :].split()[19].decode()}"
+
+
+def file_of(path: str) -> str:
+    """Number and time of the file of a unix socket, or nothing.
+
+    Whoever listens has made it anew, since ``bind`` takes no file that is there: it is another
+    one in each life of a process, from whatever pid namespace one looks. Its owner and mode may
+    change without touching its time; its number alone is given away again.
+    """
+    try:
+        file = os.stat(path)  # noqa: PTH116 - one look for each of thousands of connects
+    except OSError:
+        return ""
+    return f"{file.st_ino}-{file.st_mtime_ns}"
 
 
 def _process(pid: int) -> bytes:

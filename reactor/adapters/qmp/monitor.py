@@ -1,6 +1,8 @@
 """One monitor for as long as it is watched: connect, stay, connect again."""
 
 import asyncio
+import errno
+import socket
 from collections.abc import Mapping
 from random import Random
 
@@ -8,7 +10,7 @@ from reactor.adapters.qmp import troubles
 from reactor.adapters.qmp.address import Address, UnixAddress
 from reactor.adapters.qmp.commands import Commands, Then
 from reactor.adapters.qmp.connect import connect
-from reactor.adapters.qmp.facts import peer_of
+from reactor.adapters.qmp.facts import Peer, file_of, peer_of
 from reactor.adapters.qmp.session import Ready, Session
 from reactor.adapters.qmp.shared import Limits, Shared
 from reactor.errors import MonitorError
@@ -149,11 +151,13 @@ class Monitor:
         loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout(limit_s):
-                connection = await connect(self._address)
-                unix = isinstance(self._address, UnixAddress)
-                peer = peer_of(connection) if unix else ""
+                address, peer = self._address, Peer()
+                file = file_of(address.path) if isinstance(address, UnixAddress) else ""
+                connection = await connect(address)
+                if isinstance(address, UnixAddress):
+                    peer = _peer(connection, address.path, file)
                 session = Session(self._guest, self._place, self._shared, self._commands, peer)
-                if unix:
+                if isinstance(address, UnixAddress):
                     await loop.create_unix_connection(lambda: session.wire, sock=connection)
                 else:
                     await loop.create_connection(lambda: session.wire, sock=connection)
@@ -181,3 +185,13 @@ class Monitor:
         if error.fix != self._told:
             self._told = error.fix
             self._shared.call(self._shared.listener.on_trouble, self._guest, error)
+
+
+def _peer(connection: socket.socket, path: str, file: str) -> Peer:
+    """What a unix socket tells of who listens; ``file`` is what it was before the connect."""
+    process = peer_of(connection)
+    if not process and file_of(path) != file:
+        # Another QEMU has taken the place meanwhile: which of the two it is cannot be told.
+        connection.close()
+        raise ConnectionRefusedError(errno.ECONNREFUSED, "the socket was made anew")
+    return Peer(process, file)

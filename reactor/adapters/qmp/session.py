@@ -8,6 +8,7 @@ from typing import NamedTuple
 from reactor.adapters.qmp import troubles
 from reactor.adapters.qmp.commands import Commands
 from reactor.adapters.qmp.facts import (
+    Peer,
     Questions,
     epoch_of,
     facts_of,
@@ -44,7 +45,7 @@ class Session:
     holds an exception. ``usable`` is true while commands go through.
 
     Args:
-        peer: the epoch, where the socket itself told it; else QEMU is asked.
+        peer: what the socket itself told of the epoch; where that is not all, QEMU is asked.
     """
 
     __slots__ = (
@@ -68,7 +69,7 @@ class Session:
     )
 
     def __init__(
-        self, guest: str, place: str, shared: Shared, commands: Commands, peer: str
+        self, guest: str, place: str, shared: Shared, commands: Commands, peer: Peer
     ) -> None:
         loop = asyncio.get_running_loop()
         self.ready: asyncio.Future[Ready | MonitorError] = loop.create_future()
@@ -149,7 +150,7 @@ class Session:
         self._version = version = message.greeting.version
         self._compared = self._shared.compared(self._guest)
         self._wait(self._shared.limits.facts_s, partial(self._not_told, version))
-        self._ask(questions(self._compared, cpus=not self._peer))
+        self._ask(questions(self._compared, cpus=not self._peer.process))
 
     def _ask(self, asked: Questions) -> None:
         self._asked += asked.ids
@@ -202,7 +203,7 @@ class Session:
         self._fail(troubles.held(self._place, self._shared.limits.greeting_s))
 
     def _not_told(self, version: Version) -> None:
-        needed = questions(cpus=not self._peer).ids
+        needed = questions(cpus=not self._peer.process).ids
         missing = next((name for name in needed if name not in self._answers), None)
         if missing is not None:
             self._fail(troubles.slow_facts(self._place, missing, self._shared.limits.facts_s))

@@ -4,14 +4,17 @@ import asyncio
 import os
 import socket
 import sys
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
 
-from reactor.adapters.qmp import Limits
-from reactor.adapters.qmp.facts import peer_of
+from reactor.adapters.qmp import Limits, monitor
+from reactor.adapters.qmp.address import Address
+from reactor.adapters.qmp.connect import connect
+from reactor.adapters.qmp.facts import file_of, peer_of
 from reactor.core.inputs import Facts
 from tests.adapters.qmp.scene import Connected, Disconnected, Happened, Scene, eventually
 from tests.fakes.qmp_server import (
@@ -119,6 +122,66 @@ async def test_a_process_that_cannot_be_seen_is_no_epoch(folder: Path) -> None:
         assert await child.wait() == 0
         client.connect(path)
         assert peer_of(client) == ""
+
+
+@asynccontextmanager
+async def a_life(path: Path) -> AsyncIterator[None]:
+    """A QEMU whose process cannot be seen: each makes its socket anew, and has the same threads."""
+    with suppress(FileNotFoundError):
+        os.unlink(path)  # noqa: PTH108 - in a coroutine, as QEMU does
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(path))
+        listener.settimeout(0)
+        child = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-c",
+            f"import socket; socket.socket(fileno={listener.fileno()}).listen()",
+            pass_fds=[listener.fileno()],
+        )
+        assert await child.wait() == 0
+        fake = FakeMonitor(VM)
+        serving = asyncio.create_task(fake.accept(listener))
+        yield
+        serving.cancel()
+        await asyncio.wait([serving])
+        await fake.close()
+
+
+async def test_the_epoch_where_the_process_cannot_be_seen(scene: Scene) -> None:
+    """A QEMU in a container has the same threads in each life; its socket is made anew."""
+    for _ in range(2):
+        async with a_life(scene.path("web-1")):
+            for _ in range(2):
+                scene.monitors.add("web-1", str(scene.path("web-1")))
+                await eventually(scene.monitors.connected)
+                scene.monitors.remove("web-1")
+    first, again, second, once_more = (scene.recorder.connected(n).epoch for n in range(4))
+    assert first == again != second == once_more
+    assert first.startswith("11111111-2222-3333-4444-555555555555/4711/")
+
+
+async def test_a_socket_that_is_made_anew_meanwhile(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whose it is that answers cannot be told: it is connected once more."""
+    places: list[str] = []
+
+    async def replaced(address: Address) -> socket.socket:
+        """Connect; the first time a newer QEMU takes the place at that moment."""
+        connection = await connect(address)
+        if not places:
+            await lives.enter_async_context(a_life(scene.path("web-1")))
+        places.append(file_of(str(scene.path("web-1"))))
+        return connection
+
+    monkeypatch.setattr(monitor, "connect", replaced)
+    async with AsyncExitStack() as lives:
+        await lives.enter_async_context(a_life(scene.path("web-1")))
+        scene.monitors.add("web-1", str(scene.path("web-1")))
+        await eventually(scene.monitors.connected)
+        assert places[0] == places[1]
+        assert scene.recorder.connected().epoch.endswith(places[1])
+    assert "nobody listens on this socket" in scene.recorder.troubles[0]
 
 
 @pytest.mark.parametrize(
