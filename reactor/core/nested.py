@@ -142,13 +142,26 @@ def branch_closed(world: World, branch: Run) -> None:
     run = world.runs.get(branch.parent)
     if run is None or branch.id not in run.cursor.branches:
         return  # both are of a policy that cannot be read any more
+    _take_results(world, run, branch)
     run.cursor.branches[branch.id] = branch.branch_end or BranchEnd(
         Outcome.FAILED, branch.error, branch.failed_step
     )
-    run.results().update(branch.results())
     run.epoch = run.epoch or branch.epoch
     world.touch(run)
     world.wakeups.append(run.id)
+
+
+def _take_results(world: World, run: Run, branch: Run) -> None:
+    """Take over what the branch saved; what else it knows it had from before the fork.
+
+    By now another branch may have put something new in its place, in a later round of a repeat.
+    """
+    program = world.program_of(run)
+    fork = program.ops[program.enters[run.cursor.pc] + 1]
+    assert isinstance(fork, Fork)  # noqa: S101 - it waits at the join behind it
+    start = fork.starts[list(run.cursor.branches).index(branch.id)]
+    known = branch.results(branch.base)
+    run.results().update({name: known[name] for name in program.saved_by(start) & known.keys()})
 
 
 def join(run: Run) -> Flow:

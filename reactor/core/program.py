@@ -85,6 +85,24 @@ class Program:
         assert isinstance(enter, Enter)  # noqa: S101 - every step begins with one
         return enter
 
+    def saved_by(self, start: int) -> frozenset[str]:
+        """Under which names the branch that begins at ``start`` may save, for who comes after."""
+        names, inner, pc = set[str | None](), 0, start
+        while inner >= 0:
+            match self.ops[pc]:
+                case Open(runbook=RunbookStep()):
+                    pc = self.enter_of(pc).end - 1  # what it saves is known inside only
+                case Leave(options):
+                    names.add(options.save)
+                case Fork(starts):
+                    inner += len(starts)
+                case BranchEnd():
+                    inner -= 1
+                case _:
+                    pass
+            pc += 1
+        return frozenset(name for name in names if name is not None)
+
 
 def compile_program(policy: Policy) -> Program:
     """The policy as a program; the same policy always gives the same program."""

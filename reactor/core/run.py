@@ -207,9 +207,13 @@ class Run(msgspec.Struct, omit_defaults=True):
         """The id under which people know it: that of the run that a branch belongs to."""
         return self.root or self.id
 
-    def results(self) -> dict[str, Saved]:
-        """What steps saved, as far as it is visible at the present step: a runbook has its own."""
-        for frame in reversed(self.frames):
+    def results(self, depth: int | None = None) -> dict[str, Saved]:
+        """What steps saved, as far as it is visible at the present step: a runbook has its own.
+
+        Args:
+            depth: as it is visible inside of so many of the steps around.
+        """
+        for frame in reversed(self.frames[:depth]):
             if frame.saved is not None:
                 return frame.saved
         return self.saved

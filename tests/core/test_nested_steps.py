@@ -1,11 +1,21 @@
 """Steps that hold steps: choose, repeat, parallel; what a failure inside means outside."""
 
+import itertools
+
 import pytest
 
 from reactor.core.config import EngineConfig
 from reactor.core.effect import Log, RunChanged
 from reactor.core.policy import Limit, LimitScope, Policy
-from reactor.core.steps import DelayStep, FailStep, GuestDump, Step, StopStep
+from reactor.core.steps import (
+    AgentStep,
+    DelayStep,
+    FailStep,
+    GuestDump,
+    RunbookStep,
+    Step,
+    StopStep,
+)
 from tests.core.built import (
     CONTINUE,
     check,
@@ -296,6 +306,42 @@ def test_what_branches_saved_is_known_behind_them() -> None:
         )
     )
     assert said(host) == ["running false"]
+
+
+def _asks(path: str, name: str) -> AgentStep:
+    return AgentStep(options(path, save=name), "guest-ping", {})
+
+
+@pytest.mark.parametrize(
+    "second",
+    [
+        pytest.param([_asks("b/0", "b"), DelayStep(options("b/1"), 1.0)], id="beside a list"),
+        pytest.param(
+            [parallel("b/0", [_asks("b/0/0", "b"), DelayStep(options("b/0/1"), 1.0)], [log("c")])],
+            id="beside lists in a list",
+        ),
+        pytest.param(
+            [
+                RunbookStep(options("b/0"), "inner", (_asks("b/0/0", "a"),), {}),
+                _asks("b/1", "b"),
+                DelayStep(options("b/2"), 1.0),
+            ],
+            id="beside a runbook that has the same name for its own",
+        ),
+    ],
+)
+def test_what_a_branch_saved_in_a_later_round_is_known_behind_it(second: list[Step]) -> None:
+    """The other branch ends last, and knows only what was saved in the round before."""
+    both = parallel("p", [_asks("a/0", "a")], second)
+    rounds = repeat("steps/0", 2, [both], until="false", on_error=CONTINUE)
+    text = "${steps.a.result.n < steps.b.result.n} ${steps.a.result.n}"
+    host = Host([with_steps(rounds, log("steps/1", text))]).connect()
+    numbers = itertools.count()
+    host.answers["guest-ping"] = lambda: {"n": next(numbers)}
+    host.event("web-1", "GO", {"n": 1})
+    host.run(100.0)
+    per_round = 3 if isinstance(second[0], RunbookStep) else 2
+    assert said(host)[-1:] == [f"true {per_round}"]
 
 
 def test_a_stop_in_a_branch_ends_the_run_when_the_others_are_done() -> None:
