@@ -48,7 +48,7 @@ def release(world: World, run: Run) -> None:
     guest.hand = ""
     guest.own.holder_sent = False
     if guest.line:
-        guest.hand = guest.line.popleft()
+        guest.hand = guest.line.pop(0)
         world.wakeups.append(guest.hand)
     if any(arming.in_line for arming in guest.arming.values()):
         # Now, not in a minute: after a reset the next panic comes soon.

@@ -12,6 +12,9 @@ from reactor.core.world import World
 KIND = "own"
 """Under which it is kept, by guest."""
 
+NAMES_MAX = 1000
+"""Jobs and devices of one guest that are remembered, the latest."""
+
 
 class KeptOwn(msgspec.Struct, frozen=True, omit_defaults=True):
     """What of ``OwnActions`` outlives the step; what its holder has sent, the run knows."""
@@ -36,10 +39,10 @@ def begun(world: World, run: Run, command: str, arguments: Mapping[str, object])
     if command == "dump-guest-memory":
         own.dumping = True
     if command == "device_del":
-        own.deleted.append(str(arguments.get("id")))
+        remember(own.deleted, str(arguments.get("id")))
     job = arguments.get("job-id")
     if isinstance(job, str):
-        own.jobs.append(job)
+        remember(own.jobs, job)
     _keep(world, guest, before)
 
 
@@ -100,8 +103,14 @@ def restored(world: World, name: str, value: bytes) -> None:
         return
     own = guest.own
     own.reset_sent, own.reset_seen, own.dumping = kept.reset_sent, kept.reset_seen, kept.dumping
-    own.jobs.extend(kept.jobs)
-    own.deleted.extend(kept.deleted)
+    remember(own.jobs, *kept.jobs)
+    remember(own.deleted, *kept.deleted)
+
+
+def remember(names: list[str], *more: str) -> None:
+    """Add these names to the others; the oldest are forgotten."""
+    names.extend(more)
+    del names[:-NAMES_MAX]
 
 
 def _kept(guest: Guest) -> KeptOwn:

@@ -8,6 +8,7 @@ from reactor.core.engine import Engine
 from reactor.core.event import Event
 from reactor.core.guest import Guest, OwnActions, is_own
 from reactor.core.inputs import GuestForgotten, GuestKnown
+from reactor.core.own import NAMES_MAX, remember
 from tests.core.simulation import Host, document
 
 NOW = 1000.0
@@ -329,3 +330,13 @@ def test_another_qemu_has_nothing_to_do_with_what_we_did_to_the_old_one() -> Non
     host.event("web-1", "RESET", {"reason": "guest-reset"}, after=0)
     host.run(1)
     assert [topic for topic, _ in host.published()] == ["RESET"]
+
+
+def test_of_very_many_jobs_the_latest_are_remembered() -> None:
+    """What one guest remembers is bounded."""
+    guest = Guest("web-1")
+    remember(guest.own.jobs, *(f"job-{number}" for number in range(NAMES_MAX)))
+    remember(guest.own.jobs, "the latest")
+    known = [_own("BLOCK_JOB_COMPLETED", {"device": f"job-{n}"}, guest) for n in (0, 1)]
+    assert known == [False, True]
+    assert _own("BLOCK_JOB_COMPLETED", {"device": "the latest"}, guest)
