@@ -51,6 +51,8 @@ def told_by_state(guest: Guest, by_state: Iterable[Proved]) -> None:
     """
     told = {subject.name for name, _ in by_state for subject in subjects.told_by(name)}
     told &= guest.unanswered
+    if not told:
+        return
     guest.unanswered -= told
     rest = {name: kept for name, kept in guest.facts.compared.items() if name not in told}
     guest.facts = msgspec.structs.replace(guest.facts, compared=rest)

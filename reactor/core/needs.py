@@ -17,11 +17,10 @@ def compared(world: World, guest: str) -> tuple[str, ...]:
     or an open run waits for one.
     """
     needed = compared_by(world, world.selections[guest])
-    awaited = {
-        name
-        for run in world.guests[guest].listeners
-        for name in _awaited_by(world, world.runs[run])
-    }
+    listeners = world.guests[guest].listeners
+    if not listeners:
+        return needed
+    awaited = {name for run in listeners for name in _awaited_by(world, world.runs[run])}
     return tuple(name for name in SUBJECTS if name in awaited or name in needed)
 
 

@@ -59,9 +59,10 @@ def undone(world: World, run: Run, command: str) -> None:
 
 def dump_over(world: World, guest: Guest) -> None:
     """No dump of ours runs any more."""
-    before = _kept(guest)
-    guest.own.dumping = False
-    _keep(world, guest, before)
+    if guest.own.dumping:
+        before = _kept(guest)
+        guest.own.dumping = False
+        _keep(world, guest, before)
 
 
 def reset_came(world: World, guest: Guest) -> None:
