@@ -22,12 +22,15 @@ from reactor.core.policy import (
     EventTrigger,
     MessageTrigger,
     Policy,
+    Selector,
     StateTrigger,
     Trigger,
 )
 
 PLANS_KEPT = 1024
 """Event names remembered per selection: a hostile monitor must not fill memory."""
+
+EVERY_GUEST = Selector()
 
 _GLOB = frozenset("*?[")
 T_co = TypeVar("T_co", bound=Trigger, covariant=True)
@@ -50,10 +53,11 @@ NamesOf = Callable[[Policy], tuple[str, ...]]
 class Group:
     """Policies that stand together in selections; ``plans`` are those made so far, by name."""
 
-    __slots__ = ("_globs", "_names", "plans", "policies", "states")
+    __slots__ = ("_globs", "_names", "arming", "plans", "policies", "states")
 
     def __init__(self, policies: Sequence[Policy], names_of: NamesOf) -> None:
         self.policies = tuple(policies)
+        self.arming = tuple(policy for policy in policies if policy.arm)
         self._names: dict[str, list[Candidate]] = {}
         self._globs: list[tuple[str, Candidate]] = []
         self.plans: dict[str, Plan | None] = {}
@@ -119,6 +123,11 @@ class Selection:
         # Made anew each time: kept, it would cost guests times policies in memory.
         return tuple(policy for group in self._groups for policy in group.policies)
 
+    @property
+    def arming(self) -> tuple[Policy, ...]:
+        """Those of them that have an ``arm``."""
+        return tuple(policy for group in self._groups for policy in group.arming)
+
     def plan(self, name: str) -> Plan | None:
         """What to do with an event of this name; None when no trigger names it."""
         if name in self.plans:
@@ -136,6 +145,7 @@ class Index:
         self.policies = {policy.name: policy for policy in policies}
         self._exact: dict[str, list[Policy]] = {}
         self._others: list[Policy] = []
+        self._choosy: list[Policy] = []
         self._groups: dict[tuple[str, ...], Group] = {}
         self._selections: dict[tuple[tuple[str, ...], tuple[str, ...]], Selection] = {}
         self._trigger_names: dict[str, tuple[str, ...]] = {}
@@ -146,18 +156,21 @@ class Index:
                     self._exact.setdefault(name, []).append(policy)
             else:
                 self._others.append(policy)
+                if policy.guests != EVERY_GUEST:
+                    self._choosy.append(policy)
 
     def selection(self, name: str, labels: Mapping[str, str]) -> Selection:
         """The policies that select this guest, shared among guests with the same ones."""
-        groups = [
-            [policy for policy in near if policy.guests.selects(name, labels)]
-            for near in (self._exact.get(name, []), self._others)
-        ]
-        named, others = (tuple(policy.name for policy in group) for group in groups)
-        selection = self._selections.get((named, others))
+        named = [p for p in self._exact.get(name, ()) if p.guests.selects(name, labels)]
+        # Those without a selector are the same for every guest: of them nothing is asked.
+        chosen = [p for p in self._choosy if p.guests.selects(name, labels)]
+        key = tuple(p.name for p in named), tuple(p.name for p in chosen)
+        selection = self._selections.get(key)
         if selection is None:
-            parts = [self._group(group) for group in groups if group]
-            selection = self._selections[named, others] = Selection(*parts)
+            left_out = {p.name for p in self._choosy}.difference(key[1])
+            others = [p for p in self._others if p.name not in left_out]
+            parts = [self._group(group) for group in (named, others) if group]
+            selection = self._selections[key] = Selection(*parts)
         return selection
 
     def _group(self, policies: Sequence[Policy]) -> Group:

@@ -1,5 +1,7 @@
 """Arming policies at a connect, and who is not ready, with the reason."""
 
+from collections.abc import Mapping
+
 from reactor.core import catalog, gate
 from reactor.core.admission import Decision, Verdict
 from reactor.core.catalog import CONNECTED
@@ -36,7 +38,7 @@ def arm_guest(world: World, guest: Guest) -> None:
     An arm that is under way begins anew: QEMU may be another one.
     """
     earlier, guest.arming = guest.arming, {}
-    for policy in world.selections[guest.name].policies:
+    for policy in _to_arm(world, guest, earlier):
         arm(world, guest, policy, earlier.get(policy.name))
     let_go(world, guest)
 
@@ -45,11 +47,17 @@ def arm_missing(world: World, guest: Guest) -> None:
     """Arm the policies that this guest's monitor has not seen yet: new ones, new labels."""
     if not guest.connected:
         return
-    for policy in world.selections[guest.name].policies:
+    for policy in _to_arm(world, guest, guest.arming):
         known = guest.arming.get(policy.name)
         if known is None or known.revision != policy.revision:
             arm(world, guest, policy, known)
     let_go(world, guest)
+
+
+def _to_arm(world: World, guest: Guest, known: Mapping[str, Arming]) -> tuple[Policy, ...]:
+    """Those with an arm; all where one is known: it may be of a policy that has none any more."""
+    selection = world.selections[guest.name]
+    return selection.policies if known else selection.arming
 
 
 def arm(world: World, guest: Guest, policy: Policy, before: Arming | None) -> None:
