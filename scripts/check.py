@@ -166,6 +166,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--all", action="store_true", help="the lab, the documents, the bench too")
     everything = parser.parse_args(arguments).all
 
+    # Images like to set it. Without what Python stores, each worker and each program that a
+    # test starts would compile everything anew: minutes of both cores.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     report = Report()
     with ThreadPoolExecutor(CORES) as pool:
         for result in pool.map(lambda check: run(check, live=False), static_checks()):
