@@ -26,6 +26,7 @@ from reactor.core.inputs import (
     GuestKnown,
     Happened,
     Input,
+    Missed,
     Operated,
     Received,
     Ticked,
@@ -36,6 +37,11 @@ TURNS = 4
 """Inputs of a shorter line that come before one of the longer lines."""
 
 REASON = "too many inputs wait"
+
+NAMES = 100
+"""Names of dropped events that are told of one guest at once; the rest is told as OTHERS."""
+
+OTHERS = "others"
 
 log = structlog.get_logger("reactor")
 
@@ -99,6 +105,7 @@ class Line:
         self._waiting_behind = 0
         self._bytes = 0
         self._dropping: dict[str, int] = {}
+        self._missing: dict[str, Counter[str]] = {}
         self._latest = 0.0
         self.dropped = 0
         self.missed = 0
@@ -137,6 +144,8 @@ class Line:
             self._uncount(kind)
         if guest:
             self._follow(guest)
+        if self._missing and isinstance(input_, Missed):
+            input_ = Missed(guest, self._missing.pop(guest))
         if at > self._latest:  # noqa: PLR1730 - max() would be a dear call on the hot path
             self._latest = at
         return self._latest, input_
@@ -246,7 +255,21 @@ class Line:
         if guest not in self._dropping:
             log.error("events dropped", **_named(guest), reason=REASON, waiting=waiting)
         self._dropping[guest] = self._dropping.get(guest, 0) + 1
+        if missed and guest and isinstance(input_, Happened):
+            self._miss(input_.event, guest)
         return True
+
+    def _miss(self, event: Event, guest: str) -> None:
+        """Let the engine know of it, in the place of the first that it has not heard of yet.
+
+        What is dropped before it hears of that is told with it: QEMU is asked behind all of them.
+        """
+        missing = self._missing.get(guest)
+        if missing is None:
+            missing = self._missing[guest] = Counter()
+            self.put(event.received, Missed(guest, {}), guest)
+        name = event.name if event.name in missing or len(missing) < NAMES else OTHERS
+        missing[name] += 1
 
 
 def _kind_of(input_: Input | Adoption) -> str:
@@ -271,7 +294,7 @@ def guest_of(input_: Input, asked: Mapping[str, tuple[str, str]]) -> str:
             return event.guest
         case Answered():
             return asked.get(input_.id, ("", ""))[0]
-        case GuestKnown() | GuestForgotten() | Connected() | Disconnected():
+        case GuestKnown() | GuestForgotten() | Connected() | Disconnected() | Missed():
             return input_.guest
         case Fired() | Received() | Operated() | Dropped() | Ticked():
             return ""

@@ -42,6 +42,7 @@ from reactor.core.inputs import (
     GuestForgotten,
     Happened,
     Input,
+    Missed,
     Operated,
     Received,
     Ticked,
@@ -137,6 +138,8 @@ def input_row(at: float, input_: Input) -> InputRow:  # noqa: C901 - one case fo
         case Connected(guest) | Disconnected(guest):
             kind = "connected" if isinstance(input_, Connected) else "disconnected"
             return InputRow(at, guest, kind, "", msgspec.json.encode(input_))
+        case Missed(guest):
+            return InputRow(at, guest, "missed", "", msgspec.json.encode(input_))
         case Fired(policy):
             return InputRow(at, "", "fired", policy, msgspec.json.encode(input_))
         case Received(message):

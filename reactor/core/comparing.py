@@ -138,6 +138,12 @@ def ask_missing(world: World, guest: Guest) -> None:
         _ask_for(world, guest, [n for n in compared(world, guest.name) if n not in known])
 
 
+def compare_anew(world: World, guest: Guest) -> None:
+    """Ask for all that is compared, and make up for what came meanwhile: events were dropped."""
+    guest.unanswered |= guest.facts.compared.keys()
+    ask_missing(world, guest)
+
+
 def changed_by(world: World, guest: Guest, command: str) -> None:
     """Look again at what a command of ours has changed, and QEMU tells no event of."""
     changed = [n for n in guest.facts.compared if command in subjects.SUBJECTS[n].changed_by]

@@ -8,7 +8,7 @@ from reactor.core.comparing import ask_missing, by_disk, taken, told_by_state
 from reactor.core.cut_waits import is_asked_for
 from reactor.core.effect import GuestChanged
 from reactor.core.event import Event
-from reactor.core.facts import LOST_AFTER, UNKNOWN
+from reactor.core.facts import LOOK, LOST_AFTER, UNKNOWN
 from reactor.core.guest import Guest
 from reactor.core.hearing import listen
 from reactor.core.inputs import Connected, Disconnected, GuestForgotten, GuestKnown
@@ -45,7 +45,8 @@ def forgotten(world: World, input_: GuestForgotten) -> None:
     guest = world.guests.get(input_.guest)
     if guest is None:
         return
-    guest.connected, guest.forgotten, guest.asking = False, True, None
+    guest.connected, guest.forgotten, guest.asking, guest.look = False, True, None, None
+    world.timers.set(f"{LOOK} {guest.name}", None)
     guest.status = DISCONNECTED
     world.emit(GuestChanged(guest.name, DISCONNECTED, world.now, connected=False, gone=True))
     world.keep("guest", guest.name, None)
@@ -100,7 +101,7 @@ def connected(world: World, input_: Connected) -> None:
         doubts.reconnected(world, run, gone_by)
         # A guest that was forgotten meanwhile is remembered by its run.
         if life := before or run.epoch:
-            _recover_wait(world, run, gone_by, same=life == input_.epoch)
+            recover_wait(world, run, gone_by, same=life == input_.epoch)
         world.wakeups.append(run.id)
     ask_missing(world, guest)
     trigger_life.connected(world, guest)
@@ -128,7 +129,8 @@ def _take_over(world: World, guest: Guest, input_: Connected, *, same: bool) -> 
         own.another_qemu(world, guest)
         guest.dump_ended = None
     guest.epoch, guest.facts, guest.connected = input_.epoch, facts, True
-    guest.asking, guest.lost_reason = None, ""
+    guest.asking, guest.look, guest.lost_reason = None, None, ""
+    world.timers.set(f"{LOOK} {guest.name}", None)
     told_by_state(guest, by_state)
     guest.end_known, guest.seen, guest.moved, guest.again = False, "", "", ""
     ended = any(name == "DUMP_COMPLETED" for name, _ in by_state)
@@ -147,8 +149,9 @@ def disconnected(world: World, input_: Disconnected) -> None:
     guest = world.guests.get(input_.guest)
     if guest is None or not guest.connected:
         return
-    guest.connected, guest.asking = False, None
+    guest.connected, guest.asking, guest.look = False, None, None
     world.timers.set(f"ask {guest.name}", None)
+    world.timers.set(f"{LOOK} {guest.name}", None)
     guest.status, guest.since = DISCONNECTED, world.now
     guest.refreshing, guest.refresh_again = "", False
     for arming in guest.arming.values():
@@ -172,8 +175,18 @@ def lost(world: World, guest: Guest, reason: str) -> None:
     world.wakeups.extend(guest.watchers)
 
 
-def _recover_wait(world: World, run: Run, gone_by: Iterable[Event], *, same: bool) -> None:
-    """Decide a wait across a reconnect by what the guest's state proves."""
+AWAY = "the monitor was away"
+
+
+def recover_wait(
+    world: World, run: Run, gone_by: Iterable[Event], *, same: bool, why: str = AWAY
+) -> None:
+    """Decide a wait by what the guest's state proves: its event may have been missed.
+
+    Args:
+        same: it is the QEMU of before.
+        why: it may have been missed.
+    """
     if run.phase not in {Phase.RUNNING, Phase.HANDLING} or run.cursor.caught is not None:
         return
     op = world.program_of(run).ops[run.cursor.pc]
@@ -182,11 +195,11 @@ def _recover_wait(world: World, run: Run, gone_by: Iterable[Event], *, same: boo
         run.cursor.cut = True
         world.touch(run)
     elif isinstance(op, AwaitEvent):
-        _decide(world, run, op, gone_by, same=same)
+        _decide(world, run, op, gone_by, same=same, why=why)
 
 
-def _decide(
-    world: World, run: Run, op: AwaitEvent, gone_by: Iterable[Event], *, same: bool
+def _decide(  # noqa: PLR0913 - what is known of the wait
+    world: World, run: Run, op: AwaitEvent, gone_by: Iterable[Event], *, same: bool, why: str
 ) -> None:
     if missed_nothing(op):
         return
@@ -204,4 +217,4 @@ def _decide(
         run.cursor.cut = True
         world.touch(run)
     else:
-        outcome_unknown(world, run, f"the monitor was away while {names} was awaited")
+        outcome_unknown(world, run, f"{why} while {names} was awaited")

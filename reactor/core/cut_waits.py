@@ -55,7 +55,7 @@ def settle(world: World, run: Run, op: AwaitEvent) -> Flow:
         if named(event.name, op.wait.events) and judge(world, run, op, event) is not None:
             world.trace(run, path, "probed", f"not done: {event.name} may still come", event.data)
             return Jump(cursor.pc)
-    reason = f"the monitor was away while {names} was awaited, and no query tells of it any more"
+    reason = f"events were missed while {names} was awaited, and no query tells of it any more"
     return Failed(reason, unknown=True)
 
 

@@ -2,12 +2,12 @@
 
 from collections.abc import Iterable, Mapping
 
-from reactor.core import comparing, connection, gate, holds, lasting, readiness, trigger_life
+from reactor.core import anew, comparing, connection, gate, holds, lasting, readiness, trigger_life
 from reactor.core.config import EngineConfig
 from reactor.core.drops import dropped
 from reactor.core.effect import Effect, Keep, Trace
 from reactor.core.event import Event
-from reactor.core.facts import FREE, UNKNOWN, take_fact, take_room
+from reactor.core.facts import FREE, LOOK, UNKNOWN, take_fact, take_room
 from reactor.core.inputs import (
     Answered,
     Connected,
@@ -18,6 +18,7 @@ from reactor.core.inputs import (
     GuestKnown,
     Happened,
     Input,
+    Missed,
     Operated,
     Received,
     Ticked,
@@ -46,6 +47,7 @@ _Rare = (
     | GuestForgotten
     | Connected
     | Disconnected
+    | Missed
     | Fired
     | Received
     | Operated
@@ -157,6 +159,8 @@ class Engine:
                 connection.connected(world, input_)
             case Disconnected():
                 connection.disconnected(world, input_)
+            case Missed():
+                anew.missed(world, input_)
             case Answered():
                 self._answered(input_)
             case Ticked():
@@ -191,7 +195,12 @@ class Engine:
     def _refreshed(self, name: str, answer: Answered) -> None:
         world = self._world
         guest = world.guests.get(name)
-        if guest is None or comparing.answered(world, guest, answer):
+        if guest is None:
+            return
+        if comparing.answered(world, guest, answer):
+            anew.compared(world, guest)
+            return
+        if anew.answered(world, guest, answer):
             return
         if guest.refreshing != answer.id:
             lasting.answered(world, guest, answer)
@@ -230,6 +239,8 @@ class Engine:
             status_unknown(self._world, self._world.guests[key])
         elif kind == "ask":
             comparing.ask_missing(self._world, self._world.guests[key])
+        elif kind == LOOK:
+            anew.ask_again(self._world, self._world.guests[key])
         else:
             holds.over(self._world, kind, key)
 

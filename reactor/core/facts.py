@@ -22,6 +22,9 @@ ASK_AGAIN = 2.0
 UNKNOWN = "status"
 """The kind of the timer of a guest that is connected and of whom no status is known."""
 
+LOOK = "look"
+"""The kind of the timer of a guest that did not answer when it was looked at anew."""
+
 LOST_AFTER = 5.0
 """Seconds after which a monitor that closed without a SHUTDOWN counts as lost."""
 
@@ -182,7 +185,7 @@ def take_fact(world: World, guest: Guest, fact: str, answer: Answered) -> None:
     elif fact == "migrating":
         world.set_migration(guest, word, migrating=word in _MIGRATING)
     elif word:
-        if guest.seen or guest.moved:
+        if (guest.seen or guest.moved) and guest.look is None:
             guest.seen = guest.moved = ""
             world.keep_guest(guest)
         world.set_status(guest, word)

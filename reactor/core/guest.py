@@ -92,6 +92,38 @@ class Asking:
 
 
 @dataclass(slots=True)
+class Look:
+    """A new look at a guest of whom events were dropped, see ``reactor.core.anew``.
+
+    ``runs`` wait for one of these events, or did. ``dump`` is the state of the latest dump as it
+    was told, ``heard`` are the moves of the guest that were told since the look began.
+    ``pending`` are the facts that are asked for by the ids of their answers; ``compares``: what
+    is compared is being asked before them. ``again`` are the events that were dropped meanwhile.
+    """
+
+    runs: tuple[str, ...]
+    dump: str
+    compares: bool = False
+    heard: frozenset[str] = frozenset()
+    pending: dict[str, str] = field(default_factory=dict)
+    again: dict[str, int] = field(default_factory=dict)
+
+    def hear(self, event: Event, dump: str) -> None:
+        """Take in what an event tells, ``dump`` of the latest dump: it is not made up for."""
+        match event.name:
+            case "DUMP_COMPLETED":
+                self.dump = dump
+            case "STOP":
+                self.heard = self.heard - {"RESUME"} | {"STOP"}
+            case "RESUME":
+                self.heard = frozenset({"RESUME"})
+            case "RESET":
+                self.heard |= {"RESET"}
+            case _:
+                pass
+
+
+@dataclass(slots=True)
 class Guest:
     """One guest; ``status`` is what ``query-status`` answered last, never inferred.
 
@@ -106,6 +138,8 @@ class Guest:
     QEMU may still hold the events of these back; ``unanswered`` are the subjects whose snapshot
     is of before the latest connect, since QEMU has not said yet how they stand now.
     ``held`` are the matches that wait for the arm of their policy, numbered as they came.
+    ``look`` is the new look at it after events were dropped; as long as there is one ``seen`` and
+    ``moved`` stand: they are what was told.
     """
 
     name: str
@@ -127,6 +161,7 @@ class Guest:
     ahead: dict[tuple[str, str], float] = field(default_factory=dict)
     unanswered: frozenset[str] = frozenset()
     asking: Asking | None = None
+    look: Look | None = None
     awaited_until: float | None = None
     hand: str = ""
     line: list[str] = field(default_factory=list)

@@ -101,6 +101,17 @@ class Message(msgspec.Struct, frozen=True, omit_defaults=True):
     correlation: str = ""
 
 
+class Missed(msgspec.Struct, frozen=True, tag="missed"):
+    """Events of a guest found no room and were dropped: how many of each name.
+
+    Only those that a policy, a step or the guest's state may have needed. It stands among the
+    guest's inputs where the first of them would have stood.
+    """
+
+    guest: str
+    events: Mapping[str, int]
+
+
 class Fired(msgspec.Struct, frozen=True, tag="fired"):
     """A schedule of a policy is due: trigger ``index`` of it, at its own time ``at``.
 
@@ -170,6 +181,7 @@ Input = (
     | GuestForgotten
     | Connected
     | Disconnected
+    | Missed
     | Fired
     | Received
     | Operated

@@ -77,6 +77,8 @@ def _note(world: World, guest: Guest, event: Event) -> None:
         own.dump_over(world, guest)
         if isinstance(status := dump_result(event.data).get("status"), str):
             world.set_dump(guest, status)
+    if guest.look is not None:
+        guest.look.hear(event, guest.facts.dump)
     if event.name == "RESET" and event.data.get("reason") == BY_COMMAND:
         own.reset_came(world, guest)
     # With -no-shutdown QEMU lives on after its SHUTDOWN, and may yet crash.

@@ -44,9 +44,25 @@ def missed(guest: Guest, facts: Facts, epoch: str) -> Iterator[tuple[str, Mappin
     if facts.kind != "vm":
         return
     same = guest.epoch == epoch
-    if same and _dump_has_ended(guest.facts.dump, facts.dump):
-        yield "DUMP_COMPLETED", {"result": {"status": facts.dump}}
-    before, after = guest.moved or guest.facts.status if same else RUNNING, facts.status
+    if same:
+        yield from dump_missed(guest.facts.dump, facts.dump)
+    yield from status_missed(guest, facts.status, same=same)
+
+
+def dump_missed(before: str, after: str) -> Iterator[tuple[str, Mapping[str, object]]]:
+    """The end of a dump that led from the one answer of ``query-dump`` to the other."""
+    if _dump_has_ended(before, after):
+        yield "DUMP_COMPLETED", {"result": {"status": after}}
+
+
+def status_missed(
+    guest: Guest, after: str, *, same: bool
+) -> Iterator[tuple[str, Mapping[str, object]]]:
+    """The events that led from the state of which was told to this one.
+
+    ``same``: it is the QEMU of before.
+    """
+    before = guest.moved or guest.facts.status if same else RUNNING
     if before != after:
         if same and (after == AFTER_RESET or before == STOPPED_FOR_GOOD):
             yield "RESET", {}

@@ -823,7 +823,7 @@ async def test_too_many_events_are_dropped_and_counted_and_answers_never(
                 host.event("STOP", number=number)
             for number in range(4):
                 host.give(Answered(f"nobody-asked-{number}"))
-            assert host.dispatcher.waiting == 10
+            assert host.dispatcher.waiting == 11
             assert (host.dispatcher.dropped, host.dispatcher.missed) == (2 * flood, 2 * flood)
             await host.until("they are handled", lambda: not host.dispatcher.waiting)
             await host.until("the status is known", lambda: not host.engine.world.asked)
@@ -853,6 +853,25 @@ async def test_what_a_policy_selects_is_taken_in_where_the_rest_is_dropped(
     assert (host.dispatcher.dropped, host.dispatcher.missed) == (16, 0)
     await host.rest()
     assert host.guests.sent == [("web-1", "stop")]
+
+
+async def test_a_panic_that_a_flood_left_no_room_for_is_made_up_for(
+    desk: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The guest is asked as soon as there is room again: by then nothing else tells of it."""
+    monkeypatch.setattr(module, "BOUNDS", FEW)
+    host = await desk(STOP.replace("WATCHDOG", "GUEST_PANICKED")).start()
+    for _ in range(8):
+        host.event("BLOCK_IO_ERROR", action="report")
+    host.event("GUEST_PANICKED", action="pause")
+    host.event("STOP")
+    host.guests.answers["query-status"] = {"status": "guest-panicked", "running": False}
+    assert host.dispatcher.missed == 4
+    await host.until("it is stopped", lambda: host.guests.sent == [("web-1", "stop")])
+    await host.rest()
+    (row,) = [row for row in host.paper.inputs if row.kind == "missed"]
+    counted = {"BLOCK_IO_ERROR": 2, "GUEST_PANICKED": 1, "STOP": 1}
+    assert (row.guest, json.loads(row.body)["events"]) == ("web-1", counted)
 
 
 async def test_firings_are_dropped_like_events(desk: Open, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
-from reactor.app.line import Adoption, Bounds, Line
+from reactor.app.line import NAMES, OTHERS, Adoption, Bounds, Line
 from reactor.core.event import Event
-from reactor.core.inputs import Answered, Fired, Happened, Input
+from reactor.core.inputs import Answered, Fired, Happened, Input, Missed
 
 SMALL = Bounds(line=8, ahead=2, behind=6, guest=4)
 
@@ -69,9 +69,10 @@ def test_the_share_of_a_guest(
     """What nobody would miss is dropped first, and nothing of another guest."""
     full = line()
     put(full, "a" * count, name)
-    assert (len(full), full.dropped, full.missed) == (waiting, dropped, missed)
+    told = min(missed, 1)
+    assert (len(full), full.dropped, full.missed) == (waiting + told, dropped, missed)
     put(full, "bb")
-    assert (len(full), full.dropped) == (waiting + 2, dropped)
+    assert (len(full), full.dropped) == (waiting + told + 2, dropped)
 
 
 @pytest.mark.parametrize(
@@ -116,21 +117,23 @@ def test_what_they_say_is_bounded_too(name: str, size: int, dropped: int) -> Non
 
 
 @pytest.mark.parametrize(
-    ("input_", "refused"),
+    ("input_", "refused", "told"),
     [
-        pytest.param(happened("a", 0, "WANTED"), 1, id="an event"),
-        pytest.param(Fired("p", 0, 0.0), 1, id="a firing"),
-        pytest.param(Answered("x"), 0, id="an answer"),
-        pytest.param(Adoption(()), 0, id="new policies"),
+        pytest.param(happened("a", 0, "WANTED"), 1, "z", id="an event"),
+        pytest.param(Fired("p", 0, 0.0), 1, "", id="a firing"),
+        pytest.param(Answered("x"), 0, "", id="an answer"),
+        pytest.param(Adoption(()), 0, "", id="new policies"),
     ],
 )
 @pytest.mark.parametrize("guest", ["", "z"])
-def test_what_is_never_dropped(input_: Input | Adoption, refused: int, guest: str) -> None:
+def test_what_is_never_dropped(
+    input_: Input | Adoption, refused: int, told: str, guest: str
+) -> None:
     """Only events and firings: everything else comes in answer to what we did."""
     full = line()
     put(full, "abcdefgh", "WANTED")
     full.put(9.0, input_, guest)
-    assert (full.dropped, len(full)) == (refused, 9 - refused)
+    assert (full.dropped, len(full)) == (refused, 9 - refused + (bool(told) and guest == told))
 
 
 def test_the_answer_of_a_guest_that_floods_is_kept_behind_its_events() -> None:
@@ -139,8 +142,35 @@ def test_the_answer_of_a_guest_that_floods_is_kept_behind_its_events() -> None:
     put(full, "a" * 9, "WANTED")
     full.put(9.0, Answered("x"), "a")
     taken = [full.take()[1] for _ in range(len(full))]
-    assert [isinstance(i, Answered) for i in taken] == [False] * 6 + [True]
+    assert taken[6:] == [Missed("a", {"WANTED": 3}), Answered("x")]
     assert (full.dropped, full.missed) == (3, 3)
+
+
+def test_what_was_missed_is_told_where_the_first_of_it_would_have_stood() -> None:
+    """Once, however much it is; what is dropped behind that is told anew."""
+    full = line()
+    put(full, "a" * 8, "WANTED")
+    assert [type(full.take()[1]) for _ in range(2)] == [Happened] * 2
+    put(full, "aaaaaa", "WANTED", 8)
+    put(full, "aa", "ELSE", 14)
+    taken = [full.take()[1] for _ in range(len(full))]
+    assert [i.event.data["n"] if isinstance(i, Happened) else i for i in taken] == [
+        *(2, 3, 4, 5),
+        Missed("a", {"WANTED": 7}),
+        8,
+    ]
+    put(full, "a" * 7, "WANTED")
+    assert full.missed == 8
+    assert [full.take()[1] for _ in range(len(full))][-1] == Missed("a", {"WANTED": 1})
+
+
+def test_the_names_of_what_was_missed_are_bounded() -> None:
+    """A QEMU that makes up names fills no memory with them."""
+    full = Line(lambda _event: True, SMALL)
+    for number in range(6 + NAMES + 7):
+        full.put(0.0, happened("a", number, f"E{number}"), "a")
+    told = next(i for _ in range(len(full)) if isinstance(i := full.take()[1], Missed))
+    assert (len(told.events), told.events[OTHERS]) == (NAMES + 1, 7)
 
 
 def test_time_never_goes_back() -> None:
@@ -265,7 +295,9 @@ def test_every_guest_keeps_its_order_and_nobody_is_lost_uncounted(
     while len(full):
         out.append(_taken(full))
     assert full.ahead == 0
-    assert len(out) + full.dropped == came
+    told = [count for name, count in out if name == "missed"]
+    out = [one for one in out if one[0] != "missed"]
+    assert (len(out) + full.dropped, sum(told)) == (came, full.missed)
     for guest in "abc":
         mine = [number for name, number in out if name == guest]
         assert mine == sorted(set(mine))
@@ -291,5 +323,7 @@ def test_a_guest_waits_for_a_few_inputs_of_each_other_one(
 
 def _taken(full: Line) -> tuple[str, int]:
     input_ = full.take()[1]
+    if isinstance(input_, Missed):
+        return "missed", sum(input_.events.values())
     assert isinstance(input_, Happened)
     return input_.event.guest, cast("int", input_.event.data["n"])

@@ -16,7 +16,7 @@ PAGE = 5000
 """Rows that are read at once."""
 
 INPUTS = frozenset(
-    "event connected disconnected guest fired message operator answered tick".split()
+    "event connected disconnected guest missed fired message operator answered tick".split()
 )
 """The kinds of rows that are inputs; the others say what was in force, or are made anew."""
 

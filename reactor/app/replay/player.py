@@ -21,6 +21,7 @@ from reactor.core.inputs import (
     GuestKnown,
     Happened,
     Input,
+    Missed,
     Operated,
     Received,
     Ticked,
@@ -132,7 +133,7 @@ class Player:
                 if name in host.guests:
                     host.guests[name].connected = False
                     host.give(input_)
-            case Received() | Dropped():
+            case Received() | Dropped() | Missed():
                 host.give(input_)
             case Operated(name, who, order):
                 if (today := self._of_today(host, order)) is not None:

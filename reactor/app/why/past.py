@@ -16,6 +16,7 @@ from reactor.core.admission import Verdict
 from reactor.core.by_hand import command_of
 from reactor.core.effect import Trace
 from reactor.core.inputs import Connected
+from reactor.core.matching import named
 from reactor.core.policy import EventTrigger, MessageTrigger, Policy
 from reactor.core.run import Outcome
 from reactor.core.text import render_time
@@ -188,6 +189,7 @@ def _of_trigger(record: Record, policy: Policy) -> list[Finding]:
         came = f"{len(record.messages)} came over MQTT in that time, on these and other topics"
         text = f"it waits for messages on {', '.join(topics)}; {came}"
         found.append(Finding("messages", Mark.NOTE, text))
+    found += _of_missed(record, names)
     counted = Counter(seen.event.name for seen in record.events)
     if counted:
         most = ", ".join(f"{name} {n}x" for name, n in counted.most_common(_OTHERS_SHOWN))
@@ -197,6 +199,18 @@ def _of_trigger(record: Record, policy: Policy) -> list[Finding]:
         # What stands in the way where events are waited for only tells something elsewhere.
         mark = Mark.NO if names else Mark.NOTE
         found.append(Finding("events", mark, "no event of this guest came in that time"))
+    return found
+
+
+def _of_missed(record: Record, names: Sequence[str]) -> list[Finding]:
+    """The events that were dropped; those that the policy waits for stood in the way."""
+    found = []
+    for at, missed in record.missed[-_OTHERS_SHOWN:]:
+        most = ", ".join(f"{name} {n}x" for name, n in Counter(missed).most_common(_OTHERS_SHOWN))
+        mark = Mark.NO if any(named(name, names) for name in missed) else Mark.NOTE
+        text = f"too many inputs waited, events were dropped: {most}"
+        text += f"; the guest was asked how it stands at {render_time(at)}"
+        found.append(Finding("events", mark, text))
     return found
 
 

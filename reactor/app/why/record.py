@@ -18,6 +18,7 @@ from reactor.core.inputs import (
     GuestKnown,
     Happened,
     Message,
+    Missed,
     Received,
 )
 from reactor.core.messages import MESSAGE_EVENT
@@ -67,8 +68,9 @@ class Record:
     ``admitted`` is by which trace each run began; ``handlers`` are the policy's ``on_limit``, by
     when the limit refused, and are no runs of a match. ``labels`` are those that the guest was
     last known with, None where that is not known; ``monitor`` is what was last said of its
-    monitor before ``end``. ``fired`` is when schedules of the policy were due. ``refused``
-    are requests about the policy or the guest that were not carried out. ``cut``:
+    monitor before ``end``. ``fired`` is when schedules of the policy were due, ``missed`` when
+    the engine heard that events of the guest had been dropped, and how many of each name.
+    ``refused`` are requests about the policy or the guest that were not carried out. ``cut``:
     there were more events than are looked at.
     """
 
@@ -81,6 +83,7 @@ class Record:
     admitted: dict[str, Trace] = field(default_factory=dict)
     handlers: dict[float | None, RunRow] = field(default_factory=dict)
     fired: list[float] = field(default_factory=list)
+    missed: list[tuple[float, Mapping[str, int]]] = field(default_factory=list)
     refused: list[Refused] = field(default_factory=list)
     labels: Mapping[str, str] | None = None
     monitor: tuple[float, Connected | Disconnected] | None = None
@@ -126,12 +129,10 @@ def gather(  # noqa: PLR0913 - what is looked for
     record.events = _around(reader, record, guest, None, around, EVENTS_MAX)
     if messages:
         record.messages = _around(reader, record, "", MESSAGE, around, MESSAGES_MAX)
-    record.fired = [
-        row.at
-        for row in reader.history(
-            first, REFUSALS_MAX, guest="", name=policy, kind="fired", upto=last
-        )
-    ]
+    rows = reader.history(first, REFUSALS_MAX, guest="", name=policy, kind="fired", upto=last)
+    record.fired = [row.at for row in rows]
+    rows = reader.history(first, REFUSALS_MAX, guest=guest, kind="missed", upto=last)
+    record.missed = [told for row in rows if (told := _missed(row)) is not None]
     record.refused = _refused(reader, policy, guest, first, last)
     found = reader.refusals(policy, guest, begin, end, REFUSALS_MAX)
     record.refusals = [row.trace for row in found]
@@ -246,6 +247,13 @@ def _labels(body: bytes) -> Mapping[str, str] | None:
     try:
         return msgspec.json.decode(body, type=GuestKnown).labels
     except UNREADABLE:  # it says that the guest was forgotten
+        return None
+
+
+def _missed(row: HistoryRow) -> tuple[float, Mapping[str, int]] | None:
+    try:
+        return row.at, msgspec.json.decode(row.body, type=Missed).events
+    except UNREADABLE:
         return None
 
 

@@ -25,6 +25,7 @@ from reactor.core.inputs import (
     GuestForgotten,
     GuestKnown,
     Happened,
+    Missed,
 )
 from tests.core.simulation import document, policy
 
@@ -534,6 +535,28 @@ def test_the_other_events_of_that_time(book: Book) -> None:
     why = book.loaded(PICKY).known().event(1, "STOP").event(2, "RTC").event(3, "RTC").why()
     assert told(why, "events") == [("note", "events of that time: RTC 2x, STOP 1x")]
     assert told(why, "trigger") == [("note", "it waits for GO")]
+
+
+@pytest.mark.parametrize(
+    ("name", "mark"),
+    [pytest.param("GO", "no", id="its own"), pytest.param("STOP", "note", id="others")],
+)
+def test_events_that_were_dropped(book: Book, name: str, mark: str) -> None:
+    """How many, and when the guest was asked; those of its trigger stood in the way."""
+    book.loaded(PICKY).known()
+    book.rows(input_row(AT - 9, Missed("web-1", {name: 3, "RTC": 4})))
+    why = book.why()
+    text = f"too many inputs waited, events were dropped: RTC 4x, {name} 3x; "
+    text += "the guest was asked how it stands at 2027-01-15T07:59:51Z"
+    assert told(why, "events")[0] == (mark, text)
+    assert why.verdict.startswith("it did not run: too many inputs") is (mark == "no")
+
+
+def test_a_row_that_another_version_wrote(book: Book) -> None:
+    """It is left out."""
+    row = InputRow(AT - 9, "web-1", "missed", "", b"{}")
+    why = book.loaded(PICKY).known().rows(row).why()
+    assert told(why, "events") == [("no", "no event of this guest came in that time")]
 
 
 def test_when_a_schedule_was_due(book: Book) -> None:
