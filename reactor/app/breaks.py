@@ -4,7 +4,6 @@ from collections import Counter
 from collections.abc import Iterable
 
 from reactor.app.calls import Deed, ToGuest, sent_to
-from reactor.core.effect import Effect
 from reactor.core.inputs import Connected, Disconnected
 
 
@@ -22,7 +21,7 @@ class Breaks:
         """It stands in the line now."""
         self._heard[break_.guest] += 1
 
-    def handled(self, break_: Connected | Disconnected, undone: Iterable[Effect]) -> None:
+    def handled(self, break_: Connected | Disconnected, undone: Iterable[Deed]) -> None:
         """It is out of the line; ``undone`` was decided before it, and waits for the disk."""
         self._heard[break_.guest] -= 1
         if not self._heard[break_.guest]:

@@ -20,7 +20,6 @@ from reactor.core.effect import (
     CallHttp,
     Discard,
     Dumped,
-    Effect,
     Execute,
     StartProgram,
 )
@@ -42,13 +41,13 @@ _FAILED = "reactor itself failed: see its log"
 log = structlog.get_logger("reactor")
 
 
-def sent_to(guest: str, effects: Iterable[Effect]) -> set[str]:
-    """The ids of the commands to a guest that these effects hold.
+def sent_to(guest: str, deeds: Iterable[Deed]) -> set[str]:
+    """The ids of the commands to a guest that are among these.
 
     They were decided before its monitor came or went: behind the line that is there by now
     may be another QEMU. A question may go out to that one all the same.
     """
-    return {one.id for one in effects if isinstance(one, ToGuest) and one.guest == guest}
+    return {one.id for one in deeds if one.guest == guest and isinstance(one, ToGuest)}
 
 
 class Calls:

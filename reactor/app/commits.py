@@ -10,6 +10,7 @@ from itertools import chain
 import structlog
 
 from reactor.adapters.journal import Batch, Chain
+from reactor.app.calls import Deed
 from reactor.app.ports import JournalPort
 from reactor.core.effect import Effect, Execute
 from reactor.errors import JournalError
@@ -23,15 +24,16 @@ log = structlog.get_logger("reactor")
 class Work:
     """What a batch of inputs leaves behind, and the effects that wait until that is durable.
 
-    ``weight`` counts its inputs, those that have effects for more than one. ``held_up``: the
-    disk did not take it at once, or not what came before it. ``commanded`` are the guests of
-    its commands. ``posted`` is when it was given to the journal, ``landing`` what that
-    answers, None before. ``is_durable``: it is on disk; or the journal failed with it in
-    a way that trying again cannot mend, as ``landing`` tells.
+    ``weight`` counts its inputs, those that have effects for more than one. ``held_up``: the disk
+    did not take it at once, or not what came before it. ``deeds`` are those of the effects that
+    leave the process, ``commanded`` the guests of its commands. ``posted`` is when it was given to
+    the journal, ``landing`` what that answers, None before. ``is_durable``: it is on disk; or the
+    journal failed with it in a way that trying again cannot mend, as ``landing`` tells.
     """
 
     batch: Batch = field(default_factory=Batch)
     effects: list[Effect] = field(default_factory=list)
+    deeds: list[Deed] = field(default_factory=list)
     commanded: set[str] = field(default_factory=set)
     weight: int = 0
     held_up: bool = False
@@ -73,9 +75,9 @@ class Commits:
         """Whether anything was posted and not taken back; durable or not."""
         return bool(self._posted)
 
-    def with_those_under_way(self, effects: Iterable[Effect]) -> Iterable[Effect]:
-        """Effects of a later batch, after those that were decided and are not done."""
-        return chain(*(work.effects for work in self._posted), effects)
+    def undone(self, latest: Work) -> Iterable[Deed]:
+        """What was decided and is not done, that of the latest batch behind the others."""
+        return chain(*(work.deeds for work in self._posted), latest.deeds)
 
     def take_questions(self, work: Work, effects: Iterable[Effect]) -> list[Execute]:
         """Let the effects wait with this work; the questions to QEMU that need not wait.
@@ -92,6 +94,8 @@ class Commits:
                 elif not self._waits(work, effect.guest):
                     questions.append(effect)
                     continue
+            if isinstance(effect, Deed):
+                work.deeds.append(effect)
             work.effects.append(effect)
         return questions
 

@@ -230,7 +230,7 @@ class Dispatcher:
 
     async def take_up(self, effects: list[Effect], policies: Sequence[Policy], at: float) -> None:
         """Carry out what the engine wants since its start, ``at``, before any input."""
-        work = Work(effects=effects)
+        work = Work(effects=effects, deeds=[one for one in effects if isinstance(one, Deed)])
         self._note_policies(work.batch, policies, at, starts=True)
         self._fill(work.batch, effects)
         self.commits.post(work)
@@ -255,10 +255,9 @@ class Dispatcher:
         if work.batch.messages and self._nudge is not None:
             self._nudge()
         # Commands first: they must not wait for the lines that tell of them.
-        for effect in work.effects:
-            if isinstance(effect, Deed):
-                gone = self._breaks.came_before(effect)
-                self._calls.do(effect, held_up=work.held_up, gone=gone)
+        for deed in work.deeds:
+            gone = self._breaks.came_before(deed)
+            self._calls.do(deed, held_up=work.held_up, gone=gone)
         for effect in work.effects:
             self._act(effect)
         self.teller.tell(work.effects)
@@ -322,7 +321,7 @@ class Dispatcher:
             follow = self._engine.handle(input_, at)
             input_ = as_seen(input_, follow)
             if isinstance(input_, Connected | Disconnected):
-                self._breaks.handled(input_, self.commits.with_those_under_way(work.effects))
+                self._breaks.handled(input_, self.commits.undone(work))
             if isinstance(input_, Answered):
                 asked = self._asked.pop(input_.id, ("", ""))
                 batch.inputs.append(answer_row(at, input_, *asked))
