@@ -14,17 +14,19 @@ _KEEP_ALIVE = (
 )
 
 
-async def connect(address: Address) -> socket.socket:
-    """A connected socket that does not block; the caller sets the deadline.
+async def connect(address: Address, limit_s: float) -> socket.socket:
+    """A connected socket that does not block.
 
     Raises:
         OSError: with its number, as the system gave it.
+        TimeoutError: nobody answered within so many seconds.
     """
     match address:
         case UnixAddress(path):
-            return _unix(path)
+            return _unix(path)  # without a timer: there is nothing to wait for
         case TcpAddress(host, port):
-            return await _tcp(host, port)
+            async with asyncio.timeout(limit_s):
+                return await _tcp(host, port)
 
 
 def _unix(path: str) -> socket.socket:

@@ -150,17 +150,17 @@ class Monitor:
         limit_s = self._shared.limits.connect_s
         loop = asyncio.get_running_loop()
         try:
-            async with asyncio.timeout(limit_s):
-                address, peer = self._address, Peer()
-                file = file_of(address.path) if isinstance(address, UnixAddress) else ""
-                connection = await connect(address)
-                if isinstance(address, UnixAddress):
-                    peer = _peer(connection, address.path, file)
-                session = Session(self._guest, self._place, self._shared, self._commands, peer)
-                if isinstance(address, UnixAddress):
-                    await loop.create_unix_connection(lambda: session.wire, sock=connection)
-                else:
-                    await loop.create_connection(lambda: session.wire, sock=connection)
+            address, peer = self._address, Peer()
+            file = file_of(address.path) if isinstance(address, UnixAddress) else ""
+            connection = await connect(address, limit_s)
+            if isinstance(address, UnixAddress):
+                peer = _peer(connection, address.path, file)
+            session = Session(self._guest, self._place, self._shared, self._commands, peer)
+            # From here on nothing comes from outside: the loop takes over what is connected.
+            if isinstance(address, UnixAddress):
+                await loop.create_unix_connection(lambda: session.wire, sock=connection)
+            else:
+                await loop.create_connection(lambda: session.wire, sock=connection)
         except TimeoutError:
             raise troubles.not_connected_in_time(self._place, limit_s) from None
         except OSError as error:

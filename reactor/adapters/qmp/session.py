@@ -158,7 +158,7 @@ class Session:
 
     def _told(self, version: Version) -> None:
         """All that was asked is answered; what is asked behind it is asked once."""
-        if not self._last:
+        if self._compared and not self._last:
             self._last = True
             more = more_questions(self._compared, self._answers)
             if more.ids:
