@@ -69,6 +69,27 @@ STANDING = (POLICIES, "guest", "connected", "disconnected")
 _input = msgspec.json.Decoder(Input).decode
 
 
+class _KeptCursor(msgspec.Struct):
+    sent: str = ""
+    doubt: object = None
+
+
+class _KeptRun(msgspec.Struct):
+    cursor: _KeptCursor = msgspec.field(default_factory=_KeptCursor)
+
+
+_kept_run = msgspec.json.Decoder(_KeptRun).decode
+
+
+def waits_for_an_end(run: bytes) -> bool:
+    """Whether what is kept of an open run says that it waits for the end of a command."""
+    try:
+        cursor = _kept_run(run).cursor
+    except UNREADABLE:
+        return True  # another version wrote it
+    return bool(cursor.sent) or cursor.doubt is not None
+
+
 def stands_for(kind: str, body: bytes) -> str:
     """What a row of these kinds is about; two of one guest about the same replace each other."""
     if kind in {"connected", "disconnected"}:

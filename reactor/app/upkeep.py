@@ -7,7 +7,7 @@ import structlog
 
 from reactor.adapters.journal import Bounds, Figures, Journal, Limits, Reader
 from reactor.app.control.answers import JournalLine
-from reactor.app.records import STANDING, stands_for
+from reactor.app.records import STANDING, stands_for, waits_for_an_end
 from reactor.app.settings import JournalSettings
 from reactor.errors import JournalError
 
@@ -22,7 +22,7 @@ log = structlog.get_logger("reactor")
 
 def limits_of(settings: JournalSettings) -> Limits:
     """The bounds that the settings give the journal."""
-    bounds = Bounds(settings.keep, settings.max, STANDING, stands_for)
+    bounds = Bounds(settings.keep, settings.max, STANDING, stands_for, waits_for_an_end)
     return Limits(bounds=bounds)
 
 

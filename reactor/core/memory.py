@@ -83,7 +83,8 @@ def _state(world: World, policy: Policy) -> PolicyState:
     known = world.states.get(policy.name)
     if known is None:
         return fresh
-    for row in known.rows.values():
+    # They stand as they started, and windows count admissions in their order.
+    for row in sorted(known.rows.values(), key=lambda row: row.at):
         fresh.remember(row, world.values_of(row.guest, row.key))
     fresh.adopt(known)
     return fresh

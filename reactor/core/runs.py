@@ -155,10 +155,13 @@ def _next_turn(world: World, run: Run) -> None:
 
 
 def forget_rows(world: World, state: PolicyState, horizon: float) -> None:
-    """Drop the ledger rows that no window, cooldown or count of an hour needs."""
+    """Drop the ledger rows that no window, cooldown or count of an hour needs.
+
+    Also that of a run which is still open: one that has yet to start writes its row anew then.
+    """
     while state.rows:
         run_id, row = next(iter(state.rows.items()))
-        if max(row.at, row.started or 0.0) + horizon > world.now or run_id in world.runs:
+        if max(row.at, row.started or 0.0) + horizon > world.now:
             return
         del state.rows[run_id]
         world.keep_ledger(None, run_id)

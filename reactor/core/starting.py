@@ -155,6 +155,7 @@ def _start(world: World, run: Run) -> None:
     run.nth = state.starts.within_hour(run.key, world.now)
     row = LedgerRow(run.id, run.policy, run.guest, run.key, run.admitted, started=world.now)
     state.rows[run.id] = row
+    state.rows.move_to_end(run.id)
     world.keep_ledger(row, run.id)
     if enforcement_of(world, policy) is Enforcement.AUDIT:
         for name, tree in policy.vars:

@@ -5,13 +5,14 @@ import contextlib
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import msgspec
 import pytest
 from structlog.testing import capture_logs
 
 from reactor.adapters.journal import GONE, Bounds, InputRow, Journal, Limits, Reader
 from reactor.adapters.journal.care import Pace
 from reactor.app import upkeep
-from reactor.app.records import POLICIES, STANDING, input_row, stands_for
+from reactor.app.records import POLICIES, STANDING, input_row, stands_for, waits_for_an_end
 from reactor.app.replay import journal as lines_of
 from reactor.app.settings import JournalSettings
 from reactor.app.upkeep import Upkeep, limits_of
@@ -25,6 +26,8 @@ from reactor.core.inputs import (
     Happened,
     Input,
 )
+from reactor.core.intent import Doubt
+from reactor.core.run import Cursor, Origin, Run
 from tests.adapters.journal.support import until
 
 DAY = 86_400.0
@@ -48,6 +51,26 @@ def test_what_a_row_stands_for(input_: Input, word: str) -> None:
     row = input_row(NOW, input_)
     assert row.kind in STANDING
     assert stands_for(row.kind, row.body) == word
+
+
+@pytest.mark.parametrize(
+    ("cursor", "waits"),
+    [
+        pytest.param(Cursor(), False, id="it has gone on"),
+        pytest.param(Cursor(armed=3, deadline=9.0), False, id="it waits for an event"),
+        pytest.param(Cursor(sent="r-1.1"), True, id="a command is in flight"),
+        pytest.param(Cursor(doubt=Doubt("lost", 1.0)), True, id="a command is in doubt"),
+    ],
+)
+def test_what_an_open_run_waits_for(cursor: Cursor, *, waits: bool) -> None:
+    """As it is kept, so that the history before it may go."""
+    run = Run("r-1", "p", "rev", "g", "g", Origin(Event("GO", "g", {})), 1.0, cursor=cursor)
+    assert waits_for_an_end(msgspec.json.encode(run)) is waits
+
+
+def test_a_run_that_nobody_can_read_waits() -> None:
+    """Another version wrote it."""
+    assert waits_for_an_end(b"\xff")
 
 
 def test_a_row_that_nobody_can_read_stands_for_its_kind() -> None:

@@ -338,6 +338,81 @@ def test_what_on_limit_said_long_ago_is_forgotten() -> None:
     assert [key for key in host.kept if key[0] == "ledger"] == [("ledger", "abc123-41")]
 
 
+WEEKS = """
+policy: p
+description: one run waits for weeks, and others come and go
+trigger: {event: GO, by: data.disk}
+mode: parallel
+max: 100
+timeout: 100d
+cooldown: 10s
+steps:
+  - choose:
+      - {when: data.disk == "a", steps: [{wait: {event: NEVER}, timeout: 90d}]}
+      - default: [{log: done}]
+"""
+
+
+def test_a_run_that_is_open_for_weeks_keeps_no_other_ones_row() -> None:
+    """Nor its own: no window and no cooldown counts it any more."""
+    host = Host([WEEKS]).connect()
+    for number in range(50):
+        disk = "a" if not number else f"b{number}"
+        host.event("web-1", "GO", {"disk": disk}, after=0)
+        host.run(3600)
+    assert len(host.engine.world.runs) == 1
+    assert len([key for key in host.kept if key[0] == "ledger"]) <= 2
+    assert len(host.engine.world.states["p"].rows) <= 2
+
+
+LATE = """
+policy: p
+description: one run at a time, each of them slow
+trigger: {event: GO, by: data.disk}
+limits: [1 at once per host]
+cooldown: 2h
+timeout: 10h
+steps: [{delay: 3h}]
+"""
+
+
+@pytest.mark.parametrize("restart", [False, True], ids=["running on", "restarted"])
+@pytest.mark.parametrize("reload", [False, True], ids=["the same text", "reloaded"])
+def test_a_run_that_began_long_after_it_was_admitted(*, restart: bool, reload: bool) -> None:
+    """Its cooldown is of its start: its row was forgotten by then, and is written anew."""
+    host = Host([LATE]).connect()
+    for disk in "abc":
+        host.event("web-1", "GO", {"disk": disk}, after=0)
+    for number in range(7):
+        host.run(3600)
+        host.event("web-1", "GO", {"disk": f"d{number}"}, after=0)
+    # The third began an hour ago, and will end in two.
+    if restart:
+        host.restart()
+    if reload:
+        host.load([LATE.replace("slow", "slow, as before")])
+    host.run(2.5 * 3600)
+    ended = [run for run in host.ended() if run.run == "abc123-3"]
+    assert len(ended) == 1
+    started = ended[0].started
+    assert started is not None
+    assert host.engine.world.states["p"].starts.last("web-1/c") == started
+
+
+def test_windows_count_in_the_order_of_admission_after_a_reload() -> None:
+    """Although a run that began late stands behind those that were admitted after it."""
+    text = LATE.replace("[1 at", "[2 per 1h per host, 1 at")
+    host = Host([text]).connect()
+    for disk, hours in (("a", 0), ("b", 2.9), ("c", 0.2)):
+        host.event("web-1", "GO", {"disk": disk}, after=0)
+        host.run(hours * 3600)
+    host.load([text.replace("slow", "slow, as before")])
+    host.event("web-1", "GO", {"disk": "d"}, after=0)
+    host.run(1)
+    assert "limited" not in host.verdicts()
+    assert len(host.engine.world.runs) == 3
+
+
 def _line(limit: str, guests: int = 1) -> Host:
     names = [f"web-{n}" for n in range(1, guests + 1)]
     text = f"""

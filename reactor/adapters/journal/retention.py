@@ -31,6 +31,11 @@ def _nothing(kind: str, body: bytes) -> str:
     return ""
 
 
+def _always(run: bytes) -> bool:
+    del run
+    return True
+
+
 @dataclass(frozen=True, slots=True)
 class Bounds:
     """How long and how much is kept; None: without a bound.
@@ -38,12 +43,15 @@ class Bounds:
     ``keep_s`` are seconds, ``max_bytes`` what the pages in use may need. ``standing`` says by a
     row's kind and body what it stands for until the next row of its guest that stands for
     the same; empty: for nothing. ``kinds`` are those that it must be asked for.
+    ``waits`` says by what is kept of an open run whether it waits for the end of a command: one
+    that was interrupted has commands of which no end is written, and may have gone on since.
     """
 
     keep_s: float | None = None
     max_bytes: int | None = None
     kinds: tuple[str, ...] = ()
     standing: Callable[[str, bytes], str] = _nothing
+    waits: Callable[[bytes], bool] = _always
 
 
 class Retention:
@@ -78,11 +86,20 @@ class Retention:
 
     def floor(self) -> float:
         """When the oldest command was announced whose end an open run waits for."""
-        ((at,),) = self._connection.execute(
-            "SELECT min(intent.at) FROM intent JOIN run ON run.id = intent.run "
-            "WHERE intent.outcome IS NULL AND run.ended IS NULL"
-        )
-        return math.inf if at is None else float(at)
+        rows = self._connection.execute(
+            "SELECT min(intent.at) AS at, run.id FROM intent JOIN run ON run.id = intent.run "
+            "WHERE intent.outcome IS NULL AND run.ended IS NULL GROUP BY run.id ORDER BY at"
+        ).fetchall()
+        return next((float(at) for at, run in rows if self._waits(run)), math.inf)
+
+    def _waits(self, run: str) -> bool:
+        """Whether a run, or a branch of it, waits for the end of a command."""
+        kept = self._connection.execute(
+            "SELECT value FROM state WHERE kind = 'run' "
+            "AND (key = ? OR instr(value, CAST(? AS BLOB)) > 0)",
+            (run, f'"root":"{run}"'),
+        ).fetchall()
+        return any(self._bounds.waits(value) for (value,) in kept)
 
     def next_cut(self) -> float | None:
         """The time behind the next ``rows`` oldest rows; None when nothing more may go."""

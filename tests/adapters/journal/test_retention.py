@@ -35,10 +35,15 @@ def stands(kind: str, body: bytes) -> str:
     return GONE if body == b"forgotten" else kind
 
 
+def waits(run: bytes) -> bool:
+    """What is kept of a run says whether it waits."""
+    return b"waits" in run
+
+
 def limits(keep_days: float | None = 90, size: int | None = None, pace: Pace = FAST) -> Limits:
     """A journal that is swept all the time."""
     keep = None if keep_days is None else keep_days * DAY
-    bounds = Bounds(keep, size, ("policies", "guest", "monitor"), stands)
+    bounds = Bounds(keep, size, ("policies", "guest", "monitor"), stands, waits)
     return Limits(bounds=bounds, pace=pace)
 
 
@@ -180,17 +185,40 @@ async def test_runs_go_as_a_whole(path: Path) -> None:
 
 async def test_history_since_a_command_in_doubt_stays(path: Path) -> None:
     """What came behind a command whose end an open run waits for may say what became of it."""
-    doubt = Batch(
-        inputs=[event(201, "A"), event(200, "B"), event(199, "C"), event(1, "D")],
-        runs=[run("open", 200, None)],
-        intents=[IntentRow("open-1", ago(200), "g", "system_reset", b"", "open")],
-    )
-    await fill(path, doubt)
+    await fill(path, in_doubt("open", b"{waits}"))
     swept(path, limits())
     assert rows(path, "SELECT name FROM history") == ["B", "C", "D"]
     await fill(path, Batch(outcomes=[OutcomeRow("open-1", NOW, "done")]))
     swept(path, limits())
     assert rows(path, "SELECT name FROM history") == ["D"]
+
+
+def in_doubt(key: str, kept: bytes) -> Batch:
+    """A run that is open, of whose command no end is written, and what is kept under this key."""
+    return Batch(
+        inputs=[event(201, "A"), event(200, "B"), event(199, "C"), event(1, "D")],
+        runs=[run("open", 200, None)],
+        intents=[IntentRow("open-1", ago(200), "g", "system_reset", b"", "open")],
+        keeps=[Keep("run", key, kept)],
+    )
+
+
+@pytest.mark.parametrize(
+    ("key", "kept", "left"),
+    [
+        pytest.param("open", b"{waits}", ["B", "C", "D"], id="it waits for it"),
+        pytest.param("open", b"{}", ["D"], id="it has gone on since"),
+        pytest.param("b", b'{"root":"open",waits}', ["B", "C", "D"], id="a branch of it waits"),
+        pytest.param("b", b'{"root":"other",waits}', ["D"], id="a branch of another run waits"),
+    ],
+)
+async def test_a_run_that_is_open_for_weeks_holds_up_nothing(
+    path: Path, key: str, kept: bytes, left: list[str]
+) -> None:
+    """Of a command whose reply was lost in a crash no end is ever written."""
+    await fill(path, in_doubt(key, kept))
+    swept(path, limits())
+    assert rows(path, "SELECT name FROM history") == left
 
 
 async def test_state_and_outbox_stay(path: Path) -> None:
