@@ -64,6 +64,7 @@ class Commits:
         self._chain = Chain()
         self._retry: asyncio.TimerHandle | None = None
         self._unanswered = 0
+        self._is_abandoned = False
         self._change = asyncio.Event()
         self._landed_at = 0.0
         self.weight = 0
@@ -130,13 +131,18 @@ class Commits:
             yield work
 
     async def wait(self) -> None:
-        """Until the first of what was posted can be taken back."""
+        """Until the first of what was posted can be taken back; who is ended here abandons all."""
         while self._posted and not self.is_durable:
             self._change.clear()
-            await self._change.wait()
+            try:
+                await self._change.wait()
+            except asyncio.CancelledError:
+                self.abandon()
+                raise
 
     def abandon(self) -> None:
         """Nobody waits any more; what the journal did not take yet is withdrawn."""
+        self._is_abandoned = True
         if self._retry is not None:
             self._retry.cancel()
         # The last first: what is written must not rest on what was withdrawn.
@@ -152,8 +158,8 @@ class Commits:
 
     def _heard(self, work: Work, landing: asyncio.Future[None]) -> None:
         self._unanswered -= 1
-        if landing.cancelled():
-            return
+        if landing.cancelled() or self._is_abandoned:
+            return  # what nobody acts upon is not tried again
         if isinstance(error := landing.exception(), JournalError):
             self._say_why(error)
         else:

@@ -512,6 +512,43 @@ async def test_a_loop_that_is_ended_withdraws_what_waits_for_the_disk(desk: Open
     assert len(host.paper.batches) == before
 
 
+async def test_a_start_that_is_ended_withdraws_what_the_disk_refuses(desk: Open) -> None:
+    """What it decided is in the journal or done, but never in the journal and left undone."""
+    host = desk(STOP)
+    host.paper.refuses = FULL
+    policies, now = [policy(STOP)], host.clock.now()
+    effects = host.engine.load(policies, now)
+    start = asyncio.create_task(host.dispatcher.take_up(effects, policies, now))
+    await host.until("it is refused", lambda: bool(host.dispatcher.commits.trouble))
+    start.cancel()
+    await asyncio.wait([start])
+    host.paper.refuses = None
+    await asyncio.sleep(10 * commits.RETRY_JOURNAL_S)
+    assert host.paper.batches == []
+
+
+async def test_a_refusal_that_comes_with_the_end_is_not_tried_again(
+    desk: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The journal has answered, and the loop is ended before it hears of it."""
+    host = await desk(MARK).start()
+    answer, given = asyncio.get_running_loop().create_future(), list[Batch]()
+
+    def post(batch: Batch, _chain: Chain) -> asyncio.Future[None]:
+        given.append(batch)
+        return answer
+
+    monkeypatch.setattr(host.paper, "post", post)
+    host.event("BLOCK_IO_ERROR", reason=1)
+    await host.until("it is posted", lambda: bool(given))
+    ends = asyncio.create_task(host.cancel())
+    await asyncio.sleep(0)
+    answer.set_exception(FULL)
+    await ends
+    await asyncio.sleep(10 * commits.RETRY_JOURNAL_S)
+    assert len(given) == 1
+
+
 async def test_an_intent_is_durable_before_its_command_and_its_outcome_after(desk: Open) -> None:
     """Whoever reads the journal after a crash knows what may have been sent."""
     host = await desk(STOP).start()
