@@ -30,6 +30,8 @@ ON_TIME_S = 60.0
 SET_BACK_S = 3 * 3600.0
 """Seconds by which a clock may go back and what fired does not fire again; cron's own figure."""
 
+NOTHING: Mapping[tuple[str, int], float] = {}
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MOMENT = timedelta(microseconds=1)
 _FIRST_LOOK_S = 60.0
@@ -200,7 +202,14 @@ class Schedules:
         self._owed = [one for one in self._owed if (one.policy, one.index) in loaded]
         self._line_up()
 
-    def resume(self, alive: float, fired: float, loaded: Mapping[str, float], now: float) -> None:
+    def resume(
+        self,
+        alive: float,
+        fired: float,
+        loaded: Mapping[str, float],
+        now: float,
+        last: Mapping[tuple[str, int], float] = NOTHING,
+    ) -> None:
         """Go on where an earlier life of the daemon ended; to be called after the first ``adopt``.
 
         The last firing that each schedule missed since then fires once, if it is
@@ -210,21 +219,26 @@ class Schedules:
             alive: the latest time that is known of that life, on the engine's clock.
             fired: the ``at`` of its last firing; minus infinity for none.
             loaded: since when each policy was in force then; the others missed nothing.
+            last: the last ``at`` of each trigger (policy, index), as far as it was kept.
         """
         if self._seen < fired <= self._seen + SET_BACK_S:
             self._place(fired)  # the clock went back in between
         # The engine's clock does not go back: it may be ahead of a wall clock that was set.
-        since = alive if alive <= now else fired
+        # Or behind one that was set ahead: then it was alive when it fired last.
+        known = fired if fired <= now + SET_BACK_S else -math.inf
+        since = max(alive, known) if alive <= now else known
         for entry in self._entries.values():
             for policy, index, trigger in entry.users:
                 if policy not in loaded or not trigger.catch_up:
                     continue
                 # Just before it: what is as old as ``catch_up`` is within it.
                 reach = math.nextafter(now - trigger.catch_up, -math.inf)
-                low = max(since, loaded[policy], reach)
-                last = last_between(entry.timetable, low, now) if low < now else None
-                if last is not None:
-                    self._owed.append(self._fired(policy, index, last))
+                # That it was alive does not mean that it had come to do it.
+                done = last.get((policy, index), math.inf)
+                low = max(done if done <= now + SET_BACK_S else since, loaded[policy], reach)
+                missed = last_between(entry.timetable, low, now) if low < now else None
+                if missed is not None:
+                    self._owed.append(self._fired(policy, index, missed))
 
     def next(self, now: float) -> float | None:
         """When ``due`` has something to give at the earliest, not before ``now``."""

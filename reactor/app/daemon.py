@@ -291,8 +291,7 @@ class Daemon:
         policies = await self.rules.start()
         warn_of(policies, self._settings)
         warn_of_nothing(self._settings)
-        names = [policy.name for policy in policies]
-        before = await asyncio.to_thread(earlier_life, self.journal.reader, names)
+        before = await asyncio.to_thread(earlier_life, self.journal.reader, policies)
         self.scheduling.take_up(policies, before)
         if self.broker is not None:
             self.broker.adopt(policies)

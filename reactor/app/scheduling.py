@@ -4,7 +4,7 @@ import asyncio
 import math
 import random
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import msgspec
 import structlog
@@ -12,8 +12,10 @@ import structlog
 from reactor.adapters.journal import Reader
 from reactor.adapters.schedule import SCHEDULES_MAX, Missed, Schedules
 from reactor.app.projection import instant
+from reactor.core.identity import trigger_names
 from reactor.core.inputs import Fired
-from reactor.core.policy import Policy
+from reactor.core.policy import Policy, ScheduleTrigger
+from reactor.core.schedules import LAST
 
 LOOK_S = 10.0
 """Seconds between two looks at the wall clock: it may be set, and the host may sleep."""
@@ -37,9 +39,10 @@ class EarlierLife:
     alive: float
     fired: float
     loaded: Mapping[str, float]
+    last: Mapping[tuple[str, int], float] = field(default_factory=dict)
 
 
-def earlier_life(reader: Reader, policies: Iterable[str]) -> EarlierLife | None:
+def earlier_life(reader: Reader, policies: Sequence[Policy]) -> EarlierLife | None:
     """What the journal says of these policies, before anything new is written; it blocks.
 
     None where there was no earlier life.
@@ -50,9 +53,21 @@ def earlier_life(reader: Reader, policies: Iterable[str]) -> EarlierLife | None:
     (last,) = reader.history(newest - 1, 1)
     fired = reader.latest("fired", _HISTORY_SEARCHED)
     at = -math.inf if fired is None else msgspec.json.decode(fired.body, type=Fired).at
-    in_force = {name: reader.in_force(name, math.inf) for name in policies}
+    in_force = {policy.name: reader.in_force(policy.name, math.inf) for policy in policies}
     loaded = {name: found.at for name, found in in_force.items() if found and found.revision}
-    return EarlierLife(last.at, at, loaded)
+    return EarlierLife(last.at, at, loaded, _last_firings(reader, policies))
+
+
+def _last_firings(reader: Reader, policies: Iterable[Policy]) -> dict[tuple[str, int], float]:
+    """Which time fired last, by policy and trigger: of schedules that catch up."""
+    kept = {name: value for _, name, value in reader.state(LAST)}
+    return {
+        (policy.name, index): msgspec.json.decode(kept[name], type=float)
+        for policy in policies
+        if any(isinstance(trigger, ScheduleTrigger) for trigger in policy.triggers)
+        for index, name in enumerate(trigger_names(policy))
+        if name in kept
+    }
 
 
 class Scheduling:
@@ -84,7 +99,8 @@ class Scheduling:
         now = self._wall()
         self._adopt(policies, now)
         if before is not None:
-            self.schedules.resume(before.alive, before.fired, before.loaded, now)
+            alive, fired = before.alive, before.fired
+            self.schedules.resume(alive, fired, before.loaded, now, before.last)
 
     def adopt(self, policies: Sequence[Policy]) -> None:
         """Take these policies from now on; what was due before is delivered before."""

@@ -59,7 +59,7 @@ def _keeps(trigger: Trigger) -> bool:
         case StateTrigger():
             return True
         case ScheduleTrigger():
-            return trigger.jitter > 0
+            return trigger.jitter > 0 or trigger.catch_up > 0
         case MessageTrigger():
             return False
 

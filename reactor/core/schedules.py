@@ -22,6 +22,9 @@ SCHEDULE_EVENT = "REACTOR_SCHEDULE"
 KIND = "delayed"
 """Under which delayed firings are kept, and the kind of their timers."""
 
+LAST = "fired"
+"""Under which is kept, by trigger, which time of its schedule fired last, where it can catch up."""
+
 
 def fired(world: World, firing: Fired) -> None:
     """A schedule is due; each guest has its own delay within the trigger's ``jitter``."""
@@ -34,6 +37,10 @@ def fired(world: World, firing: Fired) -> None:
         world.emit(trace)
         return
     placed = Placed(policy, firing.index, trigger, world.index.names_of(policy)[firing.index])
+    if trigger.catch_up > 0:
+        # With what comes of it, or not at all: by this a restart knows what was missed.
+        world.triggers.fired[placed.name] = firing.at
+        world.keep(LAST, placed.name, firing.at)
     for guest in list(world.guests.values()):
         if not guest.forgotten and policy.guests.selects(guest.name, guest.labels):
             _fire_on(world, placed, guest, firing)
@@ -102,7 +109,16 @@ def connected(world: World, guest: str) -> None:
 
 def rows(world: World) -> list[tuple[str, str, object]]:
     """The firings that wait, as they are kept: kind, key, value."""
-    return [(KIND, row.name, row) for row in world.triggers.delayed.values()]
+    waiting = [(KIND, row.name, row) for row in world.triggers.delayed.values()]
+    return [*waiting, *((LAST, name, at) for name, at in world.triggers.fired.items())]
+
+
+def last_restored(world: World, name: str, value: bytes) -> None:
+    """Take up which time of a schedule fired last."""
+    if world.index.trigger(name) is None:
+        world.keep(LAST, name, None)
+    else:
+        world.triggers.fired[name] = msgspec.json.decode(value, type=float)
 
 
 def restored(world: World, found: list[bytes]) -> None:
@@ -121,6 +137,9 @@ def forget(world: World, *, guest: str | None = None) -> None:
     for row in list(world.triggers.delayed.values()):
         if row.guest == guest or world.index.trigger(row.trigger) is None:
             _drop(world, row)
+    for name in [name for name in world.triggers.fired if world.index.trigger(name) is None]:
+        del world.triggers.fired[name]
+        world.keep(LAST, name, None)
 
 
 def _drop(world: World, row: Delayed) -> None:

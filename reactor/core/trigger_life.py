@@ -7,7 +7,9 @@ from reactor.core.facts import SETTLE_AFTER_RESTART
 from reactor.core.guest import Guest
 from reactor.core.world import World
 
-KINDS = frozenset({counting.KIND, sequels.KIND, lasting.KIND, schedules.KIND, renames.KIND})
+KINDS = frozenset(
+    {counting.KIND, sequels.KIND, lasting.KIND, schedules.KIND, schedules.LAST, renames.KIND}
+)
 """The kinds of kept state, and of timers, that belong to triggers."""
 
 
@@ -92,4 +94,6 @@ class KeptRows:
         for key, _ in found.get(lasting.KIND, []):
             lasting.restored(world, key)
         schedules.restored(world, [value for _, value in found.get(schedules.KIND, [])])
+        for name, value in found.get(schedules.LAST, []):
+            schedules.last_restored(world, name, value)
         renames.restored(world, found.get(renames.KIND, []))

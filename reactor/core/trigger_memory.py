@@ -159,7 +159,8 @@ class TriggerMemory:
 
     ``told`` is by policy and verdict, the one that was told longest ago in front.
 
-    ``states`` is by guest, ``seen`` holds renamed events by guest and device. ``moved`` are
+    ``states`` is by guest, ``fired`` says by trigger which time of a schedule that catches up
+    fired last, ``seen`` holds renamed events by guest and device. ``moved`` are
     guests of whom something changed that a state may read. Until ``settled``, a while after
     a restart, a guest whose monitor is away is given time to come.
     """
@@ -168,6 +169,7 @@ class TriggerMemory:
     sequels: OpenSequels = field(default_factory=OpenSequels)
     states: dict[str, Watched] = field(default_factory=dict)
     delayed: OrderedDict[str, Delayed] = field(default_factory=OrderedDict)
+    fired: dict[str, float] = field(default_factory=dict)
     seen: OrderedDict[str, Renamed] = field(default_factory=OrderedDict)
     moved: dict[str, None] = field(default_factory=dict)
     told: OrderedDict[tuple[str, str], Telling] = field(default_factory=OrderedDict)

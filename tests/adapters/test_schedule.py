@@ -3,7 +3,7 @@
 import itertools
 import math
 import random
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -557,6 +557,14 @@ def test_schedules_have_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
             ["2026-01-01 03:00"],
             id="the engine's clock is ahead: not fired since",
         ),
+        pytest.param(DAY, 10 * HOUR, 9 * HOUR, [], id="the engine's clock is behind: fired since"),
+        pytest.param(
+            DAY,
+            10 * HOUR,
+            -SET_BACK_S - 1,
+            ["2026-01-01 03:00"],
+            id="fired on a clock that was far ahead",
+        ),
     ],
 )
 def test_the_last_missed_firing_within_catch_up_fires_once_after_a_restart(
@@ -571,6 +579,24 @@ def test_the_last_missed_firing_within_catch_up_fires_once_after_a_restart(
     assert [shown(one.at) for one in made.due(NOON + 10)] == expected
     assert made.due(NOON + 10) == []
     assert made.next(NOON + 10) == NOON + 15 * HOUR
+
+
+@pytest.mark.parametrize(
+    ("last", "expected"),
+    [
+        pytest.param({("p", 0): NOON - 33 * HOUR}, ["2026-01-01 03:00"], id="the one before"),
+        pytest.param({("p", 0): NOON - 9 * HOUR}, [], id="it"),
+        pytest.param({("p", 0): NOON + SET_BACK_S + 1}, [], id="by a clock that was wrong"),
+        pytest.param({("p", 1): NOON - 33 * HOUR}, [], id="of another trigger"),
+    ],
+)
+def test_what_fired_last_says_what_was_missed(
+    last: Mapping[tuple[str, int], float], expected: list[str]
+) -> None:
+    """Alive until a second ago: then it was ended before it had made up for anything."""
+    made = schedules([policy("p", daily(catch_up=DAY))], NOON)
+    made.resume(NOON - 1, NOON - 33 * HOUR, {"p": NEVER}, NOON, last)
+    assert [shown(one.at) for one in made.due(NOON)] == expected
 
 
 def test_a_policy_that_the_earlier_life_did_not_know_has_missed_nothing() -> None:

@@ -16,8 +16,11 @@ from reactor.adapters import schedule
 from reactor.adapters.journal import Batch, InputRow, Loaded
 from reactor.app import scheduling as module
 from reactor.app.scheduling import EarlierLife, Scheduling, earlier_life
+from reactor.core.effect import Keep
+from reactor.core.identity import trigger_names
 from reactor.core.inputs import Fired
 from reactor.core.policy import Policy, ScheduleTrigger
+from reactor.core.schedules import LAST
 from reactor.demo.waiting import until
 from reactor.errors import Place
 from tests.adapters.journal.support import opened
@@ -242,12 +245,14 @@ async def test_schedules_beyond_the_bound_are_told(monkeypatch: pytest.MonkeyPat
 async def test_a_new_journal_knows_of_no_earlier_life(tmp_path: Path) -> None:
     """A first start has missed nothing."""
     async with opened(tmp_path / "journal.db") as journal:
-        assert earlier_life(journal.reader, ["p"]) is None
+        assert earlier_life(journal.reader, [DAILY]) is None
 
 
 async def test_the_journal_says_where_an_earlier_life_ended(tmp_path: Path) -> None:
     """Its newest input, its last firing, and since when which policy was there."""
-    names = ["p", "q", "gone", "new"]
+    daily = ScheduleTrigger(cron="0 3 * * *", catch_up=HOUR)
+    known = [policy("p", ScheduleTrigger(every=9.0), daily), policy("q"), policy("new", daily)]
+    kept = [Keep(LAST, trigger_names(known[0])[1], b"2.5"), Keep(LAST, "gone|0", b"1.5")]
     fired = InputRow(3.0, "", "fired", "p", msgspec.json.encode(Fired("p", 0, 2.5, 7)))
     event = InputRow(4.0, "g", "event", "RESET", b"{}")
     async with opened(tmp_path / "journal.db") as journal:
@@ -255,9 +260,10 @@ async def test_the_journal_says_where_an_earlier_life_ended(tmp_path: Path) -> N
         await journal.commit(Batch(loaded=Loaded(2.0, {"p": "r1", "q": "r3"})))
         loaded = {"p": 1.0, "q": 2.0}
         await journal.commit(Batch(inputs=[event]))
-        assert earlier_life(journal.reader, names) == EarlierLife(4.0, NEVER, loaded)
-        await journal.commit(Batch(inputs=[fired, event]))
-        assert earlier_life(journal.reader, names) == EarlierLife(4.0, 2.5, loaded)
+        assert earlier_life(journal.reader, known) == EarlierLife(4.0, NEVER, loaded)
+        await journal.commit(Batch(inputs=[fired, event], keeps=kept))
+        last = {("p", 1): 2.5}
+        assert earlier_life(journal.reader, known) == EarlierLife(4.0, 2.5, loaded, last)
 
 
 async def test_a_restart_catches_up_once(tmp_path: Path) -> None:
@@ -270,7 +276,7 @@ async def test_a_restart_catches_up_once(tmp_path: Path) -> None:
     for expected in ([-9 * HOUR], []):
         async with opened(path) as journal:
             desk = Desk()
-            async with desk.running([DAILY], earlier_life(journal.reader, ["p"])):
+            async with desk.running([DAILY], earlier_life(journal.reader, [DAILY])):
                 await desk.looked()
             assert desk.times == expected
             bodies = [msgspec.json.encode(one) for one in desk.fired]

@@ -34,6 +34,27 @@ def _delayed(host: Host) -> int:
     return sum(1 for kind, _ in host.kept if kind == "delayed")
 
 
+def _last(host: Host) -> list[bytes]:
+    return [value for (kind, _), value in host.kept.items() if kind == "fired"]
+
+
+def test_where_a_schedule_catches_up_its_last_firing_is_kept() -> None:
+    """Over a restart too, for as long as the trigger is loaded; of others nothing is kept."""
+    caught_up = with_triggers(on("GO"), ScheduleTrigger(every=9.0, catch_up=60.0), guests=WEB)
+    host = _fire(Host([caught_up], guests=GUESTS).connect())
+    _fire(host, START + 9)
+    assert _last(host) == [str(START + 9).encode()]
+    host.restart()
+    assert [float(at) for at in _last(host)] == [*host.engine.world.triggers.fired.values()]
+    host.load([_policy()])
+    assert _last(_fire(host)) == []
+    host.load([caught_up])
+    _fire(host)
+    host.policies = [_policy()]
+    assert (_last(host), _last(host.restart())) == ([str(START).encode()], [])
+    assert host.engine.world.triggers.fired == {}
+
+
 def test_every_selected_guest_has_a_run() -> None:
     """In the order in which they became known."""
     assert fired(_fire(_host())) == ["web-1", "web-2"]

@@ -75,9 +75,10 @@ class Reader:
         ((identity,),) = self._ask("SELECT value FROM meta WHERE key = 'identity'")
         return str(identity)
 
-    def state(self) -> list[tuple[str, str, bytes]]:
-        """Everything that was kept, as (kind, key, value), sorted by kind and key."""
-        return self._ask("SELECT kind, key, value FROM state ORDER BY kind, key")
+    def state(self, kind: str | None = None) -> list[tuple[str, str, bytes]]:
+        """What was kept, all or of one kind, as (kind, key, value), sorted by kind and key."""
+        rows = "SELECT kind, key, value FROM state WHERE kind = ifnull(?, kind)"
+        return self._ask(f"{rows} ORDER BY kind, key", kind)
 
     def last(self) -> int:
         """The number of the newest row of the history, 0 when it is empty."""
