@@ -63,10 +63,16 @@ def filters_of(policies: Iterable[Policy], base: str) -> list[str]:
 def earlier_messages(reader: Reader, now: float) -> list[HistoryRow]:
     """The messages and orders whose ids still count, as the journal has them; it blocks."""
     after = max(reader.before(now - ID_KEPT_S), reader.last() - SEARCHED_MAX)
-    rows = [
-        row for kind in ("message", "operator") for row in reader.history(after, IDS_MAX, kind=kind)
-    ]
+    rows = [row for kind in ("message", "operator") for row in _newest(reader, after, kind)]
     return sorted(rows, key=lambda row: row.seq)
+
+
+def _newest(reader: Reader, after: int, kind: str) -> list[HistoryRow]:
+    """The newest rows of a kind, as many as there are ids remembered."""
+    found: list[HistoryRow] = []
+    while page := reader.history(after, IDS_MAX, kind=kind):
+        found, after = [*found, *page][-IDS_MAX:], page[-1].seq
+    return found
 
 
 class Inbound:

@@ -1,10 +1,12 @@
 """Messages on their way to the engine: what is asked for, what is lost and told."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
 
+from reactor.adapters.journal import Batch, InputRow
 from reactor.adapters.mqtt import Drop, Incoming
 from reactor.app import inbound as module
 from reactor.app import seen
@@ -12,6 +14,7 @@ from reactor.app.inbound import Inbound, Loss, filters_of
 from reactor.core.inputs import Received
 from reactor.core.policy import EventTrigger, MessageTrigger, Policy, Trigger
 from reactor.errors import Place
+from tests.adapters.journal.support import opened
 
 BASE = "reactor/h"
 
@@ -157,6 +160,24 @@ def test_ids_have_a_bound(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None
     for name in ("1", "2", "3", "1", "3"):
         scene.hear(name.encode(), name)
     assert scene.got == ["1", "2", "3", "1"]
+
+
+@pytest.mark.asyncio
+async def test_of_many_messages_before_a_restart_the_latest_are_remembered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A sender repeats what it said last; as many are known as before the restart."""
+    monkeypatch.setattr(module, "IDS_MAX", 2)
+    async with opened(tmp_path / "journal.db") as journal:
+        kinds = ["operator", *(["message"] * 5)]
+        rows = [InputRow(900.0 + at, "", kind, "t", b"") for at, kind in enumerate(kinds)]
+        await journal.commit(Batch(inputs=[InputRow(100.0, "", "message", "t", b""), *rows]))
+        found = module.earlier_messages(journal.reader, 1000.0)
+    assert [(row.kind, row.at) for row in found] == [
+        ("operator", 900.0),
+        ("message", 904.0),
+        ("message", 905.0),
+    ]
 
 
 def test_a_message_that_found_no_room_may_come_again(scene: Scene) -> None:
