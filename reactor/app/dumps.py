@@ -14,6 +14,7 @@ import structlog
 
 from reactor.adapters.dump_folder import Card, Found, card_of, remove, scan, write_card
 from reactor.adapters.journal import InputRow, Journal, Reader
+from reactor.app.aside import aside
 from reactor.app.clock import Clock
 from reactor.app.records import DUMP, DUMP_REMOVED
 from reactor.app.settings import DumpsSettings
@@ -67,12 +68,12 @@ class Dumps:
         The folder is made, 0700, where it is missing. Older dumps go where the quota asks for it.
         """
         async with self._turn:
-            return await asyncio.to_thread(self._problem, question)
+            return await aside(self._problem, question)
 
     async def dumped(self, dump: Dumped) -> None:
         """It is whole: from now on it counts, and may become too old."""
         async with self._turn:
-            await asyncio.to_thread(self._done, Path(dump.path))
+            await aside(self._done, Path(dump.path))
         self._wake.set()
 
     async def size(self, name: str, path: str) -> Answered:
@@ -82,21 +83,21 @@ class Dumps:
         """
         # In turn: on a file system that hangs one thread does, not one for each question.
         async with self._turn:
-            return await asyncio.to_thread(_size, name, Path(path))
+            return await aside(_size, name, Path(path))
 
     async def discard(self, path: str) -> None:
         """Remove what a failed dump left; only a plain file below the folder."""
         async with self._turn:
-            await asyncio.to_thread(self._discard, Path(path))
+            await aside(self._discard, Path(path))
         self._wake.set()
 
     async def run(self) -> None:
         """Keep the folder in order until cancelled: now, after each dump, and every hour."""
-        await asyncio.to_thread(self._tell_rights)
+        await aside(self._tell_rights)
         while True:
             self._wake.clear()
             async with self._turn:
-                await asyncio.to_thread(self._put_in_order)
+                await aside(self._put_in_order)
             try:
                 async with asyncio.timeout(ROUND_S):
                     await self._wake.wait()

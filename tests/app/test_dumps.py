@@ -15,8 +15,9 @@ import pytest
 import pytest_asyncio
 from structlog.testing import capture_logs
 
-from reactor.adapters.dump_folder import Card, card_of, scan, write_card
+from reactor.adapters.dump_folder import Card, Found, card_of, scan, write_card
 from reactor.adapters.journal import Batch, Journal
+from reactor.app.aside import aside
 from reactor.app.dumps import Dumps
 from reactor.app.records import DUMP_REMOVED, dumped_row
 from reactor.app.settings import DumpsSettings
@@ -485,3 +486,51 @@ async def test_a_folder_that_hangs_takes_no_more_than_one_thread(
     assert not any(question.done() for question in questions)
     hangs.set()
     assert [each.id for each in await asyncio.gather(*questions)] == [f"q{n}" for n in range(40)]
+
+
+def test_a_folder_that_hangs_does_not_keep_the_process_from_its_end(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The next daemon would wait for it, and the guests would have none."""
+    hangs, looks = threading.Event(), threading.Event()
+
+    def scan_in_vain(_folder: Path) -> list[Found]:
+        looks.set()
+        hangs.wait(20)
+        return []
+
+    monkeypatch.setattr("reactor.app.dumps.scan", scan_in_vain)
+
+    async def life() -> None:
+        task = asyncio.create_task(dumps(folder).run())
+        await asyncio.to_thread(looks.wait, 10)
+        task.cancel()
+        await asyncio.wait([task])
+
+    process = threading.Thread(target=lambda: asyncio.run(life()))
+    process.start()
+    process.join(10)
+    is_over = not process.is_alive()
+    hangs.set()
+    process.join()
+    assert is_over
+
+
+@pytest.mark.asyncio
+async def test_an_error_beside_the_loop_is_raised_where_it_is_waited_for() -> None:
+    """Unless nobody waits for it any more."""
+    with pytest.raises(ZeroDivisionError):
+        await aside(divmod, 1, 0)
+    waits = threading.Event()
+    ended = threading.Event()
+
+    def work() -> None:
+        waits.wait(20)
+        ended.set()
+
+    task = asyncio.create_task(aside(work))
+    await asyncio.sleep(0)
+    task.cancel()
+    await asyncio.wait([task])
+    waits.set()
+    assert await asyncio.to_thread(ended.wait, 10)
