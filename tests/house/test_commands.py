@@ -7,8 +7,8 @@ import sys
 
 import pytest
 
-from scripts.check import Check, Report, run
-from tests.house.checkout import ROOT, name_of, texts
+from scripts.check import LAB, Check, Report, run
+from tests.house.checkout import ROOT, modules, name_of, texts
 
 TARGETS = [
     "help",
@@ -81,6 +81,14 @@ def test_ci_runs_make_test_and_nothing_else() -> None:
         'cd "$(dirname "$0")/.."',
         "make test",
     ]
+
+
+def test_the_lab_is_run_in_every_folder_that_has_a_test_of_it() -> None:
+    """A test that is marked ``lab`` elsewhere would run in no check."""
+    mark = "mark." + "lab"  # in two parts: else this file would hold it
+    marked = {name for name, text in modules("tests") if mark in text}
+    assert marked
+    assert {name for name in marked if not name.startswith(LAB)} == set()
 
 
 def python(code: str) -> tuple[str, ...]:
