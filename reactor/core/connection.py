@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from reactor.core import doubts, own, trigger_life
+from reactor.core import another_name, doubts, own, trigger_life
 from reactor.core.catalog import CONNECTED, DISCONNECTED
 from reactor.core.comparing import ask_missing, by_disk, taken, told_by_state
 from reactor.core.cut_waits import is_asked_for
@@ -103,6 +103,8 @@ def connected(world: World, input_: Connected) -> None:
         if life := before or run.epoch:
             recover_wait(world, run, gone_by, same=life == input_.epoch)
         world.wakeups.append(run.id)
+    if not same:
+        another_name.look_for(world, guest)
     ask_missing(world, guest)
     trigger_life.connected(world, guest)
 

@@ -80,4 +80,10 @@ def half_done(world: World, run: Run) -> str:
     """What to say of a step that is given up between a reset and its ``cont``, or unheard."""
     if run.cursor.unheard is not None:
         return f"; {UNHEARD}"
-    return "; the guest was reset, and could not be let go" if owes(world, run) else ""
+    if not owes(world, run):
+        return ""
+    left = "; the guest was reset, and could not be let go"
+    if world.guest_of(run).forgotten:
+        left += ": nobody names it any more. "
+        left += "Under its new name it may stand in `prelaunch`: send it `cont`"
+    return left

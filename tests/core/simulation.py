@@ -80,6 +80,7 @@ class SimGuest:
     stays_suspended: bool = False
     kind: str = "vm"
     epoch: str = "1-1"
+    uuid: str = ""
     silent: set[str] = field(default_factory=set)
     failing: dict[str, str] = field(default_factory=dict)
     mute: set[str] = field(default_factory=set)
@@ -99,6 +100,7 @@ class SimGuest:
             migration=self.migration,
             migrating=self.migration == "active",
             qemu_version="7.2.22",
+            uuid=self.uuid,
             compared=compared or {},
         )
 
