@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 import random
 import signal
 import time
@@ -20,6 +21,7 @@ from reactor.adapters.process import Programs
 from reactor.adapters.qmp.commands import Then
 from reactor.adapters.qmp.discovery import Discovery
 from reactor.adapters.space import FreeSpace
+from reactor.adapters.supervisor import Supervisor
 from reactor.app.broker import Broker
 from reactor.app.clock import Clock
 from reactor.app.control.asks import Ask
@@ -33,12 +35,19 @@ from reactor.app.inbound import earlier_messages
 from reactor.app.lacks.looking import CHANGING_COMMANDS, Looker
 from reactor.app.outbox import DropTeller, OutboxPort
 from reactor.app.ports import Outside
-from reactor.app.preflight import raise_file_limit, share_the_interpreter, warn_of, warn_of_nothing
+from reactor.app.preflight import (
+    raise_file_limit,
+    share_the_interpreter,
+    warn_of,
+    warn_of_clock,
+    warn_of_nothing,
+)
 from reactor.app.projection import LAST_RUNS, Projection, last_runs
 from reactor.app.refusals import Refusals
 from reactor.app.rules import Rules
 from reactor.app.scheduling import Scheduling, earlier_life
 from reactor.app.settings import Settings
+from reactor.app.supervision import Supervision, status_words
 from reactor.app.tidying import tidy
 from reactor.app.upkeep import Upkeep, limits_of
 from reactor.core.effect import Effect, Keep
@@ -64,7 +73,10 @@ async def serve(settings: Settings) -> int:
             monitor, broker or policy that cannot is told in the log instead.
     """
     raise_file_limit()
-    await run_alone(Daemon(settings))
+    supervisor = Supervisor.of(os.environ, os.getpid())
+    with contextlib.closing(supervisor):
+        supervisor.describe("starting: opens the journal")
+        await run_alone(Daemon(settings, supervisor))
     return 0
 
 
@@ -85,7 +97,7 @@ async def run_alone(daemon: "Daemon") -> None:
 class Daemon:
     """One host's reactor."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, supervisor: Supervisor | None = None) -> None:
         self._settings = settings
         self._stop = asyncio.Event()
         self._reload = asyncio.Event()
@@ -122,7 +134,9 @@ class Daemon:
         )
         self.rules = Rules(settings.rules, self._adopt)
         self.looker = Looker(lambda: self.engine.world, self.send, self.agents)
-        self.control = Control(self._parts(), self.orders)
+        parts = self._parts()
+        self.control = Control(parts, self.orders)
+        self.supervision = Supervision(supervisor or Supervisor(), lambda: status_words(parts))
         self.ready = asyncio.Event()
 
     def _broker(self, options: MqttOptions) -> Broker:
@@ -271,6 +285,7 @@ class Daemon:
                 tasks.create_task(self.upkeep.run(), name="upkeep"),
                 tasks.create_task(self.dumps.run(), name="dumps"),
                 tasks.create_task(self.looker.run(), name="looks"),
+                tasks.create_task(self.supervision.run(), name="supervisor"),
             ]
             if patterns:
                 others.append(tasks.create_task(discovery.run(), name="discovery"))
@@ -282,6 +297,7 @@ class Daemon:
             for guest in self._settings.guests:
                 self.guests.name(guest)
             self.ready.set()
+            self.supervision.ready()
             log.info("ready", host=self._settings.host.name, journal=str(self.journal.path))
             await self._stop.wait()
             await self._shut_down(loop_task, others)
@@ -307,7 +323,7 @@ class Daemon:
         for guest in self.engine.world.guests:
             self.guests.expect(guest)
         log.info("policies loaded", policies=len(policies))
-        self._tell_clock()
+        warn_of_clock(self.clock.set_by)
         if runs := sum(row.kind == "run" and row.value is not None for row in rows):
             log.info("open runs go on", runs=runs)
         return effects, policies, now
@@ -319,18 +335,6 @@ class Daemon:
         ]
         runs = await asyncio.to_thread(self.journal.reader.runs, LAST_RUNS)
         self.projection.adopt(marks, last_runs(runs))
-
-    def _tell_clock(self) -> None:
-        if set_by := self.clock.set_by:
-            way = "ahead" if set_by > 0 else "back"
-            log.warning(
-                "the time of day was set",
-                place="the clock of this host",
-                problem=f"it was set {way} by {abs(set_by):.3f} s since reactor first started on "
-                "this boot",
-                fix="nothing is late or early: deadlines, and the times that are told, go by the "
-                "time as it was counted before, until the host is booted",
-            )
 
     async def _dispatch(self, effects: list[Effect], policies: Sequence[Policy], at: float) -> None:
         """The start's effects first; a disk that refuses them holds up nobody's end."""
@@ -370,13 +374,15 @@ class Daemon:
         while True:
             await self._reload.wait()
             self._reload.clear()
-            await self.rules.reload()
+            with self.supervision.reloading():
+                await self.rules.reload()
 
     async def _shut_down(
         self, loop_task: asyncio.Task[None], others: list[asyncio.Task[None]]
     ) -> None:
         """Stop in order: no new guests, no new commands, then the broker; the journal is last."""
         log.info("stopping")
+        self.supervision.stopping()
         for task in others:
             task.cancel()
         await self.control.close()

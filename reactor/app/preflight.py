@@ -114,6 +114,20 @@ def warn_of_nothing(settings: Settings) -> None:
         )
 
 
+def warn_of_clock(set_by: float) -> None:
+    """Say that the time of day was set since the first start on this boot, by so many seconds."""
+    if set_by:
+        way = "ahead" if set_by > 0 else "back"
+        log.warning(
+            "the time of day was set",
+            place="the clock of this host",
+            problem=f"it was set {way} by {abs(set_by):.3f} s since reactor first started on "
+            "this boot",
+            fix="nothing is late or early: deadlines, and the times that are told, go by the "
+            "time as it was counted before, until the host is booted",
+        )
+
+
 def _publishes(policy: Policy) -> bool:
     found = (located.step for steps in sections(policy) for located in every(steps))
     return any(isinstance(step, PublishStep) for step in found)

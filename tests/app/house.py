@@ -5,7 +5,7 @@ import contextlib
 import json
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from reactor.adapters.journal import Reader, RunRow
 from reactor.app.daemon import Daemon
@@ -20,6 +20,9 @@ from reactor.demo.waiting import until
 from tests.app.published import wrong
 from tests.fakes.broker import Mosquitto, Subscriber
 from tests.fakes.qmp_server import VM, FakeMonitor
+
+if TYPE_CHECKING:
+    from reactor.adapters.supervisor import Supervisor
 
 
 class FakeGuest(FakeMonitor):
@@ -70,6 +73,7 @@ class House:
             rules=(self.rules,),
             dumps=DumpsSettings(tmp / "dumps"),
         )
+        self.supervisor: Supervisor | None = None
         self.monitors: list[FakeMonitor] = []
         self._daemon: Daemon | None = None
         self._task: asyncio.Task[None] | None = None
@@ -100,7 +104,7 @@ class House:
 
     async def start(self, *watched: str) -> "House":
         """Start the daemon, and wait until it watches these guests."""
-        self._daemon = Daemon(self.settings)
+        self._daemon = Daemon(self.settings, self.supervisor)
         self._task = asyncio.create_task(self._daemon.run())
         await self.until("it is ready", self._daemon.ready.is_set)
         await self.watches(*watched)
