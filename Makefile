@@ -1,6 +1,6 @@
 # Everything that people and CI run. `make` alone lists it.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo check test lab fuzz simulate kill-loop bench soak differ home-assistant node-red editor pins clean
+.PHONY: help setup demo check test lab service fuzz simulate kill-loop bench soak differ home-assistant node-red editor pins clean
 
 BIN := .venv/bin
 
@@ -21,6 +21,9 @@ test: setup ## everything: check, then the lab on real QEMU, the documents' snip
 
 lab: setup ## only the tests on a real QEMU and Mosquitto
 	@$(BIN)/python -m pytest -m lab tests
+
+service: setup ## the unit of the how-to on a real systemd, in namespaces of its own; needs root
+	@$(BIN)/python -m pytest tests/service
 
 fuzz: setup ## damaged policies, expressions, messages by chance; EXAMPLES=20000 for each kind
 	@EXAMPLES=$${EXAMPLES:-20000} $(BIN)/python -m pytest --hypothesis-profile=fuzz -o timeout=0 -n 2 tests/fuzz

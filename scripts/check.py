@@ -115,7 +115,7 @@ def test_checks() -> list[Check]:
     """
     floor = tool("coverage", "report", "--fail-under")
     pure = "--include=reactor/errors.py,reactor/core/*,reactor/qapi/*,reactor/policyfile/*"
-    fast = ("-m", "not lab", f"--numprocesses={WORKERS}")
+    fast = ("-m", "not lab and not service", f"--numprocesses={WORKERS}")
     by_chance = ("tests/simulation", "tests/fuzz")
     others = ("tests", *(f"--ignore={folder}" for folder in by_chance))
     return [
@@ -137,6 +137,8 @@ def slow_checks() -> list[Check]:
         Check("documents", pytest("-p", "no:randomly", *spread, *papers), limit=300),
         Check("bench", python("-m", "bench", "--smoke"), limit=300),
         Check("lab", pytest("-m", "lab", *spread, *LAB), limit=600),
+        # Where there is no systemd, or no root, its first lines say so.
+        Check("service", pytest("tests/service"), limit=300),
     ]
 
 

@@ -73,6 +73,7 @@ async def test_the_whole_life_of_a_daemon_is_told(
     """It starts, is ready, lives, reads its policies anew, and stops; the order counts."""
     monkeypatch.setenv("NOTIFY_SOCKET", ear.address)
     monkeypatch.setenv("WATCHDOG_USEC", "60000")
+    monkeypatch.setattr(supervision, "LOOK_S", 1000.0)
     await house.policy(SLOW).guest()
     task = asyncio.create_task(serve(house.settings))
     lines = await told(ear, "it lives", lambda lines: lines.count("WATCHDOG=1") > 3)
@@ -124,10 +125,16 @@ async def test_a_stop_during_a_reload_is_the_last_word(
     assert "READY=1" not in lines
 
 
+def tasks() -> set[str]:
+    """The names of all that runs."""
+    return {task.get_name() for task in asyncio.all_tasks()}
+
+
 async def test_without_a_supervisor_nothing_runs_for_it(house: House) -> None:
     """No task that wakes for nobody, and no word in the log."""
     with capture_logs() as lines:
         await house.start()
+        await until("it has nothing to do", lambda: "supervisor" not in tasks())
         await house.stop()
     assert not [line for line in lines if "supervisor" in line["event"]]
 

@@ -12,7 +12,11 @@ from tests.house.checkout import ROOT
 
 LACKING = "qemu-system-x86 qemu-system-common qemu-utils mosquitto qemu-guest-agent"
 APT = "apt-get install --yes --quiet --no-install-recommends"
-PROGRAMS = ("qemu-system-x86_64", "qemu-storage-daemon", "qemu-img", "mosquitto", "qemu-ga")
+FOR_ROOT = f"{LACKING} systemd"
+PROGRAMS = (
+    *("qemu-system-x86_64", "qemu-storage-daemon", "qemu-img", "mosquitto", "qemu-ga"),
+    "systemctl",
+)
 CREATE = f'for p in {" ".join(PROGRAMS)}; do : >"$bin/$p"; chmod +x "$bin/$p"; done'
 """What a package manager that works would do."""
 
@@ -123,7 +127,7 @@ def test_without_rights_the_line_to_type_is_printed(machine: Machine) -> None:
         f"setup: missing: {LACKING}\n"
         f"  fix: run 'sudo apt install {LACKING}', then 'make setup' again\n"
     )
-    assert machine.calls() == ["id -u", "sudo -n true"]
+    assert machine.calls() == ["id -u", "id -u", "sudo -n true"]
 
 
 def test_without_apt_the_packages_are_named(machine: Machine) -> None:
@@ -132,7 +136,7 @@ def test_without_apt_the_packages_are_named(machine: Machine) -> None:
     result = machine.set_up()
     assert result.returncode == 1
     assert result.stderr == (
-        f"setup: missing: {LACKING}\n"
+        f"setup: missing: {FOR_ROOT}\n"
         "  fix: install what your distribution calls these Debian packages, "
         "then run 'make setup' again\n"
     )
@@ -145,7 +149,7 @@ def test_root_installs_only_what_is_missing_and_says_so(machine: Machine) -> Non
     machine.fake("qemu-img", "")
     result = machine.set_up(a_python(machine))
     assert result.returncode == 0, result.stderr
-    lacking = "qemu-system-x86 qemu-system-common mosquitto qemu-guest-agent"
+    lacking = "qemu-system-x86 qemu-system-common mosquitto qemu-guest-agent systemd"
     assert f"setup: apt install {lacking} (this machine lacks them)\n" in result.stdout
     assert [call for call in machine.calls() if "apt-get" in call] == [f"{APT} {lacking}"]
 
@@ -167,7 +171,7 @@ def test_stale_package_lists_are_renewed_once(machine: Machine) -> None:
     machine.fake("apt-get", f'{update}; [ -e "$bin/fresh" ] || exit 100; {CREATE}')
     assert machine.set_up(a_python(machine)).returncode == 0
     apt = [call for call in machine.calls() if call.startswith("apt-get")]
-    assert apt == [f"{APT} {LACKING}", "apt-get update --quiet", f"{APT} {LACKING}"]
+    assert apt == [f"{APT} {FOR_ROOT}", "apt-get update --quiet", f"{APT} {FOR_ROOT}"]
 
 
 def test_packages_that_do_not_bring_the_programs_are_an_error(machine: Machine) -> None:
@@ -177,7 +181,7 @@ def test_packages_that_do_not_bring_the_programs_are_an_error(machine: Machine) 
     result = machine.set_up()
     assert result.returncode == 1
     assert result.stderr == (
-        f"setup: still missing after the installation: {LACKING}\n"
+        f"setup: still missing after the installation: {FOR_ROOT}\n"
         "  fix: see whether PATH leads to another Python or QEMU\n"
     )
 
@@ -238,6 +242,7 @@ def test_a_failed_installation_is_tried_again_next_time(machine: Machine) -> Non
 
 def test_a_link_to_the_environment_of_another_checkout_is_left_alone(machine: Machine) -> None:
     """It would be emptied, and be missing there."""
+    machine.fake("id", "echo 0")
     for name in PROGRAMS:
         machine.fake(name, "")
     other = machine.checkout.with_name("other")
