@@ -134,9 +134,8 @@ class Daemon:
         )
         self.rules = Rules(settings.rules, self._adopt)
         self.looker = Looker(lambda: self.engine.world, self.send, self.agents)
-        parts = self._parts()
-        self.control = Control(parts, self.orders)
-        self.supervision = Supervision(supervisor or Supervisor(), lambda: status_words(parts))
+        self.control = Control(self._parts(), self.orders)
+        self.supervision = Supervision(supervisor, lambda: status_words(self._parts()))
         self.ready = asyncio.Event()
 
     def _broker(self, options: MqttOptions) -> Broker:
@@ -270,8 +269,7 @@ class Daemon:
             compared=self.engine.compared,
             looker=self.looker,
         )
-        patterns = [each.discover for each in found]
-        discovery = Discovery(patterns, self.guests)
+        discovery = Discovery([each.discover for each in found], self.guests)
         self._install_signals()
         start = await self._take_up()
         await self.control.start()
@@ -287,7 +285,7 @@ class Daemon:
                 tasks.create_task(self.looker.run(), name="looks"),
                 tasks.create_task(self.supervision.run(), name="supervisor"),
             ]
-            if patterns:
+            if found:
                 others.append(tasks.create_task(discovery.run(), name="discovery"))
             if self.broker is not None:
                 tasks.create_task(self.broker.publisher.run(), name="broker")
@@ -297,7 +295,6 @@ class Daemon:
             for guest in self._settings.guests:
                 self.guests.name(guest)
             self.ready.set()
-            self.supervision.ready()
             log.info("ready", host=self._settings.host.name, journal=str(self.journal.path))
             await self._stop.wait()
             await self._shut_down(loop_task, others)

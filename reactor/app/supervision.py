@@ -29,11 +29,12 @@ class Supervision:
     """Tells the supervisor, if there is one.
 
     Args:
+        supervisor: None where nobody wants to know.
         status: how the daemon is, in words.
     """
 
-    def __init__(self, supervisor: Supervisor, status: Callable[[], str]) -> None:
-        self._supervisor = supervisor
+    def __init__(self, supervisor: Supervisor | None, status: Callable[[], str]) -> None:
+        self._supervisor = supervisor or Supervisor()
         self._status = status
         self._told = ""
         self._trouble = ""
@@ -56,9 +57,10 @@ class Supervision:
         self._describe("stopping: commands in flight, the outbox and the journal are seen to")
 
     async def run(self) -> None:
-        """Tell that it lives, and how it is whenever that changes, until cancelled."""
+        """Tell that it is ready, that it lives, and each change of how it is, until cancelled."""
         patience_s = self._supervisor.patience_s
         pause_s = min(LOOK_S, patience_s / SHARE) if patience_s else LOOK_S
+        self.ready()
         while self._supervisor.listens:
             self._supervisor.live()
             self._describe(self._status())

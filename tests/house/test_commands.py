@@ -17,6 +17,7 @@ TARGETS = [
     "check",
     "test",
     "lab",
+    "service",
     "fuzz",
     "simulate",
     "kill-loop",
