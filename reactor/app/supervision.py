@@ -41,8 +41,9 @@ class Supervision:
 
     def ready(self) -> None:
         """Say that the daemon serves."""
-        self._enter(State.READY)
+        # First how it is: whoever waits for it to be ready asks for that next.
         self._describe(self._status())
+        self._enter(State.READY)
 
     @contextlib.contextmanager
     def reloading(self) -> Iterator[None]:

@@ -90,6 +90,22 @@ def test_its_limits_are_those_of_the_unit(service: Service, limit: str, values: 
     assert service.kernel("limits", limit).split()[:2] == values
 
 
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        pytest.param("Type", "notify", id="it says when it is ready"),
+        pytest.param("NotifyAccess", "main", id="and no program that it starts may"),
+        pytest.param("WatchdogUSec", "30s", id="how long it may hang"),
+        pytest.param("TimeoutStartUSec", "10min", id="how long a start may take"),
+        pytest.param("TimeoutStopUSec", "30s", id="and a stop"),
+        pytest.param("RestartUSec", "2s", id="when it is back"),
+    ],
+)
+def test_systemd_understands_what_the_page_says(service: Service, key: str, value: str) -> None:
+    """The times of its tables."""
+    assert service.show(key) == value
+
+
 def test_systemd_finds_nothing_wrong_with_it(service: Service) -> None:
     """The two lines of the page, and what it says of them."""
     verify, security = howto.commands("systemd-analyze").splitlines()
