@@ -129,9 +129,13 @@ def _is_known(world: World, run: Run) -> bool:
     cursor = run.cursor
     op = world.program_of(run).ops[cursor.pc]
     # What came before a command that is sent once more does not say that this one is answered.
-    came = cursor.caught is not None and isinstance(op, AwaitEvent | Call)
-    over = isinstance(op, Leave | BranchEnd | Finish)
-    return over or cursor.answer is not None or came
+    came = cursor.caught is not None and isinstance(op, _AWAITS)
+    return isinstance(op, _ENDS) or cursor.answer is not None or came
+
+
+# Made once: a union in the call is made anew for each operation of each run.
+_AWAITS = AwaitEvent | Call
+_ENDS = Leave | BranchEnd | Finish
 
 
 def _cut_short(world: World, run: Run) -> None:

@@ -14,7 +14,7 @@ from reactor.core.ops import Section
 from reactor.core.plans import Candidate
 from reactor.core.run import Origin, Role, Run
 from reactor.core.steps import EventWait, HttpStep, Step, StepOptions
-from reactor.core.template import Tree, render_tree
+from reactor.core.template import Tree, render_tree, templates
 from reactor.core.world import World
 
 
@@ -46,14 +46,22 @@ def render(world: World, run: Run, tree: Tree) -> object:
     if run.section is not Section.STEPS and run.role is not Role.ARM:
         return render_leniently(world, run, tree)
     try:
-        return render_tree(tree, run_scope(world, run))
+        return render_tree(tree, _scope_for(world, run, tree))
     except EvaluationFailed as failure:
         raise RenderFailed(failure.reason) from None
 
 
 def render_leniently(world: World, run: Run, tree: Tree) -> object:
     """The value, with ``<error: REASON>`` where a template has none."""
-    return render_tree(tree, run_scope(world, run), lenient=True)
+    return render_tree(tree, _scope_for(world, run, tree), lenient=True)
+
+
+def _scope_for(world: World, run: Run, tree: Tree) -> Scope:
+    """What the templates of a tree may name; most trees have none, and need nothing made."""
+    return _NOTHING if next(templates(tree), None) is None else run_scope(world, run)
+
+
+_NOTHING = Scope({})
 
 
 def render_slugged(world: World, run: Run, tree: Tree) -> str:

@@ -101,7 +101,7 @@ def _check_conditions(world: World, run: Run) -> None:
         _give_up(world, run, policy)
         return
     refused = restraint(world, run.policy, run.guest)
-    if refused is None:
+    if refused is None and policy.inhibit_if:
         refused = inhibited(policy, scopes.run_scope(world, run))
     if refused is not None:
         _skip(world, run, refused)
