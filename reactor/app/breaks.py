@@ -6,6 +6,9 @@ from collections.abc import Iterable
 from reactor.app.calls import Deed, ToGuest, sent_to
 from reactor.core.inputs import Connected, Disconnected
 
+BREAK = Connected | Disconnected
+"""A monitor came or went. Made once: a union in a call is made anew for each event."""
+
 
 class Breaks:
     """Behind the line that is there by now may be another QEMU.

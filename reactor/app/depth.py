@@ -6,10 +6,12 @@ the journal, the outbox and every kept run hold it inside something else.
 
 DEPTH_MAX = 100
 
+_NESTED = (dict, list)
+
 
 def is_too_deep(value: object, levels: int = DEPTH_MAX) -> bool:
     """Whether there are more than this many levels of mappings and lists."""
-    if not isinstance(value, dict | list):
+    if not isinstance(value, _NESTED):
         return False
     if not levels:
         return True

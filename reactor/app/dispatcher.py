@@ -10,7 +10,7 @@ import hashlib
 from collections.abc import Callable, Sequence
 
 from reactor.adapters.journal import Batch, Loaded
-from reactor.app.breaks import Breaks
+from reactor.app.breaks import BREAK, Breaks
 from reactor.app.calls import Calls, Deed
 from reactor.app.clock import Clock
 from reactor.app.commits import Commits, Work
@@ -58,8 +58,6 @@ from reactor.core.effect import (
 from reactor.core.engine import Engine
 from reactor.core.inputs import (
     Answered,
-    Connected,
-    Disconnected,
     Happened,
     Input,
     Received,
@@ -130,7 +128,7 @@ class Dispatcher:
 
     def submit(self, input_: Input) -> None:
         """Let an input in; it is handled in the order of arrival."""
-        if isinstance(input_, Connected | Disconnected):
+        if isinstance(input_, BREAK):
             self._breaks.heard(input_)
         self._inputs.put(self._clock.now(), input_, guest_of(input_, self._asked))
         self._wake.set()
@@ -319,25 +317,29 @@ class Dispatcher:
             self._note_policies(batch, input_.policies, at)
         else:
             follow = self._engine.handle(input_, at)
-            input_ = as_seen(input_, follow)
-            if isinstance(input_, Connected | Disconnected):
-                self._breaks.handled(input_, self.commits.undone(work))
-            if isinstance(input_, Answered):
+            if isinstance(input_, Happened):
+                self._note_event(at, as_seen(input_, follow), batch)
+            elif isinstance(input_, Answered):
                 asked = self._asked.pop(input_.id, ("", ""))
                 batch.inputs.append(answer_row(at, input_, *asked))
                 batch.outcomes.append(outcome_row(at, input_))
             else:
+                if isinstance(input_, BREAK):
+                    self._breaks.handled(input_, self.commits.undone(work))
                 batch.inputs.append(input_row(at, input_))
-        # Input by input: what the world reads on one topic keeps the order of arrival.
-        if isinstance(input_, Happened):
-            self.teller.tally.event(input_.event.name)
-            if self._nudge is not None:
-                batch.messages.append(outbox_row(self._projection.event(input_.event)))
         if follow:
             self._fill(batch, follow)
             for question in self.commits.take_questions(work, follow):
                 self._calls.do(question)
         return bool(follow)
+
+    def _note_event(self, at: float, happened: Happened, batch: Batch) -> None:
+        batch.inputs.append(input_row(at, happened))
+        event = happened.event
+        self.teller.tally.event(event.name)
+        # Input by input: what the world reads on one topic keeps the order of arrival.
+        if self._nudge is not None:
+            batch.messages.append(outbox_row(self._projection.event(event)))
 
     def _tick(self, at: float, work: Work) -> None:
         """Let the engine see to a deadline that was due by then."""

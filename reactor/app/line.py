@@ -184,9 +184,9 @@ class Line:
             self._ahead[guest] = left
         else:
             del self._ahead[guest]
-            self._apart.pop(guest, None)
-            if not self._apart and len(self._line) < self._bounds.long // 2:
-                self._is_parted = False
+            if self._is_parted:
+                self._apart.pop(guest, None)
+                self._is_parted = bool(self._apart) or len(self._line) >= self._bounds.long // 2
 
     def _uncount(self, kind: str) -> None:
         left = self._kinds[kind] - 1

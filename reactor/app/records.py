@@ -257,13 +257,12 @@ def outbox_row(message: Outgoing) -> OutboxRow:
     )
 
 
-def as_seen(input_: Input, follow: Sequence[Effect]) -> Input:
-    """The input as the engine saw it: an event may be our own doing."""
-    if isinstance(input_, Happened):
-        for effect in follow:
-            if isinstance(effect, EventSeen) and effect.event.own:
-                return Happened(effect.event)
-    return input_
+def as_seen(happened: Happened, follow: Sequence[Effect]) -> Happened:
+    """The event as the engine saw it: it may be our own doing."""
+    for effect in follow:
+        if isinstance(effect, EventSeen) and effect.event.own:
+            return Happened(effect.event)
+    return happened
 
 
 def must_be_durable(batch: Batch, effects: Sequence[Effect]) -> bool:

@@ -12,7 +12,7 @@ REFUSED = "refused"
 """The kind of an input that was not carried out; it may name a guest that nobody has."""
 
 
-class InputRow(msgspec.Struct, frozen=True):
+class InputRow(msgspec.Struct, frozen=True, gc=False):
     """One input of the engine: ``at`` in seconds since the epoch, ``body`` its encoded form.
 
     ``name`` is the event's name, or empty where the kind of input has none.
