@@ -14,19 +14,17 @@ _KEEP_ALIVE = (
 )
 
 
-async def connect(address: Address, limit_s: float) -> socket.socket:
-    """A connected socket that does not block.
+async def connect(address: Address) -> socket.socket:
+    """A connected socket that does not block; the caller sets the deadline.
 
     Raises:
         OSError: with its number, as the system gave it.
-        TimeoutError: nobody answered within so many seconds.
     """
     match address:
         case UnixAddress(path):
-            return _unix(path)  # without a timer: there is nothing to wait for
+            return _unix(path)
         case TcpAddress(host, port):
-            async with asyncio.timeout(limit_s):
-                return await _tcp(host, port)
+            return await _tcp(host, port)
 
 
 def _unix(path: str) -> socket.socket:

@@ -24,7 +24,8 @@ async def knock(guest: str, address: str) -> str:
     where = parse_address(address)
     place = troubles.place_of(guest, where)
     try:
-        connection = await connect(where, GREETING_S)
+        async with asyncio.timeout(GREETING_S):
+            connection = await connect(where)
     except TimeoutError:
         raise troubles.not_connected_in_time(place, GREETING_S) from None
     except OSError as error:

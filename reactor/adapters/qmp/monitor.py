@@ -4,6 +4,7 @@ import asyncio
 import errno
 import socket
 from collections.abc import Mapping
+from contextlib import nullcontext
 from random import Random
 
 from reactor.adapters.qmp import troubles
@@ -149,18 +150,20 @@ class Monitor:
     async def _connect(self) -> Session:
         limit_s = self._shared.limits.connect_s
         loop = asyncio.get_running_loop()
+        address, peer = self._address, Peer()
+        # A unix socket is connected at once or not at all: thousands need no timers.
+        is_unix = isinstance(address, UnixAddress)
         try:
-            address, peer = self._address, Peer()
-            file = file_of(address.path) if isinstance(address, UnixAddress) else ""
-            connection = await connect(address, limit_s)
-            if isinstance(address, UnixAddress):
-                peer = _peer(connection, address.path, file)
-            session = Session(self._guest, self._place, self._shared, self._commands, peer)
-            # From here on nothing comes from outside: the loop takes over what is connected.
-            if isinstance(address, UnixAddress):
-                await loop.create_unix_connection(lambda: session.wire, sock=connection)
-            else:
-                await loop.create_connection(lambda: session.wire, sock=connection)
+            async with nullcontext() if is_unix else asyncio.timeout(limit_s):
+                file = file_of(address.path) if isinstance(address, UnixAddress) else ""
+                connection = await connect(address)
+                if isinstance(address, UnixAddress):
+                    peer = _peer(connection, address.path, file)
+                session = Session(self._guest, self._place, self._shared, self._commands, peer)
+                if isinstance(address, UnixAddress):
+                    await loop.create_unix_connection(lambda: session.wire, sock=connection)
+                else:
+                    await loop.create_connection(lambda: session.wire, sock=connection)
         except TimeoutError:
             raise troubles.not_connected_in_time(self._place, limit_s) from None
         except OSError as error:

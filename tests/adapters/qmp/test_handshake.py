@@ -166,9 +166,9 @@ async def test_a_socket_that_is_made_anew_meanwhile(
     """Whose it is that answers cannot be told: it is connected once more."""
     places: list[str] = []
 
-    async def replaced(address: Address, limit_s: float) -> socket.socket:
+    async def replaced(address: Address) -> socket.socket:
         """Connect; the first time a newer QEMU takes the place at that moment."""
-        connection = await connect(address, limit_s)
+        connection = await connect(address)
         if not places:
             await lives.enter_async_context(a_life(scene.path("web-1")))
         places.append(file_of(str(scene.path("web-1"))))
