@@ -128,6 +128,42 @@ def test_a_guest_that_went_on_and_panicked_again() -> None:
     assert made(host) == [PANICKED, STOP]
 
 
+def heard(host: Host, *names: str) -> None:
+    """These come while it is looked at."""
+    for name in names:
+        host.event("web-1", name, {}, after=0.0)
+    host.run(0.0)
+
+
+@pytest.mark.parametrize(
+    ("names", "status", "events"),
+    [
+        pytest.param(["STOP"], "paused", [], id="stopped: it was heard"),
+        pytest.param(["STOP", "RESUME"], "paused", [STOP], id="stopped again: that was not"),
+        pytest.param(["RESET"], "prelaunch", [], id="reset: it was heard"),
+        pytest.param(
+            ["RESET", "RESUME"], "prelaunch", [("RESET", {})], id="reset again: that was not"
+        ),
+        pytest.param(["RESET", "STOP"], "prelaunch", [], id="reset, and another event behind it"),
+    ],
+)
+def test_what_is_heard_while_it_is_looked_at(
+    names: list[str], status: str, events: list[tuple[str, object]]
+) -> None:
+    """It is not told again, what follows it and was dropped is."""
+    host = host_of()
+    guest = host.guests["web-1"]
+    guest.deaf = {"query-status"}
+    room(host, "STOP").run(0.1)
+    heard(host, *names)
+    guest.status = status
+    (asked_first, *_) = (
+        e.id for e in host.seen(Execute) if isinstance(e, Execute) and e.command == "query-status"
+    )
+    host.give(Answered(asked_first, result={"status": status}))
+    assert made(host) == events
+
+
 def test_a_port_that_changed() -> None:
     """What is compared is compared."""
     host = host_with(told(), ports={"p": False})
