@@ -1,6 +1,7 @@
 """Whether reactor can reach the monitors of its guests."""
 
 import asyncio
+import os
 from collections.abc import Iterable, Mapping, Sequence
 
 from reactor.adapters.qmp import Found
@@ -29,10 +30,13 @@ async def examine_qmp(settings: Settings, known: Sequence[GuestLine] | None) -> 
         return [Finding("guests", State.PROBLEM, "the settings name no guest", fix)]
     patterns = [parse_pattern(found.discover) for found in settings.discoveries]
     seen = await asyncio.to_thread(survey, patterns, {}, GUESTS_MAX)
-    found = [_pattern(one.text, seen.found.values()) for one in patterns]
+    own = os.path.realpath(settings.control_socket)
+    found = [_pattern(one.text, seen.found.values(), own) for one in patterns]
     found += [problem("discovery", error) for error in seen.problems.values()]
     addresses = {guest.name: guest.qmp for guest in settings.guests}
-    addresses |= {name: f"unix:{one.path}" for name, one in seen.found.items()}
+    addresses |= {
+        name: f"unix:{one.path}" for name, one in seen.found.items() if one.real != own
+    }
     lines = {line.guest: line for line in known or ()}
     turn = asyncio.Semaphore(AT_ONCE)
 
@@ -44,10 +48,13 @@ async def examine_qmp(settings: Settings, known: Sequence[GuestLine] | None) -> 
     return found + list(await asyncio.gather(*(look(name, addresses[name]) for name in names)))
 
 
-def _pattern(text: str, found: Iterable[Found]) -> Finding:
-    count = sum(one.pattern == text for one in found)
+def _pattern(text: str, found: Iterable[Found], own: str) -> Finding:
+    """How many sockets match; reactor's own is none of a guest, as for the daemon."""
+    reals = [one.real for one in found if one.pattern == text]
+    count = len(reals) - reals.count(own)
     if count:
-        return Finding("discovery", State.OK, f"{text}: {count} sockets")
+        more = ", and reactor's own control socket" if own in reals else ""
+        return Finding("discovery", State.OK, f"{text}: {count} sockets{more}")
     fix = "start a guest with -qmp unix:PATH,server=on,wait=off there, or correct the pattern"
     return Finding("discovery", State.WARNING, f"{text}: no socket matches", fix)
 

@@ -76,6 +76,24 @@ async def test_a_monitor_that_greets_is_well(run: Path) -> None:
 
 
 @pytest.mark.usefixtures("monitor")
+async def test_the_own_control_socket_is_no_guest(run: Path) -> None:
+    """Whether or not a daemon listens there, and where links lead: nobody is to start it."""
+    made = settings(run)
+    listening = _listen(made.control_socket)
+    rest = ("guest web-1", State.OK, "QEMU 7.2.22 answers")
+    told = [("discovery", State.OK, "1 sockets, and reactor's own control socket"), rest]
+    try:
+        assert await found(made) == told
+    finally:
+        listening.close()
+    assert await found(made, runs=False) == told
+    (run / "elsewhere").mkdir()
+    made.control_socket.rename(run / "elsewhere" / "own")
+    made.control_socket.symlink_to(run / "elsewhere" / "own")
+    assert await found(made, runs=False) == told
+
+
+@pytest.mark.usefixtures("monitor")
 async def test_a_monitor_that_only_the_daemon_cannot_use_is_told(run: Path) -> None:
     """With the daemon's own reason."""
     line = GuestLine("web-1", connected=False, status="disconnected", since=1.0, trouble="it hung")
