@@ -16,6 +16,7 @@ from reactor.adapters.journal import (
     RunRow,
     TraceRow,
 )
+from reactor.app.absences import Absence, absences
 from reactor.app.control.answers import RunLine
 from reactor.core.admission import Verdict
 from reactor.core.foreign import UNREADABLE
@@ -25,6 +26,9 @@ from reactor.core.text import render_duration, render_time
 
 EVENT = "event"
 COMMAND = "command"
+AWAY = "away"
+BEGUN = "begun"
+WAITING = "waiting"
 
 _LOOK_AT = 1000
 """Rows of the history among which the event that started a run is looked for."""
@@ -36,8 +40,8 @@ _REFUSALS_MAX = 100
 class Entry(msgspec.Struct, frozen=True, omit_defaults=True):
     """One line: at ``path`` of the policy ``what`` happened, and why.
 
-    ``path`` is empty for the event and for commands, which the guest sees; ``ended`` is when
-    a command was answered.
+    ``path`` is empty for the event and for commands, which the guest sees, and for times in which
+    reactor did not run; ``ended`` is when a command was answered.
     """
 
     at: float
@@ -58,8 +62,11 @@ class Timeline(msgspec.Struct, frozen=True, omit_defaults=True):
     waits: str = ""
 
 
-def read_timeline(reader: Reader, run: str) -> Timeline | None:
+def read_timeline(reader: Reader, run: str, down: Absence | None = None) -> Timeline | None:
     """The time line of a run; None when the journal knows no such run.
+
+    Args:
+        down: since when reactor does not run, where it does not: then no run goes on.
 
     Raises:
         JournalError: the journal cannot be read.
@@ -73,7 +80,12 @@ def read_timeline(reader: Reader, run: str) -> Timeline | None:
         # A handler was never admitted: what the limit refused is what it is about.
         traces = _refused(reader, row) + traces
     event = _event(reader, row, traces) if state is None else _origin(state)
-    return timeline(row, state, traces, reader.intents(run), event)
+    away = _away(reader, row, down)
+    found = timeline(row, state, traces, reader.intents(run), event, away)
+    if down is None or row.ended is not None:
+        return found
+    still = "it stands still: the daemon does not run, and goes on with it when it is started"
+    return msgspec.structs.replace(found, waits="; ".join(filter(None, (still, found.waits))))
 
 
 def is_handler(row: RunRow) -> bool:
@@ -81,22 +93,25 @@ def is_handler(row: RunRow) -> bool:
     return row.body == b"on_limit"
 
 
-def timeline(
+def timeline(  # noqa: PLR0913, PLR0917 - all that the journal holds of it
     row: RunRow,
     state: Run | None,
     traces: Iterable[TraceRow],
     intents: Iterable[tuple[IntentRow, OutcomeRow | None]],
     event: Entry | None,
+    away: Iterable[Entry] = (),
 ) -> Timeline:
     """The time line of a run from what the journal holds of it.
 
     Args:
         state: the run itself, kept for as long as it is open.
         event: what started it, where it is known.
+        away: when reactor did not run meanwhile.
     """
     entries = [] if event is None else [event]
     entries += [_trace(row) for row in traces]
     entries += [_command(intent, outcome) for intent, outcome in intents]
+    entries += away
     # An intent is written down after the trace that it follows from.
     entries.sort(key=lambda entry: entry.at)
     return Timeline(
@@ -104,7 +119,7 @@ def timeline(
         entries=entries,
         key=state.key if state else "",
         revision=state.revision if state else "",
-        waits=waits(state) if state and row.ended is None else "",
+        waits=waits(state, entries) if state and row.ended is None else "",
     )
 
 
@@ -124,8 +139,12 @@ def run_line(row: RunRow) -> RunLine:
     )
 
 
-def waits(run: Run) -> str:
-    """What an open run does now, and until when it may."""
+def waits(run: Run, entries: Sequence[Entry] = ()) -> str:
+    """What an open run does now, and until when it may.
+
+    Args:
+        entries: its time line, which tells the step and what it waits for.
+    """
     cursor = run.cursor
     parts = [run.phase.value]
     if run.cancelled:
@@ -134,6 +153,7 @@ def waits(run: Run) -> str:
         asked = f" ({run.ask})" if run.ask else ""
         parts.append(f"`reactor approve {run.id}` answers it{asked}")
     if run.phase in {Phase.RUNNING, Phase.HANDLING}:
+        parts += _at_step(run, entries)
         if cursor.attempt > 1:
             parts.append(f"attempt {cursor.attempt}")
         if cursor.deadline is not None:
@@ -141,6 +161,30 @@ def waits(run: Run) -> str:
         if run.deadline is not None:
             parts.append(f"the run has until {render_time(run.deadline)}")
     return "; ".join(parts)
+
+
+def _at_step(run: Run, entries: Sequence[Entry]) -> list[str]:
+    """The step where it stands, why it waits, and until when at most."""
+    step = next((one for one in reversed(entries) if one.path), None)
+    if step is None or step.what not in {BEGUN, WAITING}:
+        return []
+    text = f"{step.path} {step.reason}" if step.what == BEGUN else f"{step.path}: {step.reason}"
+    limit = run.cursor.limit
+    return [text if limit is None else f"{text}, until {render_time(limit)} at most"]
+
+
+def _away(reader: Reader, row: RunRow, down: Absence | None) -> list[Entry]:
+    """The times in which reactor did not run while the run was open."""
+    begin = row.admitted or row.started
+    if begin is None:
+        return []
+    upto = (
+        reader.last() if row.ended is None else reader.before(math.nextafter(row.ended, math.inf))
+    )
+    found = absences(reader, reader.before(begin), upto)
+    if down is not None and row.ended is None:
+        found.append(down)
+    return [Entry(one.since, "", AWAY, one.sentence) for one in found]
 
 
 def _decoded(kept: bytes | None) -> Run | None:

@@ -8,16 +8,26 @@ import typer
 
 from reactor.cli.exits import NotRunningError, RefusedError, UsageError
 from reactor.cli.screen import Screen, to_json
-from reactor.errors import ControlError, JournalError, LostReply
+from reactor.errors import (
+    ControlError,
+    JournalError,
+    LostReply,
+    NoDaemonError,
+    ReactorError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from reactor.adapters.control import Answer
     from reactor.adapters.journal import Reader
+    from reactor.app.absences import Absence
     from reactor.app.control.asks import Ask
     from reactor.app.settings import Settings
     from reactor.core.orders import Order
+
+OPEN_MAX = 1000
+"""Open runs that are counted where the daemon does not run."""
 
 Listed = Literal["table", "json", "jsonl"]
 Whole = Literal["table", "json"]
@@ -78,6 +88,15 @@ def named(guest: str | None, verb: str) -> str:
         fix = "name a guest, or leave --guest out for all"
         raise UsageError(verb, "the name of the guest is empty", fix)
     return guest or ""
+
+
+def still_sentence(absence: "Absence", count: int) -> str:
+    """Since when the daemon does not run, and that open runs do not go on, as one line."""
+    if not count:
+        return absence.last
+    number = f"{count} or more" if count == OPEN_MAX else str(count)
+    are = "open run stands" if count == 1 else "open runs stand"
+    return f"{absence.last}; {number} {are} still until it is started"
 
 
 class Daemon:
@@ -149,6 +168,25 @@ class Daemon:
             yield reader
         finally:
             reader.close()
+
+    def down(self, error: NoDaemonError) -> NoDaemonError:
+        """The same, with since when it does not run and what stands still, as its journal tells.
+
+        Where the journal tells nothing, such as one that is damaged, just the same.
+        """
+        from reactor.app.absences import standing
+
+        try:
+            with self.reader() as reader:
+                absence = standing(reader)
+                count = len(reader.runs(OPEN_MAX, only_open=True))
+        except ReactorError:
+            return error
+        if absence is None:
+            return error
+        problem = f"{error.problem}; {still_sentence(absence, count)}"
+        fix = f"{error.fix}; `reactor runs --open` lists what is open" if count else error.fix
+        return NoDaemonError(error.place, problem, fix)
 
     def _send(self, what: "Ask") -> "Answer":
         import msgspec

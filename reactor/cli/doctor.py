@@ -5,10 +5,16 @@ from typing import TYPE_CHECKING
 import typer
 
 from reactor.cli.asking import Config, Daemon, JournalPath, SaidOutput, decode
-from reactor.cli.exits import Exit
+from reactor.cli.exits import Exit, NotRunningError
 from reactor.cli.screen import Screen, to_json
 from reactor.cli.verbs import add_family, add_verb
-from reactor.errors import ControlError, LostReply, SettingsError
+from reactor.errors import (
+    ControlError,
+    JournalError,
+    LostReply,
+    NoDaemonError,
+    SettingsError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -41,7 +47,7 @@ def doctor(
     journal: JournalPath = None,
     output: SaidOutput = "text",
 ) -> int:
-    """Try out the settings: monitors and broker.
+    """Try out the settings: the daemon and its journal, monitors and broker.
 
     Run it as the user that runs the daemon. Nothing is changed; probes on the broker say that
     they are probes.
@@ -49,7 +55,9 @@ def doctor(
     if context.invoked_subcommand is not None:
         return 0
     asked = Daemon("reactor doctor", config, journal)
-    findings, _ = _qmp(asked)
+    findings = _daemon(asked)
+    more, _ = _qmp(asked)
+    findings += more
     code = Exit.OK
     if asked.settings.mqtt is not None:
         more, code = _mqtt(asked)
@@ -71,6 +79,32 @@ def mqtt(*, config: Config = None, journal: JournalPath = None, output: SaidOutp
     asked = Daemon("reactor doctor mqtt", config, journal)
     findings, code = _mqtt(asked)
     return _end(findings, output, code)
+
+
+def _daemon(asked: Daemon) -> "list[Finding]":
+    """Whether it runs, and how its journal is: asked, or looked at where nobody answers."""
+    from reactor.app.control.answers import Status
+    from reactor.app.control.asks import AskStatus
+    from reactor.app.doctor.daemon import examine_daemon, examine_silence
+    from reactor.app.doctor.findings import problem
+
+    try:
+        status: Status = decode(asked.ask(AskStatus()), Status)
+    except NoDaemonError as error:
+        found = examine_silence(asked.down(error))
+    except (ControlError, LostReply) as error:
+        return examine_silence(error)
+    else:
+        return examine_daemon(status.daemon)
+    try:
+        with asked.reader() as reader:
+            # What a start would read first; `reactor journal check` reads all of it.
+            reader.state(), reader.last(), reader.runs(1, only_open=True)
+    except NotRunningError:
+        return found  # the first start makes it
+    except JournalError as error:
+        found.append(problem("journal", error))
+    return found
 
 
 def _qmp(asked: Daemon) -> "tuple[list[Finding], Exit]":

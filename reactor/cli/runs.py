@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from reactor.cli.asking import (
+    OPEN_MAX,
     Comment,
     Config,
     Daemon,
@@ -13,6 +14,7 @@ from reactor.cli.asking import (
     SaidOutput,
     WholeOutput,
     decode,
+    still_sentence,
 )
 from reactor.cli.exits import RefusedError
 from reactor.cli.screen import Screen
@@ -25,6 +27,8 @@ from reactor.errors import NoDaemonError
 if TYPE_CHECKING:
     from reactor.app.control.answers import RunLine
     from reactor.app.control.asks import AskRuns
+
+STILL = "it stands still: the daemon does not run"
 
 HEAD = ("RUN", "POLICY", "GUEST", "ADMITTED", "TOOK", "STATE", "REASON")
 
@@ -77,14 +81,19 @@ def runs(  # noqa: PLR0913 - one parameter for each option
 
     daemon = Daemon("reactor runs", config, journal)
     ask = AskRuns(policy, guest, only_open, lines)
+    note = ""
     try:
         answer = daemon.ask(ask)
     except NoDaemonError:
-        answer = _from_journal(daemon, ask)
+        answer, note = _from_journal(daemon, ask)
     if output != "table":
         show_data(decode(answer), output)
         return 0
-    show_table(Screen(), HEAD, map(_row, decode(answer, list[RunLine])))
+    screen = Screen()
+    show_table(screen, HEAD, map(_row, decode(answer, list[RunLine])))
+    if note:
+        screen.line()
+        screen.line((note, "yellow"))
     return 0
 
 
@@ -131,27 +140,37 @@ def cancel(
     return Daemon("reactor runs cancel", config, journal).give(CancelRun(run, comment), output)
 
 
-def _from_journal(daemon: Daemon, ask: "AskRuns") -> bytes:
+def _from_journal(daemon: Daemon, ask: "AskRuns") -> tuple[bytes, str]:
+    """The runs that the journal knows, and that the open ones among them do not go on."""
     import msgspec
 
+    from reactor.app.absences import standing
     from reactor.app.known import of_journal
     from reactor.app.timeline import run_line
 
     with daemon.reader() as reader:
         rows = reader.runs(ask.limit, policy=ask.policy, guest=ask.guest, only_open=ask.only_open)
         wrong = None if rows else of_journal(reader, ask.policy, ask.guest)
+        absence = standing(reader)
+        count = len(reader.runs(OPEN_MAX, only_open=True))
     if wrong is not None:
         raise RefusedError("reactor runs", wrong.problem, wrong.fix)
-    return msgspec.json.encode([run_line(row) for row in rows])
+    lines = [
+        msgspec.structs.replace(line, reason=line.reason or STILL) if line.ended is None else line
+        for line in map(run_line, rows)
+    ]
+    note = f"the daemon does not run: {still_sentence(absence, count)}" if absence else ""
+    return msgspec.json.encode(lines), note
 
 
 def _timeline_from_journal(daemon: Daemon, run: str) -> bytes:
     import msgspec
 
+    from reactor.app.absences import standing
     from reactor.app.timeline import read_timeline
 
     with daemon.reader() as reader:
-        timeline = read_timeline(reader, run)
+        timeline = read_timeline(reader, run, standing(reader))
     if timeline is None:
         fix = "`reactor runs` lists them"
         raise RefusedError("reactor runs show", f"no run is called {run!r}", fix)

@@ -11,6 +11,7 @@ from reactor.cli.screen import Screen
 from reactor.cli.tables import show_data, show_table
 from reactor.cli.times import shown_age, shown_length, shown_time
 from reactor.cli.verbs import add_verb
+from reactor.errors import NoDaemonError
 
 if TYPE_CHECKING:
     from reactor.app.control.answers import DaemonLine, LackLine, RunLine, Status
@@ -38,7 +39,11 @@ def status(
     from reactor.app.control.answers import Status
     from reactor.app.control.asks import AskStatus
 
-    answer = Daemon("reactor status", config, journal).ask(AskStatus())
+    daemon = Daemon("reactor status", config, journal)
+    try:
+        answer = daemon.ask(AskStatus())
+    except NoDaemonError as error:
+        raise daemon.down(error) from None
     if output == "json":
         show_data(decode(answer), "json")
         return 0

@@ -15,6 +15,7 @@ _STYLES = {
     "done": "green",
     "event": "cyan",
     "command": "magenta",
+    "away": "yellow",
 }
 
 
@@ -65,5 +66,24 @@ def _end(timeline: "Timeline") -> str:
 
 
 def _reason(entry: "Entry") -> str:
-    values = to_json(dict(entry.values)) if entry.values else ""
-    return " ".join(part for part in (entry.reason, values) if part)
+    values = dict(entry.values)
+    bounds = _bounds(entry, values)
+    told = to_json(values) if values else ""
+    text = " ".join(part for part in (entry.reason, told) if part)
+    return ", ".join(part for part in (text, *bounds) if part)
+
+
+def _bounds(entry: "Entry", values: dict[str, object]) -> list[str]:
+    """Which attempt of how many a step is at, its time, and when it is tried again, as words."""
+    bounds = []
+    if entry.what == "begun":
+        attempt, of, within = (values.pop(key, None) for key in ("attempt", "of", "within"))
+        if of is not None or attempt not in {None, 1}:
+            bounds.append(f"attempt {attempt}" + ("" if of is None else f" of {of}"))
+        if isinstance(within, float | int):
+            bounds.append(f"{shown_length(within)} at most")
+    elif entry.what == "failed, tried again":
+        after = values.pop("after", None)
+        if isinstance(after, float | int):
+            bounds.append(f"again in {shown_length(after)}")
+    return bounds

@@ -90,6 +90,7 @@ def _from_journal(daemon: Daemon, ask: "AskWhy", length: float | None) -> bytes:
     """
     import msgspec
 
+    from reactor.app.absences import standing
     from reactor.app.why.asking import RECENT_S, why_at
 
     settings = daemon.settings
@@ -98,7 +99,15 @@ def _from_journal(daemon: Daemon, ask: "AskWhy", length: float | None) -> bytes:
         at, around = ask.at, ask.around
         if at is None:
             at, around = _end_of(reader), RECENT_S if length is None else length
-        explained = why_at(reader, ask.policy, ask.guest, at=at, around=around, host=host)
+        explained = why_at(
+            reader,
+            ask.policy,
+            ask.guest,
+            at=at,
+            around=around,
+            host=host,
+            down=standing(reader),
+        )
     return msgspec.json.encode(explained)
 
 

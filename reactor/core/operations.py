@@ -41,6 +41,7 @@ from reactor.core.ops import (
     TakeHand,
 )
 from reactor.core.run import Run
+from reactor.core.steps import StepOptions
 from reactor.core.text import render_duration
 from reactor.core.world import World
 
@@ -115,9 +116,19 @@ def _enter(world: World, run: Run, op: Enter) -> Flow:
             return Skip(op.end + 1, f"`if` is false: {answer.reason}")
     if options.timeout is not None:
         cursor.deadline = world.now + options.timeout
-    world.trace(run, options.path, "begun", op.verb, {"attempt": cursor.attempt})
+    world.trace(run, options.path, "begun", op.verb, _bounds(options, cursor.attempt))
     world.tell_run(run, options.path, op.verb)
     return NEXT
+
+
+def _bounds(options: StepOptions, attempt: int) -> dict[str, object]:
+    """Which attempt this is, of how many, and how many seconds it has at most."""
+    bounds: dict[str, object] = {"attempt": attempt}
+    if options.retry is not None:
+        bounds["of"] = options.retry.times + 1
+    if options.timeout is not None:
+        bounds["within"] = options.timeout
+    return bounds
 
 
 def _guard(world: World, run: Run, op: Guard) -> Flow:

@@ -14,8 +14,10 @@ from reactor.adapters.journal import (
     Reader,
     RunRow,
 )
-from reactor.app.records import input_row
-from reactor.app.timeline import Timeline, read_timeline, waits
+from reactor.app.absences import Absence
+from reactor.app.records import input_row, rulebook_row, stopped_row
+from reactor.app.timeline import Entry, Timeline, read_timeline, waits
+from reactor.core.config import EngineConfig
 from reactor.core.effect import Keep, Trace
 from reactor.core.event import Event
 from reactor.core.inputs import Happened
@@ -172,6 +174,49 @@ def test_a_run_that_is_open(tmp_path: Path) -> None:
     assert timeline.waits == "running; the run has until 2027-01-15T09:00:00Z"
 
 
+def test_a_time_without_reactor_stands_in_the_time_line(tmp_path: Path) -> None:
+    """Of a run that it cut in two: a delay of a minute took an hour. Earlier and later ones not."""
+    starts = [rulebook_row(AT + after, [], EngineConfig(), starts=True) for after in (-90, 5, 20)]
+    stops = [stopped_row(AT + after) for after in (-99, 2, 15)]
+    rows = [row for pair in zip(stops, starts, strict=True) for row in pair]
+    rows.insert(2, event(0).inputs[0])
+    story = [trace(0, "trigger", "admitted", "GO"), trace(2, "steps/0", "begun", "delay")]
+    timeline = told(tmp_path, Batch(inputs=rows), Batch(runs=[ENDED], traces=story))
+    assert lines(timeline)[1:] == [
+        (0.0, "trigger", "admitted", "GO"),
+        (2.0, "steps/0", "begun", "delay"),
+        (
+            *(2.0, "", "away"),
+            "reactor did not run from 2027-01-15T08:00:02Z to 2027-01-15T08:00:05Z: it was stopped",
+        ),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("kept", "waits_"),
+    [
+        pytest.param(True, "; running; the run has until 2027-01-15T09:00:00Z", id="kept whole"),
+        pytest.param(False, "", id="kept by another version"),
+    ],
+)
+def test_without_reactor_an_open_run_stands_still(tmp_path: Path, kept: bool, waits_: str) -> None:
+    """Whatever it waits for, nobody goes on with it; one that has ended has nothing to wait for."""
+    row = RunRow("r-1", "p", "web-1", "running", started=AT, admitted=AT, body=b"run")
+    keep = Keep("run", "r-1", msgspec.json.encode(RUN) if kept else b"{}")
+    told(tmp_path, Batch(runs=[row], keeps=[keep]))
+    down = Absence(AT + 5, None, stopped=False)
+    reader = Reader(tmp_path / "journal.db")
+    try:
+        timeline = read_timeline(reader, "r-1", down)
+    finally:
+        reader.close()
+    assert timeline is not None
+    assert lines(timeline)[-1] == (5.0, "", "away", down.sentence)
+    assert timeline.waits == (
+        "it stands still: the daemon does not run, and goes on with it when it is started" + waits_
+    )
+
+
 def test_a_run_that_another_version_kept(tmp_path: Path) -> None:
     """Only what that version kept of itself is missing."""
     row = RunRow("r-1", "p", "web-1", "running", started=AT, admitted=AT, body=b"on_limit")
@@ -203,3 +248,31 @@ def test_a_run_that_another_version_kept(tmp_path: Path) -> None:
 def test_what_an_open_run_waits_for(changes: dict[str, object], text: str) -> None:
     """In one sentence."""
     assert waits(msgspec.structs.replace(RUN, **changes)) == text
+
+
+@pytest.mark.parametrize(
+    ("entries", "limit", "text"),
+    [
+        pytest.param(
+            [Entry(AT, "steps/1", "begun", "delay"), Entry(AT, "", "command", "stop: done")],
+            AT + 60,
+            "steps/1 delay, until 2027-01-15T08:01:00Z at most",
+            id="a delay",
+        ),
+        pytest.param(
+            [Entry(AT, "steps/1", "waiting", "the monitor is away")],
+            None,
+            "steps/1: the monitor is away",
+            id="it waits for somebody else",
+        ),
+        pytest.param([Entry(AT, "steps/1", "done")], None, "", id="between two steps"),
+        pytest.param([Entry(AT, "", "event", "GO")], None, "", id="before its first step"),
+    ],
+)
+def test_the_step_where_an_open_run_stands(
+    entries: list[Entry], limit: float | None, text: str
+) -> None:
+    """What it does there, why it waits, and until when."""
+    cursor = Cursor(limit=limit)
+    run = msgspec.structs.replace(RUN, cursor=cursor, deadline=None)
+    assert waits(run, entries) == "; ".join(filter(None, ("running", text)))

@@ -9,12 +9,16 @@ import pytest
 
 from reactor.app.control.answers import Status
 from reactor.app.control.asks import AskGuests, AskStatus
+from reactor.errors import ForbiddenError
 from tests.cli.conftest import Call
 from tests.fakes.broker import Mosquitto, free_port
 
 pytestmark = pytest.mark.timeout(60)
 
 
+NO_DAEMON = "start it (`reactor run`), or name its settings with -c or its journal with --journal"
+STOPS = "j: it cannot be written: the disk is full. Nothing is done to any guest until it can"
+ROOM = "make room on its disk, or mend what ails it: reactor goes on by itself"
 START = "start a guest with -qmp unix:PATH,server=on,wait=off there, or correct the pattern"
 
 
@@ -39,7 +43,9 @@ def test_all_of_it(reactor: Call, here: Path, broker: Mosquitto) -> None:
     file = settings(here, f"mqtt: {{url: '{broker.url}', allow: [set/hold], home_assistant: ha}}")
     code, out, _ = reactor("doctor", "-c", file)
     assert code == 0
-    assert out.splitlines()[:2] == [
+    assert out.splitlines()[:4] == [
+        f"warning   daemon: {here}/j.db.sock: the daemon does not run: nobody listens here",
+        f"          fix: {NO_DAEMON}",
         f"warning   discovery: {here}/none/*.sock: no socket matches",
         f"          fix: {START}",
     ]
@@ -64,6 +70,70 @@ def test_a_broker_that_is_not_there_is_exit_code_4(reactor: Call, here: Path) ->
     code, out, _ = reactor("doctor", "mqtt", "-c", file)
     assert code == 4
     assert "nothing listens there" in out
+
+
+@pytest.mark.parametrize(
+    ("problem", "code", "lines"),
+    [
+        pytest.param("", 0, ["ok        journal: j is written"], id="well"),
+        pytest.param(
+            "the disk is full",
+            1,
+            [
+                f"problem   journal: {STOPS}",
+                f"          fix: {ROOM}",
+            ],
+            id="its disk is full",
+        ),
+    ],
+)
+def test_a_daemon_that_runs_tells_how_its_journal_is(  # noqa: PLR0917 - one column each
+    reactor: Call,
+    here: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    problem: str,
+    code: int,
+    lines: list[str],
+) -> None:
+    """A journal that cannot be written stops all that it does: nobody may call that well."""
+    status = json.dumps({"daemon": DAEMON | {"journal_problem": problem}} | EMPTY).encode()
+    monkeypatch.setattr(
+        "reactor.cli.asking.Daemon.ask",
+        lambda _self, what: b"[]" if isinstance(what, AskGuests) else status,
+    )
+    (here / "none").mkdir()
+    found, out, _ = reactor("doctor", "-c", settings(here))
+    assert found == code
+    first, *rest = out.splitlines()
+    assert first == "ok        daemon: process 1 runs, version 1"
+    assert rest[: len(lines)] == lines
+
+
+def test_a_journal_that_cannot_be_read_is_told_before_the_start(reactor: Call, here: Path) -> None:
+    """Else the fix `start it` would lead to the next refusal."""
+    (here / "none").mkdir()
+    (here / "j.db").write_bytes(b"no journal" * 1000)
+    code, out, _ = reactor("doctor", "-c", settings(here))
+    assert code == 1
+    assert out.splitlines()[2].startswith(f"problem   journal: {here}/j.db: ")
+
+
+def test_a_daemon_that_may_not_be_asked_is_told(
+    reactor: Call, here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The rest is tried all the same."""
+
+    def ask(_self: object, _what: object) -> bytes:
+        raise ForbiddenError("c.sock", "uid 7 may not ask", "ask as root")
+
+    monkeypatch.setattr("reactor.cli.asking.Daemon.ask", ask)
+    (here / "none").mkdir()
+    code, out, _ = reactor("doctor", "-c", settings(here))
+    assert (code, out.splitlines()[:2]) == (
+        1,
+        ["problem   daemon: c.sock: uid 7 may not ask", "          fix: ask as root"],
+    )
+    assert "discovery: " in out
 
 
 def test_the_doctor_for_programs(

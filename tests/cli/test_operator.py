@@ -726,7 +726,7 @@ TIMELINE = Timeline(
     entries=[
         Entry(NOW, "", "event", "GUEST_PANICKED", {"action": "pause"}),
         Entry(NOW, "trigger", "admitted", "GUEST_PANICKED"),
-        Entry(NOW + 0.25, "steps/0", "begun", "guest: dump"),
+        Entry(NOW + 0.25, "steps/0", "begun", "guest: dump", {"attempt": 1, "within": 1800.0}),
         Entry(NOW + 90.25, "", "command", "dump-guest-memory: refused after 2ms: no room"),
     ],
     key="web-1/disk0",
@@ -748,9 +748,35 @@ def test_a_run_is_told_step_by_step(reactor: Call, daemon: FakeDaemon) -> None:
         "\n"
         '   +0s           event     GUEST_PANICKED {"action": "pause"}\n'
         "   +0s  trigger  admitted  GUEST_PANICKED\n"
-        "+250ms  steps/0  begun     guest: dump\n"
+        "+250ms  steps/0  begun     guest: dump, 30m at most\n"
         "+1m30s           command   dump-guest-memory: refused after 2ms: no room\n"
     )
+
+
+@pytest.mark.parametrize(
+    ("what", "values", "text"),
+    [
+        pytest.param("begun", {"attempt": 1}, "x", id="the only attempt"),
+        pytest.param("begun", {"attempt": 1, "of": 3}, "x, attempt 1 of 3", id="of three"),
+        pytest.param("begun", {"attempt": 2}, "x, attempt 2", id="as older versions wrote it"),
+        pytest.param(
+            "begun",
+            {"attempt": 3, "of": 3, "within": 90.0},
+            "x, attempt 3 of 3, 1m30s at most",
+            id="with its time",
+        ),
+        pytest.param("failed, tried again", {"after": 2.0}, "x, again in 2s", id="a failure"),
+        pytest.param("failed, tried again", {"after": None}, "x", id="as nobody writes it"),
+        pytest.param("probed", {"after": 2.0}, 'x {"after": 2.0}', id="values of others"),
+    ],
+)
+def test_retries_and_limits_are_told_in_words(
+    reactor: Call, daemon: FakeDaemon, what: str, values: dict[str, object], text: str
+) -> None:
+    """Which attempt of how many, how long it may take, and when the next one comes."""
+    daemon.says(Timeline(RUNS[3], [Entry(NOW, "steps/0", what, "x", values)]))
+    _, out, _ = reactor("runs", "show", "r-3", "-c", "r.yaml")
+    assert out.splitlines()[-1] == f"+0s  steps/0  {what}  {text}"
 
 
 def test_an_open_run_says_what_it_waits_for(reactor: Call, daemon: FakeDaemon) -> None:
@@ -962,7 +988,43 @@ def test_runs_of_an_old_journal(reactor: Call, golden: Path) -> None:
         *("waits", "reset-it", "paused-panic", "reset-it", "fails", "mark-it", "limited"),
     ]
     _, out, _ = reactor("runs", "--journal", golden, "--open", "--guest", "web-1")
-    assert [line.split()[:3] for line in out.splitlines()[1:]] == [["iwf25t-7", "waits", "web-1"]]
+    head, one, empty, note = out.splitlines()
+    assert one.split()[:3] == ["iwf25t-7", "waits", "web-1"]
+    assert one.endswith("  running  it stands still: the daemon does not run")
+    assert (head.split()[0], empty) == ("RUN", "")
+    assert note == (
+        "the daemon does not run: the last in its journal is of 2026-11-28T11:00:22Z; "
+        "1 open run stands still until it is started"
+    )
+
+
+def test_the_status_without_the_daemon_tells_what_stands_still(reactor: Call, golden: Path) -> None:
+    """Since when, how much, and where to look; of a journal that cannot be read just the first."""
+    code, out, err = reactor("status", "--journal", golden)
+    assert (code, out) == (Exit.NOT_RUNNING, "")
+    assert err == (
+        f"{golden}.sock: the daemon does not run: nobody listens here; the last in its journal is "
+        "of 2026-11-28T11:00:22Z; 1 open run stands still until it is started\n"
+        "  fix: start it (`reactor run`), or name its settings with -c or its journal with "
+        "--journal; `reactor runs --open` lists what is open\n"
+    )
+    golden.write_bytes(b"no journal" * 1000)
+    _, _, err = reactor("status", "--journal", golden)
+    assert err.splitlines()[0].endswith(": the daemon does not run: nobody listens here")
+
+
+def test_an_open_run_stands_still_without_the_daemon(reactor: Call, golden: Path) -> None:
+    """Where it stands, and that nobody goes on with it: no deadline is looked at meanwhile."""
+    _, out, _ = reactor("runs", "show", "iwf25t-7", "--journal", golden)
+    away, empty, now = out.splitlines()[-3:]
+    assert away.split(maxsplit=2)[1:] == [
+        "away",
+        "no daemon runs with this journal: the last in its journal is of 2026-11-28T11:00:22Z",
+    ]
+    assert empty == ""
+    assert now.startswith("now: it stands still: the daemon does not run, and goes on with it when")
+    _, out, _ = reactor("runs", "show", "iwf25t-4", "--journal", golden)
+    assert " away " not in out
 
 
 def test_a_time_line_of_an_old_journal(reactor: Call, golden: Path) -> None:

@@ -145,6 +145,29 @@ def test_retry_tries_again_with_the_last_backoff_repeated() -> None:
     assert host.outcomes() == ["failed"]
 
 
+@pytest.mark.parametrize(
+    ("options", "bounds"),
+    [
+        pytest.param("", [{"attempt": 1}], id="neither retries nor a timeout"),
+        pytest.param(
+            "    retry: {times: 1}",
+            [{"attempt": 1, "of": 2}, {"attempt": 2, "of": 2}],
+            id="retries",
+        ),
+        pytest.param("    timeout: 9s", [{"attempt": 1, "within": 9.0}], id="a timeout"),
+    ],
+)
+def test_a_step_says_at_its_begin_how_often_and_how_long_it_may(
+    options: str, bounds: list[dict[str, object]]
+) -> None:
+    """So the time line tells whether this attempt was the last one."""
+    host = _host(f"  - qmp: stop\n{options}")
+    host.guests["web-1"].failing["stop"] = "no"
+    _go(host)
+    begun = [e.values for e in host.seen(Trace) if isinstance(e, Trace) and e.verdict == "begun"]
+    assert begun == bounds
+
+
 def test_on_error_continue_goes_on_and_keeps_the_error() -> None:
     """The next step can look at it."""
     host = _host(

@@ -30,13 +30,11 @@ async def examine_qmp(settings: Settings, known: Sequence[GuestLine] | None) -> 
         return [Finding("guests", State.PROBLEM, "the settings name no guest", fix)]
     patterns = [parse_pattern(found.discover) for found in settings.discoveries]
     seen = await asyncio.to_thread(survey, patterns, {}, GUESTS_MAX)
-    own = os.path.realpath(settings.control_socket)
+    own = await asyncio.to_thread(os.path.realpath, settings.control_socket)
     found = [_pattern(one.text, seen.found.values(), own) for one in patterns]
     found += [problem("discovery", error) for error in seen.problems.values()]
     addresses = {guest.name: guest.qmp for guest in settings.guests}
-    addresses |= {
-        name: f"unix:{one.path}" for name, one in seen.found.items() if one.real != own
-    }
+    addresses |= {name: f"unix:{one.path}" for name, one in seen.found.items() if one.real != own}
     lines = {line.guest: line for line in known or ()}
     turn = asyncio.Semaphore(AT_ONCE)
 

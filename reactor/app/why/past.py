@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from msgspec.structs import replace
 
 from reactor.adapters.journal import RunRow
+from reactor.app.absences import Absence
 from reactor.app.timeline import is_handler, run_line
 from reactor.app.why.eyes import Eyes
 from reactor.app.why.judging import FITS, Eye
@@ -15,7 +16,7 @@ from reactor.app.why.selecting import selection
 from reactor.core.admission import Verdict
 from reactor.core.by_hand import command_of
 from reactor.core.effect import Trace
-from reactor.core.inputs import Connected
+from reactor.core.inputs import Connected, Disconnected
 from reactor.core.matching import named
 from reactor.core.policy import EventTrigger, MessageTrigger, Policy
 from reactor.core.run import Outcome
@@ -38,7 +39,7 @@ def explain(  # noqa: PLR0913, PLR0917 - what is asked, and what is known
     eye = spell.eye if spell else None
     found = list(_of_policy(policy, at, text, eye))
     found += _of_others(texts, text)
-    found += _of_guest(guest, record, eye)
+    found += _of_guest(guest, at, record, eye)
     moments = moments_of(record, eyes)
     return Why(
         policy=policy,
@@ -155,19 +156,34 @@ def _of_others(texts: Sequence[Text], text: Text | None) -> list[Finding]:
     return found
 
 
-def _of_guest(guest: str, record: Record, eye: Eye | None) -> list[Finding]:
+def _of_absence(at: float, absence: Absence) -> Finding:
+    """What happened meanwhile nobody saw: that nothing came then is not known."""
+    mark = Mark.NO if absence.covers(at) else Mark.NOTE
+    return Finding("daemon", mark, absence.sentence)
+
+
+def _of_monitor(at: float, record: Record, when: float, said: Connected | Disconnected) -> Finding:
+    """What was said of it last: what came behind the time that is asked about only tells."""
+    since = render_time(when)
+    if isinstance(said, Disconnected):
+        text = f"its monitor was away since {since}: {said.reason}"
+        return Finding("guest", Mark.NO if when <= at else Mark.NOTE, text)
+    if when > at:
+        return Finding("guest", Mark.NOTE, f"its monitor was connected at {since}")
+    text = f"its monitor was connected since {since}"
+    if any(when <= absence.since <= at for absence in record.absences):
+        return Finding("guest", Mark.NOTE, f"{text}, until reactor ended")
+    return Finding("guest", Mark.OK, text)
+
+
+def _of_guest(guest: str, at: float, record: Record, eye: Eye | None) -> list[Finding]:
     found = []
     if record.monitor is None and not record.events:
         text = f"the journal holds nothing about a guest {guest!r} at that time"
         return [Finding("guest", Mark.NO, text)]
+    found += [_of_absence(at, absence) for absence in record.absences]
     if record.monitor is not None:
-        when, said = record.monitor
-        if isinstance(said, Connected):
-            text = f"its monitor was connected since {render_time(when)}"
-            found.append(Finding("guest", Mark.OK, text))
-        else:
-            text = f"its monitor was away since {render_time(when)}: {said.reason}"
-            found.append(Finding("guest", Mark.NO, text))
+        found.append(_of_monitor(at, record, *record.monitor))
     if eye is not None and record.labels is not None:
         is_selected, text = selection(eye.policy.guests, guest, record.labels)
         found.append(Finding("selected", Mark.OK if is_selected else Mark.NO, text))

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import msgspec
 
 from reactor.adapters.journal import REFUSED, HistoryRow, Reader, RunRow
+from reactor.app.absences import Absence
 from reactor.app.refusals import Refused, refused_of
 from reactor.app.timeline import is_handler
 from reactor.core.effect import Trace
@@ -70,8 +71,9 @@ class Record:
     last known with, None where that is not known; ``monitor`` is what was last said of its
     monitor before ``end``. ``fired`` is when schedules of the policy were due, ``missed`` when
     the engine heard that events of the guest had been dropped, and how many of each name.
-    ``refused`` are requests about the policy or the guest that were not carried out. ``cut``:
-    there were more events than are looked at.
+    ``refused`` are requests about the policy or the guest that were not carried out.
+    ``absences`` are the times in which reactor did not run. ``cut``: there were more events
+    than are looked at.
     """
 
     begin: float
@@ -87,6 +89,7 @@ class Record:
     refused: list[Refused] = field(default_factory=list)
     labels: Mapping[str, str] | None = None
     monitor: tuple[float, Connected | Disconnected] | None = None
+    absences: list[Absence] = field(default_factory=list)
     cut: bool = False
 
 

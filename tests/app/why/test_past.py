@@ -10,11 +10,13 @@ import msgspec
 import pytest
 
 from reactor.adapters.journal import Batch, InputRow, Journal, Loaded, Reader, RunRow
-from reactor.app.records import input_row, made_row
+from reactor.app.absences import Absence
+from reactor.app.records import input_row, made_row, rulebook_row, stopped_row
 from reactor.app.refusals import Refusals
 from reactor.app.why import record as record_module
 from reactor.app.why.asking import recent, why_at
 from reactor.app.why.reasons import Moment, Why
+from reactor.core.config import EngineConfig
 from reactor.core.effect import Trace
 from reactor.core.event import Event
 from reactor.core.inputs import (
@@ -239,6 +241,89 @@ def test_the_first_sentence(book: Book, write: Callable[[Book], object], sentenc
     book.loaded(PICKY).known()
     write(book)
     assert book.why().verdict == sentence
+
+
+AWAY = "reactor did not run from 2027-01-15T07:59:40Z to 2027-01-15T08:00:20Z: it was stopped"
+
+
+@pytest.mark.parametrize(
+    ("at", "around", "absence", "guest", "verdict"),
+    [
+        pytest.param(
+            *(0, 60, [("no", AWAY)]),
+            ("note", "its monitor was connected at 2027-01-15T08:00:21Z"),
+            f"it did not run: {AWAY}",
+            id="in the middle of it",
+        ),
+        pytest.param(
+            *(0, 5, [("no", AWAY)]),
+            (
+                "note",
+                "its monitor was connected since 2027-01-15T07:53:20Z, until reactor ended",
+            ),
+            f"it did not run: {AWAY}",
+            id="so near that nothing of it is seen",
+        ),
+        pytest.param(
+            *(-40, 30, [("note", AWAY)]),
+            ("ok", "its monitor was connected since 2027-01-15T07:53:20Z"),
+            "it did not run: no event of this guest came in that time",
+            id="before it",
+        ),
+        pytest.param(
+            *(60, 20, []),
+            ("ok", "its monitor was connected since 2027-01-15T08:00:21Z"),
+            "it did not run: no event of this guest came in that time",
+            id="long over",
+        ),
+    ],
+)
+def test_a_time_without_reactor(  # noqa: PLR0917 - one column each
+    book: Book,
+    at: float,
+    around: float,
+    absence: list[tuple[str, str]],
+    guest: tuple[str, str],
+    verdict: str,
+) -> None:
+    """Nobody saw what came then; that a monitor was connected before says nothing of it."""
+    book.loaded(PICKY).known().rows(
+        stopped_row(AT - 20),
+        rulebook_row(AT + 20, [], EngineConfig(), starts=True),
+        input_row(AT + 21, Connected("web-1", "1-1", Facts())),
+    )
+    why = book.why(at, around)
+    assert told(why, "daemon") == absence
+    assert told(why, "guest") == [guest]
+    assert why.verdict == verdict
+
+
+@pytest.mark.parametrize(
+    ("since", "found"),
+    [
+        pytest.param(0.0, ["no"], id="it does not run since then"),
+        pytest.param(10.0, ["note"], id="it ran at that time"),
+        pytest.param(99.0, [], id="it ran all the time"),
+    ],
+)
+def test_no_reactor_runs_now(book: Book, since: float, found: list[str]) -> None:
+    """Asked without a daemon: from its end on nobody watches."""
+    down = Absence(AT + since, None, stopped=False)
+    why = (
+        book.loaded(PICKY)
+        .known()
+        .asked(lambda reader: why_at(reader, "p", "web-1", at=AT, around=60, host=HOST, down=down))
+    )
+    assert [mark for mark, _ in told(why, "daemon")] == found
+
+
+def test_a_monitor_that_went_later_was_there(book: Book) -> None:
+    """What was said of it behind the time that is asked about only tells something."""
+    lost = input_row(AT + 9, Disconnected("web-1", "QEMU closed the monitor"))
+    why = book.loaded(PICKY).known().rows(lost).why()
+    assert told(why, "guest") == [
+        ("note", "its monitor was away since 2027-01-15T08:00:09Z: QEMU closed the monitor")
+    ]
 
 
 def test_an_on_limit_stands_beside_what_the_limit_refused(book: Book) -> None:
