@@ -1,5 +1,6 @@
 """When reactor itself did not run: from the last that one life of it wrote to its next start."""
 
+import math
 from typing import NamedTuple
 
 import msgspec
@@ -65,6 +66,20 @@ def absences(reader: Reader, after: int, upto: int) -> list[Absence]:
         last = reader.history(row.seq - 2, 1, upto=row.seq - 1) if _starts(row) else []
         if last:
             found.append(Absence(last[0].at, row.at, last[0].kind == STOPPED))
+    return found
+
+
+def within(reader: Reader, begin: float, end: float, down: Absence | None) -> list[Absence]:
+    """Those that a span of time met; ``down`` is the one that goes on, where there is one.
+
+    Raises:
+        JournalError: the journal cannot be read.
+    """
+    first, last = reader.before(begin), reader.before(math.nextafter(end, math.inf))
+    # One that goes on behind the span ends with the row behind it.
+    found = absences(reader, first, last + 1)
+    if down is not None and down.since <= end:
+        found.append(down)
     return found
 
 

@@ -1,12 +1,11 @@
 """The whole explanation: with the daemon how it stands now, and from the journal what was."""
 
-import math
 from collections.abc import Mapping, Sequence
 
 import msgspec
 
 from reactor.adapters.journal import Reader
-from reactor.app.absences import Absence, absences
+from reactor.app.absences import Absence, within
 from reactor.app.known import of_journal
 from reactor.app.timeline import run_line
 from reactor.app.why import now as standing
@@ -57,11 +56,7 @@ def why_at(  # noqa: PLR0913 - what is asked, and what is known of the host
     hears = any(one is not None and _hears_messages(one) for one in built)
     span = (at - around, at + around)
     record = gather(reader, policy, guest, at, span, messages=hears)
-    first, last = reader.before(span[0]), reader.before(math.nextafter(span[1], math.inf))
-    # One that begins in the span, or goes on behind it, ends with the row behind.
-    record.absences = absences(reader, first, last + 1)
-    if down is not None and down.since <= span[1]:
-        record.absences.append(down)
+    record.absences = within(reader, *span, down)
     is_known = record.labels is not None or record.monitor is not None or bool(record.events)
     eyes = [
         None if one is None else Eye(one, guest, record.labels, host, is_known) for one in built
