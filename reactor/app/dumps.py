@@ -4,6 +4,7 @@ All looks at the disk are made in threads, one after the other.
 """
 
 import asyncio
+import math
 import os
 import stat
 from collections.abc import Callable, Sequence
@@ -25,6 +26,9 @@ from reactor.errors import JournalError
 
 ROUND_S = 3600.0
 """Seconds between two looks at what may stay, where no dump comes in between."""
+
+NOBODY_KNOWS = math.inf
+"""When a dump was whole of which this journal cannot tell: it is not lost, and not noted."""
 
 log = structlog.get_logger("reactor")
 
@@ -134,6 +138,7 @@ class Dumps:
         if not self._inside(path):
             return ""
         try:
+            self._note_whole()
             disk = os.statvfs(path.parent)
             free = disk.f_bavail * disk.f_frsize
             judged = judge(
@@ -152,11 +157,12 @@ class Dumps:
 
     # ------------------------------------------------ after a dump
 
-    def _done(self, path: Path) -> None:
+    def _done(self, path: Path, at: float | None = None) -> None:
+        """Note that it is whole, since ``at`` or since now."""
         found = next((each for each in scan(self._folder) if each.path == path), None)
         if found is None:
             return
-        done = msgspec.structs.replace(found.card, done=self._now())
+        done = msgspec.structs.replace(found.card, done=self._now() if at is None else at)
         try:
             write_card(path, done)
         except OSError as error:
@@ -177,26 +183,37 @@ class Dumps:
 
     def _put_in_order(self) -> None:
         now = self._now()
+        self._note_whole()
         # Cards go by the one and files by the other: by the earlier one nothing goes too soon.
         lost = partial(scan(self._folder), min(now, self._wall()), self._is_open)
         self._remove([each for each in lost if self._is_lost(each.found)])
         self._remove(surplus(scan(self._folder), self._settings, now, self._is_open))
 
-    def _is_lost(self, found: Found) -> bool:
-        """Whether this journal knows that the dump was never whole.
+    def _note_whole(self) -> None:
+        """Note those that the journal has as whole: reactor died before it could.
 
-        Between the end of a dump and its card reactor may have died: then the journal has it.
+        Before anything is judged: one that counts as partial is reckoned with all the memory of
+        its guest, and others would go for room that nobody needs.
         """
+        for found in scan(self._folder):
+            if found.card.done is None and found.exists:
+                at = self._whole_at(found)
+                if at is not None and at != NOBODY_KNOWS:
+                    self._done(found.path, at)
+
+    def _is_lost(self, found: Found) -> bool:
+        """Whether this journal knows that the dump was never whole."""
+        return self._whole_at(found) is None
+
+    def _whole_at(self, found: Found) -> float | None:
+        """When the dump was whole, by the journal; None: never."""
         identity, _, _ = found.card.run.rpartition("-")
         if self._journal is None or identity != self._journal.identity:
-            return False  # another journal's, perhaps one that was lost: nobody knows
+            return NOBODY_KNOWS  # another journal's, perhaps one that was lost
         try:
-            was_whole = _is_noted(self._journal.reader, found)
+            return _noted_at(self._journal.reader, found)
         except JournalError:
-            return False
-        if was_whole:
-            self._done(found.path)
-        return not was_whole
+            return NOBODY_KNOWS
 
     def _remove(self, removals: Sequence[Removal]) -> None:
         for found, reason in removals:
@@ -237,11 +254,12 @@ class Dumps:
         return self._inside(path) and _below(path.parent.resolve(), self._folder.resolve())
 
 
-def _is_noted(reader: Reader, found: Found) -> bool:
-    """Whether the journal says that this dump was whole."""
+def _noted_at(reader: Reader, found: Found) -> float | None:
+    """When this dump was whole, as the journal says; None when it does not."""
     card = found.card
     after = reader.before(card.asked)
-    return bool(reader.history(after, 1, guest=card.guest, name=str(found.path), kind=DUMP))
+    rows = reader.history(after, 1, guest=card.guest, name=str(found.path), kind=DUMP)
+    return rows[0].at if rows else None
 
 
 def _size(name: str, path: Path) -> Answered:

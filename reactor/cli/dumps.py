@@ -106,9 +106,12 @@ def _row(found: "Found") -> tuple[str, ...]:
 
 def _bounds(settings: "DumpsSettings", found: "list[Found]") -> str:
     """What is used of what may be, as one line."""
-    used = render_size(sum(each.size_bytes for each in found))
+    size = sum(each.size_bytes for each in found)
+    used = render_size(size)
     quota = "no quota" if settings.quota is None else f"quota {render_size(settings.quota)}"
     text = f"{settings.folder}: {len(found)} dumps, {used}; {quota}"
+    if settings.quota is not None and size > settings.quota:
+        text += " (they are more: the newest of each guest stay, and no other is begun)"
     if settings.keep is not None:
         text += f"; kept for {render_duration(settings.keep)}"
         text += f", the last {settings.keep_last} of each guest for longer"

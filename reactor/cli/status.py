@@ -74,6 +74,8 @@ def _show_daemon(screen: Screen, daemon: "DaemonLine") -> None:
     )
     problem = daemon.journal_problem
     screen.line("journal:  ", daemon.journal, ": ", (problem or "ok", "red" if problem else ""))
+    if problem:
+        screen.line("          ", ("nothing is done to any guest until it can be written", "red"))
     if (line := daemon.journal_figures) is not None:
         if line.figures is not None:
             screen.line("          ", shown_figures(line.figures))

@@ -21,6 +21,9 @@ TITLE = "message refused"
 
 NO_POLICY = "no such policy"
 
+MESSAGE_EVENT = "REACTOR_MESSAGE"
+"""The name of the event of an MQTT trigger; its data is empty."""
+
 
 def brief(text: str) -> str:
     """The text, cut to what is kept of it."""
@@ -55,7 +58,8 @@ def tell_policy(world: World, message: Message, named: tuple[str, str], problem:
         text = f"{_on(message)}: {problem}{_more(more)}"
         world.emit(Log("warning", text, title=TITLE))
         policy, guest = map(brief, named)
-        world.emit(Trace(world.now, policy, guest, "trigger", NO_POLICY, problem))
+        values = {"event": MESSAGE_EVENT}
+        world.emit(Trace(world.now, policy, guest, "trigger", NO_POLICY, problem, "", values))
 
 
 def _turn(world: World, policy: str, why: str) -> int | None:

@@ -12,7 +12,7 @@ from reactor.core.firing import fire
 from reactor.core.guest import Guest
 from reactor.core.inputs import Message
 from reactor.core.matching import Placed
-from reactor.core.message_telling import brief, tell, tell_policy
+from reactor.core.message_telling import MESSAGE_EVENT, brief, tell, tell_policy
 from reactor.core.misses import Miss
 from reactor.core.policy import MessageTrigger
 from reactor.core.run import Origin
@@ -21,9 +21,6 @@ from reactor.core.text import render_duration, render_text, slug
 from reactor.core.topic_filters import fits
 from reactor.core.topics import CORRELATION, topic_problem
 from reactor.core.world import World
-
-MESSAGE_EVENT = "REACTOR_MESSAGE"
-"""The name of the event of an MQTT trigger; its data is empty."""
 
 RETAINED = "retained messages"
 STALE = "old messages"

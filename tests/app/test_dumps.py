@@ -379,7 +379,31 @@ async def test_a_dump_that_the_journal_knows_as_whole_stays(folder: Path, journa
     host.now += DAY
     assert await host.order() == ["web.1"]
     (found,) = scan(folder)
-    assert found.card.done == host.now
+    assert found.card.done == NOW + 1
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("when", ["at the start", "before the next dump"])
+async def test_a_dump_is_noted_as_whole_before_the_room_is_reckoned(
+    folder: Path, journal: Journal, when: str
+) -> None:
+    """Reactor died before its card was written: it needs 4 KiB, and not all of the memory."""
+    host = Host(folder, journal, DumpsSettings(quota=40 << 10))
+    for name in ("web.1", "web.2"):
+        await host.whole(name, 8 << 10)
+        host.now += 1
+    assert await host.dump("web.3", memory=20 << 10) == ""
+    path = folder / "web.3"
+    path.write_bytes(b"x" * 4096)
+    os.utime(path, (NOW, NOW))
+    row = dumped_row(host.now + 1, Dumped(str(path), "web", f"{journal.identity}-web.3"))
+    await journal.commit(Batch(inputs=[row]))
+    if when == "at the start":
+        host = Host(folder, journal, DumpsSettings(quota=30 << 10))
+        assert await host.order() == ["web.1", "web.2", "web.3"]
+    else:
+        assert await host.dump("db.1", memory=18 << 10) == ""
+        assert host.names() == ["web.1", "web.2", "web.3"]
 
 
 @pytest.mark.asyncio

@@ -74,6 +74,22 @@ def test_dumps_for_programs(reactor: Call, settings: Path) -> None:
     assert json.loads(out) == [whole, half]
 
 
+@pytest.mark.parametrize(
+    ("quota", "is_told"),
+    [
+        pytest.param("12KiB", False, id="exactly the quota"),
+        pytest.param("11KiB", True, id="more than it"),
+    ],
+)
+def test_more_than_the_quota(reactor: Call, settings: Path, quota: str, is_told: bool) -> None:
+    """The newest of each guest stay, and there is no room for another one."""
+    text = settings.read_text(encoding="utf-8").replace("1GiB", quota)
+    settings.write_text(text, encoding="utf-8")
+    _, out, _ = reactor("dumps", "-c", settings)
+    more = "(they are more: the newest of each guest stay, and no other is begun)"
+    assert (more in out) is is_told
+
+
 def test_no_dumps(reactor: Call, here: Path) -> None:
     """The folder is made for the first one."""
     (here / "r.yaml").write_text("dumps: {folder: nowhere}\n", encoding="utf-8")

@@ -527,7 +527,10 @@ def test_the_status_says_all_that_is_wrong(reactor: Call, daemon: FakeDaemon) ->
     )
     _, out, _ = reactor("status", "-c", "r.yaml")
     for line in (
-        "journal:  /var/lib/reactor/journal.db: the disk is full",
+        (
+            "journal:  /var/lib/reactor/journal.db: the disk is full\n"
+            "          nothing is done to any guest until it can be written"
+        ),
         "broker:   none in the settings",
         "dropped:  history: 7; messages for no guest: 1; outbox, expired: 2",
         "audit:    the settings let no policy act",

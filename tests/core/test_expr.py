@@ -171,6 +171,11 @@ def test_equalities_and_residue_together_are_the_whole_condition(data: dict[str,
             id="false, with all that it read",
         ),
         pytest.param("1 > 2", False, False, "it is always false", id="always false"),
+        pytest.param(
+            'marked("guest", "self", "x")',
+            *(False, False, "the marks that are set say so"),
+            id="a mark that is not set",
+        ),
         pytest.param("data.error == 1", False, True, "data has no member 'error'", id="fails"),
         pytest.param(
             "data.type",

@@ -171,6 +171,7 @@ def test_a_policy_that_is_not_there_is_told_and_counted() -> None:
     hear(desk, "trigger/nobody/web-2")
     (trace,) = desk.traces("no such policy")
     assert (trace.policy, trace.guest, trace.path) == ("nobody", "web-1", "trigger")
+    assert trace.values == {"event": "REACTOR_MESSAGE"}  # by which `why` names it
     assert trace.reason == "no policy with an `mqtt` trigger is called 'nobody'"
     (line,) = [e.text for _, e in desk.effects if isinstance(e, Log)]
     assert line == (

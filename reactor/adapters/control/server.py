@@ -176,7 +176,9 @@ class ControlServer:
             return misread.answer
         except TimeoutError:
             text = f"there was no answer within {self._bounds.answer_s:g} s"
-            fix = "look at the daemon's log: an order may yet be carried out"
+            fix = (
+                "`reactor status` says what ails it, such as a full disk: an order may yet be done"
+            )
             return Answer(Code.LATE, text, fix)
         except ReactorError as error:
             return Answer(Code.FAILED, f"{error.place}: {error.problem}", error.fix)

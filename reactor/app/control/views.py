@@ -25,6 +25,8 @@ from reactor.core.world import World
 SHOWN = 200
 """Rows of each list of the status."""
 
+AWAY = "the guest's monitor is away"
+
 _PEOPLES = frozenset({Role.RUN, Role.ON_LIMIT})
 
 
@@ -131,7 +133,10 @@ def _holdup(world: World, run: Run) -> str:
             return run.ask
         case Phase.RUNNING | Phase.HANDLING:
             hold = world.restraints.hold(run.guest, world.now)
-            return "" if hold is None else hold_sentence(hold)
+            if hold is not None:
+                return hold_sentence(hold)
+            guest = world.guests.get(run.guest)
+            return AWAY if guest is not None and not guest.connected else ""
         case Phase.WAITING_TURN | Phase.WAITING_SLOT | Phase.CHECKING | Phase.ENDED:
             return ""
 

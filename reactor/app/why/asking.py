@@ -70,13 +70,24 @@ def why_at(  # noqa: PLR0913 - what is asked, and what is known of the host
     return msgspec.structs.replace(why, unknown=True, findings=[*why.findings, hint])
 
 
-def why_now(world: World, policy: str, guest: str, now: float, lacks: Sequence[Lack] = ()) -> Why:
+def why_now(  # noqa: PLR0913, PLR0917 - what is asked, and what is known besides
+    world: World,
+    policy: str,
+    guest: str,
+    now: float,
+    lacks: Sequence[Lack] = (),
+    trouble: str = "",
+) -> Why:
     """How it stands with the policy on the guest; reads the engine's state in one go.
 
     Args:
         lacks: what the policy lacks on it.
+        trouble: why the journal cannot be written.
     """
     found = standing.findings(world, policy, guest, now, lacks)
+    if trouble:
+        text = f"the journal cannot be written: {trouble}; nothing is done until it can"
+        found.insert(0, Finding("journal", Mark.NO, text))
     watched = world.guests.get(guest)
     known = policy in world.index.policies or bool(command_of(policy))
     unknown = not known or watched is None or watched.forgotten

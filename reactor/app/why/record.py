@@ -22,7 +22,7 @@ from reactor.core.inputs import (
     Missed,
     Received,
 )
-from reactor.core.messages import MESSAGE_EVENT
+from reactor.core.message_telling import MESSAGE_EVENT
 from reactor.core.text import clip
 
 EVENTS_MAX = 2000

@@ -62,6 +62,18 @@ def test_why_a_monitor_is_away() -> None:
     assert guest(host).trouble == ""
 
 
+def test_an_open_run_says_that_the_monitor_is_away() -> None:
+    """A hold is told first: it stands in the way longer than the monitor is away."""
+    host = Host([document("p", "[{delay: 1h}]")]).connect()
+    happen(host)
+    assert [run.reason for run in status(host).runs] == [""]
+    host.disconnect("web-1", "QEMU closed it")
+    assert [run.reason for run in status(host).runs] == ["the guest's monitor is away"]
+    host.order(HoldGuests("", None, "swap"))
+    (run,) = status(host).runs
+    assert run.reason.startswith("all guests are held by anna")
+
+
 def test_a_guest_that_is_held_says_by_whom() -> None:
     """Its own hold or that of all."""
     host = Host([]).connect()

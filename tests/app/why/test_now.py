@@ -45,6 +45,16 @@ def host(more: str = "", trigger: str = "{event: GO}", steps: str = SLOW) -> Hos
     return Host([document("p", steps, trigger, more)]).connect("web-1")
 
 
+def test_a_journal_that_cannot_be_written_stands_in_the_way_of_all() -> None:
+    """Whatever else would let it run."""
+    subject = host()
+    why = why_now(subject.engine.world, "p", "web-1", subject.now, (), "the disk is full")
+    text = "the journal cannot be written: the disk is full; nothing is done until it can"
+    assert why.verdict == f"a match now would start no run: {text}"
+    assert why.findings[0] == Finding("journal", Mark.NO, text)
+    assert told(explain(subject), "journal") == []
+
+
 def test_what_the_policy_lacks_on_the_guest() -> None:
     """What keeps every match from coming decides; the rest leaves other ways open."""
     subject = host()
