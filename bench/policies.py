@@ -27,6 +27,16 @@ steps:
   - qmp: {COMMAND}
 """
 
+SOAK = f"""\
+policy: react
+description: The reaction that the row `soak` counts; while the disk hangs one may wait.
+trigger: {{event: {EVENT}}}
+mode: queued
+max: 1000
+steps:
+  - qmp: {COMMAND}
+"""
+
 LOAD = f"""\
 policy: react
 description: The reaction that the others are timed by; one of a guest that floods may wait.

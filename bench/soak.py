@@ -8,14 +8,17 @@ against the first ones, the very first left out: caches fill in it.
 import sqlite3
 import statistics
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
+
 from bench.figures import Figure, Line, Pair, Wrong
 from bench.helper import Helper
-from bench.policies import REACTION
+from bench.policies import SOAK
 from bench.scale import Scale
 from bench.talk import Await, Health, Listen, Mix, Quiet, Vitals
 
@@ -49,16 +52,20 @@ def measure(scale: Scale) -> list[Figure]:
     """What the end of the stream holds against its beginning."""
     with tempfile.TemporaryDirectory(prefix="bench-") as name:
         folder = Path(name)
-        with ExitStack() as stack:
-            slices = _slices(folder, stack, scale)
-        _verify_journal(folder / "journal.db", slices)
+        try:
+            with ExitStack() as stack:
+                slices = _slices(folder, stack, scale)
+            _verify_journal(folder / "journal.db", slices)
+        except Wrong as error:
+            # The folder goes, and an hour with it: what the daemon said of it must not.
+            raise Wrong(f"{error}; {_told(folder)}") from error
     return _figures(slices, scale)
 
 
 def _slices(folder: Path, stack: ExitStack, scale: Scale) -> list[Slice]:
     for part in ("rules", "crowd", "others"):
         (folder / part).mkdir()
-    (folder / "rules/soak.yaml").write_text(REACTION, encoding="ascii")
+    (folder / "rules/soak.yaml").write_text(SOAK, encoding="ascii")
     server = stack.enter_context(Helper("bench.qmp_server"))
     crowd = f"{folder}/crowd"
     server.ask(Listen(crowd, MONITORS))
@@ -74,6 +81,21 @@ def _slices(folder: Path, stack: ExitStack, scale: Scale) -> list[Slice]:
             raise Wrong(f"{wanted:.0f} commands wanted, {got:.0f} came; {health}")
         slices.append(Slice(int(sent), int(wanted), health))
     return slices
+
+
+def _told(folder: Path) -> str:
+    """What the daemon warned of, and how its runs and decisions ended, for people."""
+    warned = Counter[str]()
+    with (folder / "log").open("rb") as log:
+        for line in log:
+            if b'"level":"info"' not in line and line.endswith(b"\n"):  # the last may be cut
+                said = msgspec.json.decode(line)
+                warned[f"{said['event']} {said.get('problem', '')}".strip()] += 1
+    with closing(sqlite3.connect(f"file:{folder}/journal.db?mode=ro", uri=True)) as journal:
+        runs = journal.execute("SELECT outcome, count(*) FROM run GROUP BY outcome").fetchall()
+        verdicts = journal.execute("SELECT verdict, count(*) FROM trace GROUP BY verdict")
+        decided = verdicts.fetchall()
+    return f"warned of {warned.most_common(10)}; runs {runs}; decisions {decided}"
 
 
 def _figures(slices: Sequence[Slice], scale: Scale) -> list[Figure]:
