@@ -9,13 +9,17 @@ import msgspec
 
 from reactor.core.match import Debounced
 from reactor.core.policy import Limit, LimitScope, Mode, Policy
-from reactor.core.windows import HOUR, Starts, WindowCounts
+from reactor.core.windows import Starts, WindowCounts
 
 SLOT_LINE_MAX = 1000
 """Runs of one policy that may wait for a slot of ``N at once``."""
 
 OPEN_MAX = 10_000
 """Runs of one policy that may be open: they stand in the journal and wake by time."""
+
+ROWS_KEPT = 10_000
+"""Ledger rows of one policy that are kept for a whole hour although no limit and no cooldown of it
+needs them so long: for ``run.nth`` after a restart, and for a limit that is added by a reload."""
 
 
 class Verdict(StrEnum):
@@ -115,8 +119,8 @@ class PolicyState:
         return cls(WindowCounts(policy.limits))
 
     def horizon(self, policy: Policy) -> float:
-        """Seconds for which a ledger row is of use."""
-        return max(self.counts.longest, policy.cooldown or 0.0, HOUR)
+        """Seconds for which its limits and its cooldown need a ledger row."""
+        return max(self.counts.longest, policy.cooldown or 0.0)
 
     def remember(self, row: LedgerRow, values: Mapping[LimitScope, str]) -> None:
         """Count a ledger row in, as at its admission."""

@@ -1,13 +1,14 @@
 """Making runs and letting go of them: numbers, turns, slots, places in the limits."""
 
 from reactor.core import command_ends
-from reactor.core.admission import PolicyState, slot_refusal
+from reactor.core.admission import ROWS_KEPT, PolicyState, slot_refusal
 from reactor.core.by_hand import command_of
 from reactor.core.machine import advance, cancel, end_run, handler_limit
 from reactor.core.nested import branch_closed
 from reactor.core.ops import Section
 from reactor.core.policy import Enforcement, Mode, Policy
 from reactor.core.run import Cursor, Origin, Outcome, Phase, Role, Run
+from reactor.core.windows import HOUR
 from reactor.core.world import World
 
 _CAPS = tuple(Enforcement)
@@ -154,14 +155,18 @@ def _next_turn(world: World, run: Run) -> None:
         wake_first(world, state)
 
 
-def forget_rows(world: World, state: PolicyState, horizon: float) -> None:
+def forget_rows(world: World, state: PolicyState, needed: float) -> None:
     """Drop the ledger rows that no window, cooldown or count of an hour needs.
 
     Also that of a run which is still open: one that has yet to start writes its row anew then.
+
+    Args:
+        needed: seconds for which each is needed, however many they are.
     """
     while state.rows:
         run_id, row = next(iter(state.rows.items()))
-        if max(row.at, row.started or 0.0) + horizon > world.now:
+        age = world.now - max(row.at, row.started or 0.0)
+        if age < needed or (age < HOUR and len(state.rows) < ROWS_KEPT):
             return
         del state.rows[run_id]
         world.keep_ledger(None, run_id)

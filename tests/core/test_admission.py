@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from reactor.core import runs
 from reactor.core.admission import (
     SLOT_LINE_MAX,
     Decision,
@@ -363,6 +364,42 @@ def test_a_run_that_is_open_for_weeks_keeps_no_other_ones_row() -> None:
     assert len(host.engine.world.runs) == 1
     assert len([key for key in host.kept if key[0] == "ledger"]) <= 2
     assert len(host.engine.world.states["p"].rows) <= 2
+
+
+BUSY = """
+policy: p
+description: more runs in an hour than anybody counts
+trigger: {event: GO, by: data.disk}
+limits: [90 per 1m per host]
+steps: [{log: done}]
+"""
+
+
+@pytest.mark.parametrize(
+    ("gap_s", "kept"),
+    [
+        pytest.param(10.0, 50, id="beyond what its limits need, so many"),
+        pytest.param(120.0, 30, id="fewer in an hour"),
+        pytest.param(0.5, 90, id="what its limits need, however much it is"),
+    ],
+)
+def test_the_rows_of_a_busy_policy_have_a_bound(
+    monkeypatch: pytest.MonkeyPatch, gap_s: float, kept: int
+) -> None:
+    """In memory and in the journal: a thousand runs a minute would keep 20 MB an hour."""
+    monkeypatch.setattr(runs, "ROWS_KEPT", 50)
+    host = Host([BUSY]).connect()
+    for number in range(200):
+        host.event("web-1", "GO", {"disk": f"d{number}"}, after=0)
+        host.run(gap_s)
+    rows = [key for key in host.kept if key[0] == "ledger"]
+    assert len(rows) == len(host.engine.world.states["p"].rows) == kept
+    host.restart()
+    before = len(host.verdicts())
+    for disk in ("for a place that is free", "for none"):
+        host.event("web-1", "GO", {"disk": disk}, after=0)
+    host.run(0.1)
+    assert ("limited" in host.verdicts()[before:]) == (kept == 90)
 
 
 LATE = """
