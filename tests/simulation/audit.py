@@ -14,6 +14,7 @@ from tests.simulation.policies import DELAY_S, LIMIT, LIMIT_S
 from tests.simulation.qemus import Deed, Monitor
 from tests.simulation.remembered import remembered
 from tests.simulation.stage import Stage
+from tests.simulation.waiting import waiting
 
 ALL = 1_000_000
 MENDING = {
@@ -51,6 +52,7 @@ def audit(stage: Stage) -> list[str]:
     if life is None or not life.daemon.ready.is_set():
         return ["the daemon does not run although everything works again"]
     journal, engine = life.daemon.journal, life.daemon.engine
+    runs = _journaled(journal.reader)
     return [
         *stage.watch.wrong,
         *_guests(stage, journal.reader),
@@ -60,7 +62,8 @@ def audit(stage: Stage) -> list[str]:
         *_timers(stage),
         *_state(stage, journal.reader, engine),
         *missed(stage, journal.reader, engine),
-        *remembered(journal.reader, engine, _journaled(journal.reader), life.daemon.clock.now()),
+        *remembered(journal.reader, engine, runs, life.daemon.clock.now()),
+        *waiting(journal.reader, runs, stage.watch.troubles),
     ]
 
 
@@ -166,10 +169,8 @@ def _order(topic: str, told: list[tuple[int, int]]) -> Iterator[str]:
 
 def _runs(stage: Stage, reader: Reader, engine: Engine) -> Iterator[str]:
     runs = _journaled(reader)
+    yield from _admitted(reader, runs)
     said = {heard.topic for heard in stage.broker.heard}
-    admitted = {row.trace.run for row in _traces(reader) if row.trace.verdict == "admitted"}
-    for name in admitted - {run.id for run in runs}:
-        yield f"run {name} was admitted and has vanished"
     for run in runs:
         if run.ended is None:
             yield f"run {run.id} of {run.policy} is still open: {run.state}"
@@ -181,6 +182,15 @@ def _runs(stage: Stage, reader: Reader, engine: Engine) -> Iterator[str]:
             yield f"run {run.id} of {run.policy} ended as {run.outcome} without its finally"
     if engine.world.runs or engine.world.asked:
         yield f"the engine still has runs {list(engine.world.runs)}"
+
+
+def _admitted(reader: Reader, runs: Iterable[RunRow]) -> Iterator[str]:
+    admitted = {row.trace.run for row in _traces(reader) if row.trace.verdict == "admitted"}
+    for name in sorted(admitted - {run.id for run in runs}):
+        yield f"run {name} was admitted and has vanished"
+    for run in runs:
+        if run.body == b"run" and run.id not in admitted:
+            yield f"run {run.id} of {run.policy} was never admitted"
 
 
 def _has_finally(run: RunRow) -> bool:

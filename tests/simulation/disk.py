@@ -18,10 +18,14 @@ from typing import Any
 from reactor.adapters.journal.intake import Commit, Intake, Limits
 from reactor.adapters.journal.rows import Batch, InputRow
 from reactor.adapters.journal.writer import Writer, _Job
+from tests.simulation.chained import Chained
 from tests.simulation.loop import VirtualLoop
 
 SYNC_S = 0.002
 """Seconds that a write takes, its fsync included."""
+
+TIGHT = 0.5
+"""How likely a tight disk has no room for a transaction, and perhaps has for the next."""
 
 
 class Killed(BaseException):
@@ -47,17 +51,27 @@ class Crash:
 
 
 class Disk:
-    """One disk over all lives of the daemon; ``full`` refuses every write."""
+    """One disk over all lives of the daemon; ``full`` refuses every write, ``tight`` some."""
 
     def __init__(self, loop: VirtualLoop, path: Path, rng: Random) -> None:
         self.loop = loop
         self.path = path
         self.rng = rng
-        self.full = False
+        self.full = self.tight = False
         self.crash: Crash | None = None
         self.writes = 0
         self.kill: Callable[[Where], None] = lambda _where: None
+        self.chained = Chained()
         self.written: Callable[[Sequence[Batch], int], None] = lambda _batches, _last: None
+
+    @property
+    def is_well(self) -> bool:
+        """Whether it refuses nothing."""
+        return not (self.full or self.tight)
+
+    def has_room(self) -> bool:
+        """Whether it takes the transaction that ends now; a tight one has room by chance."""
+        return not self.full and not (self.tight and self.rng.random() < TIGHT)
 
     def due(self) -> Where | None:
         """Where in the write that begins now the daemon dies, if it does."""
@@ -95,7 +109,7 @@ class Head:
             self._steps += 1
             if self._steps == 2:
                 raise Killed
-        if sql == "COMMIT" and self._disk.full:
+        if sql == "COMMIT" and not self._disk.has_room():
             raise _full()
         cursor = self._connection.execute(sql, parameters)
         self._follow(sql)
@@ -159,6 +173,8 @@ class LoopIntake(Intake):
         """As the journal's."""
         if not self.is_dead:
             super().commit(entry)
+            if entry.chain is not None:
+                self.disk.chained.posted(entry.batch)
             self.wake(SYNC_S)
 
     def lazily(self, rows: Sequence[InputRow]) -> None:

@@ -22,13 +22,18 @@ KINDS = """
     reload change slow-dump broken-dump fine-dump hold release release silence
 """.split()
 
-BESIDE = "port port port unplug unplug hang hang".split()
-"""What happens besides, put between the others: QEMU's devices change, or it hangs."""
+BESIDE = "port port port unplug unplug hang hang noise noise calm disk-tight disk-tight".split()
+"""What happens besides, put between the others: QEMU's devices change, or it hangs; something
+waits; the disk takes some batches and not the others."""
 
 STORIES = (
     "release disk-fine start ask ask approve approve kill start",
     "release disk-fine start ask crash ask start approve refuse ask start approve",
     "release disk-fine start silence go kill start go go",
+    "release disk-fine start hold kill start go noise",
+    "release disk-fine start calm kill start noise noise",
+    "release disk-fine start noise kill start noise",
+    "disk-fine start panic go noise disk-tight ask panic go noise kill start",
 )
 """What chance alone would hardly ever put in this order: operators are asked, answer and order,
 and the daemon ends at once. One of them stands in some histories, in one piece."""
@@ -64,7 +69,7 @@ def history(seed: int) -> list[Move]:
             rng.choice(pauses), rng.choice(BESIDE), rng.choice(names), rng.randrange(1000)
         )
         moves.insert(rng.randint(0, len(moves)), beside)
-    if rng.random() < 0.4:
+    if rng.random() < 0.6:
         guest, place = rng.choice(names), rng.randint(0, len(moves))
         moves[place:place] = [
             Move(rng.choice(STORY_PAUSES), kind, guest, rng.randrange(1000))
@@ -116,8 +121,8 @@ def _broker_silent(stage: Stage, _guest: str, _choice: int) -> None:
     stage.broker.is_silent = True
 
 
-def _disk(stage: Stage, *, full: bool) -> None:
-    stage.disk.full = full
+def _disk(stage: Stage, *, full: bool = False, tight: bool = False) -> None:
+    stage.let_disk_be(full=full, tight=tight)
 
 
 def _set_clock(stage: Stage, choice: int, direction: float) -> None:
@@ -147,7 +152,10 @@ _MOVES: Mapping[str, Callable[[Stage, str, int], None]] = {
     "unplug": lambda stage, guest, n: stage.qemus.unplug(guest, DEVICES[n % len(DEVICES)]),
     "hang": lambda stage, guest, n: stage.qemus.hang(guest, (3.0, 20.0, 90.0)[n % 3]),
     "disk-full": lambda stage, _, __: _disk(stage, full=True),
-    "disk-fine": lambda stage, _, __: _disk(stage, full=False),
+    "disk-fine": lambda stage, _, __: _disk(stage),
+    "disk-tight": lambda stage, _, __: _disk(stage, tight=True),
+    "noise": lambda stage, guest, _: stage.qemus.event(guest, "NOISE", {}),
+    "calm": lambda stage, guest, _: stage.qemus.event(guest, "CALM", {}),
     "wall-ahead": lambda stage, _, n: _set_clock(stage, n, 1.0),
     "wall-back": lambda stage, _, n: _set_clock(stage, n, -1.0),
     "reload": lambda stage, _, __: stage.reload(ALL),

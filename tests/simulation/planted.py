@@ -9,6 +9,7 @@ from unittest.mock import patch
 import msgspec
 
 from reactor.adapters.journal import Batch
+from reactor.adapters.journal.intake import Commit
 from reactor.adapters.mqtt import Fate
 from reactor.adapters.mqtt.publisher import Publisher
 from reactor.app import clock
@@ -110,6 +111,29 @@ def yes_forgotten() -> Any:
         return Keep(row.kind, row.key, msgspec.json.encode(run))
 
     return _taken_up(change)
+
+
+def hold_forgotten() -> Any:
+    """After a restart nobody knows that a guest is held."""
+    return _taken_up(lambda row: None if row.kind == "hold" else row)
+
+
+def limit_of_wait_forgotten() -> Any:
+    """After a restart a wait begins anew."""
+
+    def change(row: Keep) -> Keep | None:
+        if row.kind != "run" or row.value is None:
+            return row
+        run = msgspec.json.decode(row.value, type=Run)
+        run.cursor.limit = None
+        return Keep(row.kind, row.key, msgspec.json.encode(run))
+
+    return _taken_up(change)
+
+
+def chain_broken() -> Any:
+    """What rests on a batch that the disk refused is written all the same."""
+    return _method(Commit, "refused", None)
 
 
 def cooldown_forgotten() -> Any:
@@ -229,6 +253,13 @@ PLANTED: Mapping[str, Callable[[], Any]] = {
     "limits forget over a crash": limits_forgotten,
     "marks are not kept": lambda: _without("mark"),
     "a silence is not kept": lambda: _without("silence"),
+    "a hold is not kept": lambda: _without("hold"),
+    "a hold is forgotten over a crash": hold_forgotten,
+    "an inhibition is not kept": lambda: _without("inhibition"),
+    "a debounce that is under way is not kept": lambda: _without("debounce"),
+    "an open sequel is not kept": lambda: _without("sequel"),
+    "the limit of a wait is forgotten over a crash": limit_of_wait_forgotten,
+    "a batch is written that rests on a refused one": chain_broken,
     "a yes is forgotten over a crash": yes_forgotten,
     "a cooldown is forgotten over a crash": cooldown_forgotten,
     "the ends of marks are forgotten over a crash": ends_of_marks_forgotten,

@@ -103,7 +103,7 @@ async def _others_go_on(stage: Stage) -> list[str]:
 
 async def _heal(stage: Stage) -> None:
     """Everything works again, for long enough."""
-    stage.disk.full = False
+    stage.let_disk_be()
     stage.disk.crash = stage.send_crash = None
     stage.broker.up()
     stage.broker.cut_at = None

@@ -19,6 +19,13 @@ DELAY_S = 30.0
 LIMIT = 2
 LIMIT_S = 600.0
 COOLDOWN_S = 7.0
+QUIET_S = 4.0
+QUIET_MOST_S = 12.0
+ABSENT_S = 15.0
+PATIENCE_S = 45.0
+"""Longer than what is awaited is spared after a restart."""
+
+CALM_S = 25.0
 
 # The shipped policy with its limits, for one guest of three.
 _LIMITED_PANIC = SHIPPED.read_text(encoding="utf-8").replace(
@@ -143,13 +150,60 @@ steps:
 finally: [{publish: "over/${run.id}"}]
 """
 
+_QUIETED = f"""
+policy: quieted
+description: Once it is quiet again.
+trigger: {{event: NOISE}}
+mode: parallel
+max: 20
+debounce: {{quiet: {QUIET_S:g}s, at_most: {QUIET_MOST_S:g}s}}
+steps: [{{log: quiet}}]
+finally: [{{publish: "over/${{run.id}}"}}]
+"""
+
+_UNANSWERED = f"""
+policy: unanswered
+description: Nobody ever answers.
+trigger: {{event: NOISE, not_followed_by: {{event: ANSWER, within: {ABSENT_S:g}s}}}}
+mode: parallel
+max: 20
+steps: [{{log: nobody}}]
+finally: [{{publish: "over/${{run.id}}"}}]
+"""
+
+_PATIENT = f"""
+policy: patient
+description: Waits for what never comes.
+trigger: {{event: NOISE}}
+mode: parallel
+max: 20
+steps:
+  - wait: {{event: REACTOR_MARK_SET, where: data.as == "never", timeout: {PATIENCE_S:g}s}}
+    on_error: continue
+finally: [{{publish: "over/${{run.id}}"}}]
+"""
+
+_CALM = f"""
+policy: calm
+description: Keeps another policy away.
+trigger: {{event: CALM}}
+mode: parallel
+max: 20
+steps: [{{inhibit: {{policies: [patient], for: {CALM_S:g}s}}}}]
+finally: [{{publish: "over/${{run.id}}"}}]
+"""
+
+_WAITING = (_QUIETED, _UNANSWERED, _PATIENT, _CALM)
+
 
 def built(*texts: str) -> tuple[Policy, ...]:
     """The policies of these texts."""
     return tuple(build_policy(text, Place("simulation", 1, 1)) for text in texts)
 
 
-ALL = built(_LIMITED_PANIC, _PANIC, _RESUME, _SLOW, _COUNTED, _ABSENT, _ECHO, _ASKED, _TOLD)
+ALL = built(
+    _LIMITED_PANIC, _PANIC, _RESUME, _SLOW, _COUNTED, _ABSENT, _ECHO, _ASKED, _TOLD, *_WAITING
+)
 CHANGED = built(
     _LIMITED_PANIC,
     _PANIC.replace("however often", "as often as it takes"),
@@ -157,5 +211,6 @@ CHANGED = built(
     _SLOW.replace("parallel", "restart"),
     _COUNTED,
     _TOLD,
+    *_WAITING,
 )
 """Another revision of two policies, and two that are gone; the panics are seen to all the same."""

@@ -45,6 +45,7 @@ from reactor.core.run import Phase
 from reactor.errors import JournalError
 from tests.simulation.broker import Broker
 from tests.simulation.cable import Cable
+from tests.simulation.chained import Chained
 from tests.simulation.disk import Disk, LoopIntake, LoopWriter, Where
 from tests.simulation.loop import START, THREAD_S, VirtualLoop, virtual_time
 from tests.simulation.qemus import Monitor, Qemus
@@ -162,6 +163,7 @@ class Stage:
         self.disk.kill = self.kill
         self.disk.written = self._written
         self.watch = Watch()
+        self._now = START
         self.life: Life | None = None
         self.lives = 0
         self.boots = 1
@@ -187,10 +189,12 @@ class Stage:
         if self.life is None:
             self.lives += 1
             self.broker.life = self.lives
+            self.disk.chained = Chained()
             self.life = Life(self, self.lives)
 
     def kill(self, where: Where | None = None) -> None:
         """End the daemon as ``kill -9`` does, or the host's power when ``where`` says so."""
+        self._clock()
         life, self.life = self.life, None
         if life is None:
             return
@@ -210,6 +214,7 @@ class Stage:
         life = self.life
         if life is None:
             return
+        self._clock()
         life.is_stopping = True
         life.daemon.stop()
         await asyncio.wait([life.task])
@@ -223,7 +228,7 @@ class Stage:
         if task.cancelled() or (error := task.exception()) is None:
             return
         # The end of the history that a full disk refuses at the stop is told so.
-        if not (isinstance(error, JournalError) and self.disk.full and life.is_stopping):
+        if not (isinstance(error, JournalError) and not self.disk.is_well and life.is_stopping):
             self.loop.faults.append(f"the daemon ended with {error!r}")
 
     async def wait_for_ends(self) -> None:
@@ -290,8 +295,20 @@ class Stage:
             self.watch.sent(guest, data, life.daemon.journal.reader)
         return leaves
 
+    def let_disk_be(self, *, full: bool = False, tight: bool = False) -> None:
+        """Let the disk refuse everything, or some, or nothing."""
+        self.disk.full, self.disk.tight = full, tight
+        self.watch.disk(self._clock(), well=not (full or tight))
+
+    def _clock(self) -> float:
+        """What the engine's clock shows, or showed last."""
+        if self.life is not None and self.life.daemon.ready.is_set():
+            self._now = self.life.daemon.clock.now()
+        return self._now
+
     def _written(self, batches: Sequence[Batch], last: int) -> None:
         self.watch.last_message = last
+        self.watch.wrong += self.disk.chained.written(batches)
         if self.life is not None:
             shift = self.life.daemon.clock.now() - self.loop.time() - START
             for batch in batches:

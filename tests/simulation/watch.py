@@ -15,7 +15,8 @@ class Watch:
     """``begun`` holds, by run of ``slow``, when it began, ``late`` when its delay was over.
 
     Both as true seconds since the history began, with the host's boot in which it was
-    and how far its clock was ahead of the true one.
+    and how far its clock was ahead of the true one. ``troubles`` are the times, on the
+    engine's clock, in which the disk refused something.
     """
 
     def __init__(self) -> None:
@@ -23,7 +24,17 @@ class Watch:
         self.begun: dict[str, tuple[float, int, float]] = {}
         self.late: dict[str, tuple[float, int, float]] = {}
         self.last_message = 0
+        self.troubles: list[tuple[float, float]] = []
+        self._trouble: float | None = None
         self._sent: Counter[tuple[str, str, str]] = Counter()
+
+    def disk(self, at: float, *, well: bool) -> None:
+        """The disk takes everything from now on, or not."""
+        if well and self._trouble is not None:
+            self.troubles.append((self._trouble, at))
+            self._trouble = None
+        elif not well and self._trouble is None:
+            self._trouble = at
 
     def written(self, batch: Batch, at: float, boot: int, shift: float) -> None:
         """A batch is on disk."""
