@@ -5,6 +5,7 @@ every process. What the daemon gives to a thread is done in line, a moment later
 """
 
 import asyncio
+import heapq
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -37,25 +38,14 @@ class Socket(Protocol):
         ...
 
 
-class _Jumper:
-    """In place of a selector: where that would wait, the clock jumps."""
-
-    def __init__(self, loop: "VirtualLoop") -> None:
-        self._loop = loop
-
-    def select(self, timeout: float | None) -> list[object]:
-        """Nothing is ever ready; the time has come all the same."""
-        self._loop.jump(timeout)
-        return []
-
-
 class VirtualLoop(asyncio.BaseEventLoop):
     """``time`` counts seconds from 0 and moves only between two turns of the loop."""
 
     def __init__(self) -> None:
         super().__init__()
-        self._selector = _Jumper(self)
         self._moment = 0.0
+        self._later: list[tuple[float, int, asyncio.TimerHandle]] = []
+        self._number = 0
         self._turns = 0
         self.wall_offset = START
         self.faults: list[str] = []
@@ -69,20 +59,46 @@ class VirtualLoop(asyncio.BaseEventLoop):
         """What the host's clock on the wall shows; it may be set."""
         return self._moment + self.wall_offset
 
-    def jump(self, timeout: float | None) -> None:
-        """Let so much time pass.
+    def call_at(  # type: ignore[override] # typeshed has no TypeVarTuple here
+        self, when: float, callback: Callable[..., object], *args: Any, context: Any = None
+    ) -> asyncio.TimerHandle:
+        """As asyncio's own; of two that are due at the same time the first comes first."""
+        handle = asyncio.TimerHandle(when, callback, args, self, context)
+        self._number += 1
+        heapq.heappush(self._later, (when, self._number, handle))
+        return handle
+
+    def _timer_handle_cancelled(self, _handle: asyncio.TimerHandle) -> None:
+        """It goes when it is due."""
+
+    def _run_once(self) -> None:
+        """One turn, as asyncio's own, where nothing waits for the world outside.
 
         Raises:
             StalledError: nothing is due, ever; or the loop does not come to rest.
         """
+        later, ready = self._later, self._ready  # type: ignore[attr-defined] # asyncio's own
+        while later and later[0][2].cancelled():
+            heapq.heappop(later)
+        if not ready and not self._stopping:  # type: ignore[attr-defined] # as above
+            self._jump()
         self._turns += 1
-        if timeout is None:
-            message = "everybody waits, and nothing is due any more"
-            raise StalledError(message)
         if self._turns > WAKEUPS_MAX:
             message = f"the daemon does not come to rest: {WAKEUPS_MAX} turns of its loop"
             raise StalledError(message)
-        self._moment += timeout
+        while later and later[0][0] <= self._moment:
+            ready.append(heapq.heappop(later)[2])
+        for _ in range(len(ready)):
+            handle = ready.popleft()
+            if not handle._cancelled:
+                handle._run()
+
+    def _jump(self) -> None:
+        """Let the time pass until something is due."""
+        if not self._later:
+            message = "everybody waits, and nothing is due any more"
+            raise StalledError(message)
+        self._moment = max(self._moment, self._later[0][0])
 
     def run_in_executor(  # type: ignore[override] # typeshed has no TypeVarTuple here
         self, _executor: object, func: Callable[..., T], *args: Any
@@ -121,9 +137,6 @@ class VirtualLoop(asyncio.BaseEventLoop):
     def remove_signal_handler(self, sig: int) -> bool:
         """There is none."""
         return bool(sig)
-
-    def _process_events(self, _events: object) -> None:
-        """There are none."""
 
     def _write_to_self(self) -> None:
         """Nobody else could wake it."""

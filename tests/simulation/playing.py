@@ -12,6 +12,7 @@ from tests.simulation.faulty import Fault, FaultyMonitor
 from tests.simulation.loop import StalledError, VirtualLoop
 from tests.simulation.moves import Move, history, make
 from tests.simulation.policies import ALL, GUESTS
+from tests.simulation.remembered import ENDS
 from tests.simulation.stage import Stage, play
 
 MEMORY = Path("/dev/shm")  # noqa: S108 - only ever a parent of temporary folders
@@ -26,6 +27,11 @@ Scripts = Mapping[str, Sequence[Fault]]
 
 REST_S = 6000.0
 """Seconds for which everything works again at the end: longer than any limit or delay."""
+
+LOOK_S = 100.0
+
+FULL_REST = 0.1
+"""How many histories rest for so long also when nothing is due any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +115,34 @@ async def _heal(stage: Stage) -> None:
     stage.broker.cut_at = None
     for name in stage.qemus.monitors:
         stage.qemus.heal(name)
-    for seconds in (1.0, 1.0, REST_S):
+    for _ in range(2):
         # Again: it may die of a crash that was under way.
         stage.start()
-        await asyncio.sleep(seconds)
+        await asyncio.sleep(1.0)
+    stage.start()
+    await _rest(stage)
+
+
+async def _rest(stage: Stage) -> None:
+    """As long as anything is due, or should be; some histories rest longer all the same."""
+    end = stage.loop.time() + REST_S
+    is_short = stage.chance.random() >= FULL_REST
+    while (left := end - stage.loop.time()) > 0:
+        await asyncio.sleep(min(left, LOOK_S) if is_short else left)
+        if is_short and _has_come_to_rest(stage):
+            return
+
+
+def _has_come_to_rest(stage: Stage) -> bool:
+    if stage.life is None or not stage.life.daemon.ready.is_set():
+        return False
+    daemon = stage.life.daemon
+    # Not the deadlines alone: one that was forgotten is a fault, and shows in time.
+    waits = any(row.kind == "run" or row.kind in ENDS for row in daemon.engine.snapshot())
+    guests = daemon.engine.world.guests.values()
+    return (
+        not waits
+        and daemon.engine.next_deadline() is None
+        and all(guest.connected for guest in guests)
+        and not daemon.journal.reader.outbox(0, 1)
+    )

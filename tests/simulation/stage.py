@@ -29,6 +29,7 @@ from reactor.app import daemon as app_daemon
 from reactor.app import guests as guests_module
 from reactor.app.daemon import Daemon
 from reactor.app.dumps import Dumps
+from reactor.app.lacks import judge
 from reactor.app.settings import (
     DumpsSettings,
     HostSettings,
@@ -37,21 +38,30 @@ from reactor.app.settings import (
     NamedGuest,
     Settings,
 )
+from reactor.core import world
 from reactor.core.effect import AskPath, Dumped
 from reactor.core.inputs import Answered, Operated
 from reactor.core.orders import Approve, HoldGuests, Order
 from reactor.core.policy import Policy
+from reactor.core.program import compile_program
 from reactor.core.run import Phase
 from reactor.errors import JournalError
+from reactor.policyfile.needs import needs_of
 from tests.simulation.broker import Broker
 from tests.simulation.cable import Cable
 from tests.simulation.chained import Chained
 from tests.simulation.disk import Disk, LoopIntake, LoopWriter, Where
 from tests.simulation.loop import START, THREAD_S, VirtualLoop, virtual_time
+from tests.simulation.policies import ALL, CHANGED
 from tests.simulation.qemus import Monitor, Qemus
+from tests.simulation.thrift import once_each
 from tests.simulation.watch import Watch
 
 DUMPS = Path("/var/crash")
+
+COMPILE = once_each((*ALL, *CHANGED), compile_program)
+NEEDS = once_each((*ALL, *CHANGED), needs_of)
+"""Neither is ever changed, and it costs as much as the rest of a start."""
 
 LIMITS = Limits(line_bytes=64 * 1024)
 """Of a monitor: a line without an end is short here."""
@@ -329,6 +339,8 @@ class Stage:
                 (schema, "secrets", self.chance),
                 (clock, "boot_id", lambda: str(self.boots)),
                 (guests_module, "Monitors", partial(Monitors, limits=LIMITS)),
+                (world, "compile_program", COMPILE),
+                (judge, "needs_of", NEEDS),
                 (store, "Intake", partial(LoopIntake, self.disk)),
                 (store, "Writer", LoopWriter),
                 (publisher, "connect", self.broker.connect),
