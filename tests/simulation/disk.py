@@ -28,6 +28,9 @@ SYNC_S = 0.002
 TIGHT = 0.5
 """How likely a tight disk has no room for a transaction, and perhaps has for the next."""
 
+TIGHT_S = 0.02
+"""Seconds that a write takes there: so more batches wait for it together."""
+
 
 class Killed(BaseException):
     """The daemon is dead from here on: not an error that anybody could catch."""
@@ -179,7 +182,7 @@ class LoopIntake(Intake):
             super().commit(entry)
             if entry.chain is not None:
                 self.disk.chained.posted(entry.batch)
-            self.wake(SYNC_S)
+            self.wake(TIGHT_S if self.disk.tight else SYNC_S)
 
     def lazily(self, rows: Sequence[InputRow]) -> None:
         """As the journal's."""

@@ -34,9 +34,13 @@ STORIES = (
     "release disk-fine start calm kill start noise noise",
     "release disk-fine start noise kill start noise",
     "disk-fine start panic go noise disk-tight ask panic go noise kill start",
+    "release disk-fine start fine-dump send-crash=3 panic start:31",
 )
 """What chance alone would hardly ever put in this order: operators are asked, answer and order,
-and the daemon ends at once. One of them stands in some histories, in one piece."""
+and the daemon ends at once, or between a reset and its end. One of them stands in some histories,
+in one piece. ``=3`` leaves no choice, ``:31`` is the pause before."""
+
+BURST_S = 0.0013
 
 STORY_PAUSES = (0.06, 0.4, 1.7)
 
@@ -71,11 +75,17 @@ def history(seed: int) -> list[Move]:
         moves.insert(rng.randint(0, len(moves)), beside)
     if rng.random() < 0.6:
         guest, place = rng.choice(names), rng.randint(0, len(moves))
-        moves[place:place] = [
-            Move(rng.choice(STORY_PAUSES), kind, guest, rng.randrange(1000))
-            for kind in rng.choice(STORIES).split()
-        ]
+        moves[place:place] = [_told(word, guest, rng) for word in rng.choice(STORIES).split()]
     return moves
+
+
+def _told(word: str, guest: str, rng: Random) -> Move:
+    """The move of a word of a story."""
+    told, _, pause = word.partition(":")
+    kind, _, choice = told.partition("=")
+    pauses = [float(pause)] if pause else STORY_PAUSES
+    choices = [int(choice)] if choice else range(1000)
+    return Move(rng.choice(pauses), kind, guest, rng.choice(choices))
 
 
 async def make(stage: Stage, move: Move) -> None:
@@ -125,6 +135,14 @@ def _disk(stage: Stage, *, full: bool = False, tight: bool = False) -> None:
     stage.let_disk_be(full=full, tight=tight)
 
 
+def _disk_tight(stage: Stage, _guest: str, _choice: int) -> None:
+    """And much happens at once, so that several batches wait for it together."""
+    _disk(stage, tight=True)
+    happens = [(guest, name) for name in ("NOISE", "CALM") for guest in GUESTS]
+    for number, (guest, name) in enumerate(happens):
+        stage.loop.call_later(number * BURST_S, stage.qemus.event, guest, name, {})
+
+
 def _set_clock(stage: Stage, choice: int, direction: float) -> None:
     stage.loop.wall_offset += direction * (0.5, 20.0, 900.0)[choice % 3]
 
@@ -153,7 +171,7 @@ _MOVES: Mapping[str, Callable[[Stage, str, int], None]] = {
     "hang": lambda stage, guest, n: stage.qemus.hang(guest, (3.0, 20.0, 90.0)[n % 3]),
     "disk-full": lambda stage, _, __: _disk(stage, full=True),
     "disk-fine": lambda stage, _, __: _disk(stage),
-    "disk-tight": lambda stage, _, __: _disk(stage, tight=True),
+    "disk-tight": _disk_tight,
     "noise": lambda stage, guest, _: stage.qemus.event(guest, "NOISE", {}),
     "calm": lambda stage, guest, _: stage.qemus.event(guest, "CALM", {}),
     "wall-ahead": lambda stage, _, n: _set_clock(stage, n, 1.0),
