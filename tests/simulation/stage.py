@@ -45,7 +45,7 @@ from reactor.core.orders import Approve, HoldGuests, Order
 from reactor.core.policy import Policy
 from reactor.core.program import compile_program
 from reactor.core.run import Phase
-from reactor.errors import JournalError
+from reactor.errors import JournalError, Problem
 from reactor.policyfile.needs import needs_of
 from tests.simulation.broker import Broker
 from tests.simulation.cable import Cable
@@ -91,6 +91,7 @@ class StagedRules:
     ) -> None:
         self._stage = stage
         self.adopt = adopt
+        self.problems: Sequence[Problem] = ()
 
     async def start(self) -> Sequence[Policy]:
         """Today's policies."""
@@ -276,9 +277,8 @@ class Stage:
 
     # -------------------------------------------------------- its outside
 
-    async def connect(self, address: UnixAddress, limit_s: float) -> Cable:
+    async def connect(self, address: UnixAddress) -> Cable:
         """In place of the adapter's ``connect``."""
-        del limit_s  # nothing is waited for
         cable = self.qemus.connect(Path(address.path).name)
         life = self.life
         if life is None:
