@@ -78,6 +78,7 @@ def told(source: str, names: Names = STEPS) -> list[str]:
         pytest.param("data.x ? 'a && b' : gest.y", ["gest.y"], id="signs in texts are none"),
         pytest.param("gest.x[data.y", ["[data.y"], id="a bracket that is not closed"),
         pytest.param("x1)(y1 && data.z", [")(y1 && data.z"], id="brackets the wrong way round"),
+        pytest.param("= :", ["= :"], id="mended, and still wrong in the same place"),
         pytest.param("guest.name", ["guest.name"], id="a condition that is a text"),
         pytest.param(
             "data.x.y() && gest.é && 'ü' + 1",

@@ -126,6 +126,14 @@ def test_the_timeout_of_a_step_around_ends_what_is_inside() -> None:
     assert times == [pytest.approx(5.1, abs=0.05)]
 
 
+def test_the_timeout_of_the_inner_of_two_steps_around_ends_no_more_than_it() -> None:
+    """The outer one, which has more time, goes on behind it."""
+    within = choose("i/0", ("", [DelayStep(options("j/0"), 60.0)]), timeout=5.0, on_error=CONTINUE)
+    slow = choose("steps/0", ("", [within, log("i/1", "still inside")]), timeout=30.0)
+    host = play(with_steps(slow, log("x", "after")))
+    assert (said(host), host.outcomes()) == (["still inside", "after"], ["succeeded"])
+
+
 @pytest.mark.parametrize(
     ("times", "until", "inner", "lines", "outcome"),
     [

@@ -420,6 +420,14 @@ def test_the_number_of_a_silence_is_never_given_again() -> None:
     assert host.order(AddSilence(("*",), ("*",), 60.0)).data == {"silence": "s-3"}
 
 
+def test_the_number_survives_the_silence_that_had_it() -> None:
+    """Before the first silence there is none to keep."""
+    book = Restraints()
+    assert book.rows() == []
+    book.number = 2
+    assert book.rows() == [("number", "silence", 2)]
+
+
 @settings(max_examples=100)
 @given(
     until=st.floats(1.0, 100.0),

@@ -231,6 +231,17 @@ def problems_of(text: str) -> str:
             id="nobody can tell where the value ends",
         ),
         pytest.param(
+            "- {'it's'}\n",
+            f"f:1:8: R001 YAML expects a comma or }} here, not `s`\n"
+            f"  fix: {IF_PART}; else write the comma",
+            id="nobody can tell where the value begins",
+        ),
+        pytest.param(
+            "a: !b [c\n",
+            "f:1:4: R004 `!b` is a YAML tag, which is not allowed\n  fix: take it out",
+            id="of one line the first problem is told, and not what may come of it",
+        ),
+        pytest.param(
             "a: {b: c[0\n  , d: e}\n",
             f"f:1:9: R001 YAML expects a comma or }} here, not `[`\n"
             f"  fix: {IF_PART}; else write the comma",
