@@ -2,7 +2,8 @@
 
 import os
 
-from hypothesis import HealthCheck, settings
+import pytest
+from hypothesis import HealthCheck, is_hypothesis_test, settings
 
 # No deadline: a busy machine is not a fault of the code.
 settings.register_profile("dev", deadline=None)
@@ -16,3 +17,14 @@ settings.register_profile(
     suppress_health_check=list(HealthCheck),
 )
 settings.load_profile("dev")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What is drawn by chance counts for no floor of the coverage.
+
+    To measure it costs as much again as to run it, and a branch that only chance reaches is
+    one that nobody has checked by intent.
+    """
+    for item in items:
+        if isinstance(item, pytest.Function) and is_hypothesis_test(item.obj):
+            item.add_marker("no_cover")
