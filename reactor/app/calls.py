@@ -35,6 +35,7 @@ ToGuest = Execute | CallAgent
 _STOPPING = "the daemon is stopping"
 _HELD_UP = "the journal could not be written when it was decided"
 _GONE = "the monitor was another one by then"
+_SLOW = "the disk took long to write it down"
 _LATE = "its time was over before the journal had it"
 _FAILED = "reactor itself failed: see its log"
 
@@ -71,6 +72,7 @@ class Calls:
         self._clock = clock
         self._tasks: set[asyncio.Task[None]] = set()
         self._in_flight: set[str] = set()
+        self._late: set[tuple[str, str]] = set()
         self._given_up = False
         self._stopping = False
 
@@ -91,7 +93,9 @@ class Calls:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    def do(self, deed: Deed, *, held_up: bool = False, gone: bool = False) -> None:
+    def do(
+        self, deed: Deed, *, held_up: bool = False, gone: bool = False, late: bool = False
+    ) -> None:
         """Begin a deed; a command of QMP is on its way when this returns.
 
         Args:
@@ -99,10 +103,14 @@ class Calls:
                 or a guest that somebody brought back: the guard of a command is asked again,
                 and that of an agent's whether it is the same QEMU.
             gone: its monitor came or went since it was decided.
+            late: it was decided long ago, and is decided anew, once: a disk that is always that
+                slow must not keep it from being done.
         """
         is_question = isinstance(deed, Execute) and not deed.changes
         left = deed.deadline - self._clock.now()
         why = "" if is_question else self._why_not(deed, left, held_up=held_up, gone=gone)
+        if not is_question and not why and self._is_late(deed, late=late):
+            why = _SLOW
         if why:
             self._submit(Answered(deed.id, unsent=why))
             return
@@ -123,6 +131,15 @@ class Calls:
                     "REACTOR_RUN": deed.run,
                 }
                 self._await(deed, self._outside.programs.run(deed, timeout, facts))
+
+    def _is_late(self, deed: Deed, *, late: bool) -> bool:
+        """Whether it goes to a guest, and is late for the first time."""
+        place = (deed.run, deed.step)
+        if late and isinstance(deed, ToGuest) and place not in self._late:
+            self._late.add(place)
+            return True
+        self._late.discard(place)
+        return False
 
     def _why_not(self, deed: Deed, left: float, *, held_up: bool, gone: bool) -> str:
         """Why it is certain not to be done; empty where it may be."""

@@ -16,6 +16,8 @@ from reactor.core.effect import Effect, Execute
 from reactor.errors import JournalError
 
 RETRY_JOURNAL_S = 1.0
+LATE_S = 5.0
+"""What the disk took longer for was decided on how things stood long ago."""
 
 log = structlog.get_logger("reactor")
 
@@ -25,10 +27,11 @@ class Work:
     """What a batch of inputs leaves behind, and the effects that wait until that is durable.
 
     ``weight`` counts its inputs, those that have effects for more than one. ``held_up``: the disk
-    did not take it at once, or not what came before it. ``deeds`` are those of the effects that
-    leave the process, ``commanded`` the guests of its commands. ``posted`` is when it was given to
-    the journal, ``landing`` what that answers, None before. ``is_durable``: it is on disk; or the
-    journal failed with it in a way that trying again cannot mend, as ``landing`` tells.
+    did not take it at once, or not what came before it; ``is_late``: it took long to. ``deeds`` are
+    those of the effects that leave the process, ``commanded`` the guests of its commands.
+    ``posted`` is when it was given to the journal, ``landing`` what that answers, None before.
+    ``is_durable``: it is on disk; or the journal failed with it in a way that trying again cannot
+    mend, as ``landing`` tells.
     """
 
     batch: Batch = field(default_factory=Batch)
@@ -37,6 +40,7 @@ class Work:
     commanded: set[str] = field(default_factory=set)
     weight: int = 0
     held_up: bool = False
+    is_late: bool = False
     posted: float = 0.0
     landing: asyncio.Future[None] | None = None
     is_durable: bool = False
@@ -172,9 +176,10 @@ class Commits:
 
     def _note(self, work: Work) -> None:
         work.is_durable = True
+        now = asyncio.get_running_loop().time()
+        work.is_late = now - work.posted > LATE_S
         if work is self._posted[0]:
             # Its write began after the one before it, or when it was posted.
-            now = asyncio.get_running_loop().time()
             self.took_s = now - max(work.posted, self._landed_at)
             self._landed_at = now
 

@@ -255,7 +255,7 @@ class Dispatcher:
         # Commands first: they must not wait for the lines that tell of them.
         for deed in work.deeds:
             gone = self._breaks.came_before(deed)
-            self._calls.do(deed, held_up=work.held_up, gone=gone)
+            self._calls.do(deed, held_up=work.held_up, gone=gone, late=work.is_late)
         for effect in work.effects:
             self._act(effect)
         self.teller.tell(work.effects)

@@ -1,7 +1,7 @@
 """What leaves the process is answered once, in the words that the engine knows."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -263,6 +263,31 @@ async def test_a_deed_whose_time_is_over_is_not_begun(
     late = "its time was over before the journal had it"
     assert world.answers == [Answered("q1", unsent=late)]
     assert world.calls.in_flight == 0
+
+
+@pytest.mark.parametrize(
+    ("make", "begun"),
+    [
+        pytest.param(monitor, [0, 1, 1, 2], id="QMP"),
+        pytest.param(agent, [0, 1, 1, 2], id="agent"),
+        pytest.param(lambda world: monitor(world, changes=False), [1, 2, 3, 4], id="a question"),
+        pytest.param(program, [1, 2, 3, 4], id="program"),
+    ],
+)
+async def test_what_goes_to_a_guest_long_after_its_decision_is_decided_anew_once(
+    world: World,
+    make: Callable[[World], Execute | CallAgent | CallHttp | StartProgram],
+    begun: Sequence[int],
+) -> None:
+    """Then it is done, also where the disk is always that slow."""
+    counts = []
+    for _ in range(4):
+        world.calls.do(make(world), late=True)
+        await asyncio.sleep(0)
+        counts.append(len(world.seen))
+    assert counts == begun
+    told = [answer.unsent for answer in world.answers if answer.unsent]
+    assert set(told) <= {"the disk took long to write it down"}
 
 
 async def test_a_question_whose_time_is_over_is_left_a_moment(world: World) -> None:
