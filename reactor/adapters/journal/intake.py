@@ -26,7 +26,7 @@ class Limits:
     ``lazy_rows`` and ``lazy_bytes`` bound what waits without a commit,
     ``lazy_s`` how long it waits: less once there are ``lazy_enough`` rows, so that a
     commit has few to take along. ``done_s`` is how long the removal of a
-    message from the outbox may wait. ``commits`` may wait at once.
+    message from the outbox may wait. ``commits`` may wait at once, those of a chain beside them.
     ``check_s`` bounds the check of the file at the start. ``retry_s`` lies
     between two tries to write while the disk refuses, and a write that takes
     longer than ``stall_s`` counts as ill health. ``bounds`` say
@@ -152,7 +152,9 @@ class Intake:
         with self._changed:
             if self._closed:
                 raise closed(self._path)
-            if self.commits >= self._limits.commits:
+            # Of a chain all would be refused for the one too many, and so at each try: who makes
+            # one bounds it.
+            if entry.chain is None and self.commits >= self._limits.commits:
                 raise JournalError(
                     self._path,
                     f"{self.commits} commits wait for the disk already",

@@ -347,26 +347,31 @@ async def test_from_the_first_of_a_chain_that_is_refused_on_all_are(disk: Disk) 
         assert journal.healthy
 
 
-@pytest.mark.parametrize("is_closed", [False, True], ids=["too many wait", "it is closed"])
-async def test_a_chain_breaks_where_the_journal_takes_nothing_in(
-    tmp_path: Path, *, is_closed: bool
-) -> None:
+async def test_a_chain_breaks_where_the_journal_takes_nothing_in(tmp_path: Path) -> None:
     """What comes later says what became of it, and must not be there without it."""
     path, chain = tmp_path / "journal.db", Chain()
-    async with opened(path, Limits(commits=1)) as journal:
+    async with opened(path) as journal:
         with locked(path):
             first = await stuck(journal)
             waits = journal.post(batch(1))
-            if is_closed:
-                journal._intake.close()  # noqa: SLF001 - a moment of the closing
+            journal._intake.close()  # noqa: SLF001 - a moment of the closing
             refused = journal.post(batch(2), chain)
             assert isinstance(refused.exception(), JournalError)
         await first
         await waits
-        if not is_closed:
-            with pytest.raises(JournalError, match="1 commits wait for the disk already"):
-                await journal.post(batch(3), chain)
+        assert chain.refused is refused.exception()
         assert numbers(journal) == [0, 1]
+
+
+async def test_a_chain_is_bounded_by_who_makes_it(tmp_path: Path) -> None:
+    """Else one batch too many would break it, and would again each time that all are tried."""
+    path, chain = tmp_path / "journal.db", Chain()
+    async with opened(path, Limits(commits=1)) as journal:
+        with locked(path):
+            first = await stuck(journal)
+            posted = [journal.post(batch(number), chain) for number in (1, 2, 3)]
+        await asyncio.gather(first, *posted)
+        assert numbers(journal) == [0, 1, 2, 3]
 
 
 async def test_a_group_on_a_full_disk_is_given_up_after_three(disk: Disk) -> None:
