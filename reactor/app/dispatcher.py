@@ -18,6 +18,7 @@ from reactor.app.line import Adoption, Bounds, Line, guest_of
 from reactor.app.ports import JournalPort, Outside
 from reactor.app.projection import Projection
 from reactor.app.records import (
+    Asked,
     Asking,
     answer_row,
     as_seen,
@@ -28,7 +29,7 @@ from reactor.app.records import (
     made_row,
     must_be_durable,
     outbox_row,
-    outcome_row,
+    outcome_rows,
     rulebook_row,
     run_row,
     stopped_row,
@@ -114,7 +115,7 @@ class Dispatcher:
         self._clock = clock
         self._nudge = nudge
         self._inputs = Line(engine.matters, BOUNDS)
-        self._asked: dict[str, tuple[str, str]] = {}
+        self._asked: dict[str, Asked] = {}
         self._breaks = Breaks()
         self._wake = asyncio.Event()
         self._calls = Calls(outside, self.submit, self._wake.set, clock)
@@ -320,9 +321,9 @@ class Dispatcher:
             if isinstance(input_, Happened):
                 self._note_event(at, as_seen(input_, follow), batch)
             elif isinstance(input_, Answered):
-                asked = self._asked.pop(input_.id, ("", ""))
-                batch.inputs.append(answer_row(at, input_, *asked))
-                batch.outcomes.append(outcome_row(at, input_))
+                asked = self._asked.pop(input_.id, Asked())
+                batch.inputs.append(answer_row(at, input_, asked.guest, asked.what))
+                batch.outcomes += outcome_rows(at, input_, asked)
             else:
                 if isinstance(input_, BREAK):
                     self._breaks.handled(input_, self.commits.undone(work))
@@ -335,11 +336,10 @@ class Dispatcher:
 
     def _note_event(self, at: float, happened: Happened, batch: Batch) -> None:
         batch.inputs.append(input_row(at, happened))
-        event = happened.event
-        self.teller.tally.event(event.name)
+        self.teller.tally.event(happened.event.name)
         # Input by input: what the world reads on one topic keeps the order of arrival.
         if self._nudge is not None:
-            batch.messages.append(outbox_row(self._projection.event(event)))
+            batch.messages.append(outbox_row(self._projection.event(happened.event)))
 
     def _tick(self, at: float, work: Work) -> None:
         """Let the engine see to a deadline that was due by then."""

@@ -283,7 +283,7 @@ def _named(guest: str) -> dict[str, str]:
     return {"guest": guest} if guest else {}
 
 
-def guest_of(input_: Input, asked: Mapping[str, tuple[str, str]]) -> str:
+def guest_of(input_: Input, asked: Mapping[str, tuple[str, str, bool]]) -> str:
     """The guest among whose inputs it keeps its order, empty for the host.
 
     Args:
@@ -293,7 +293,7 @@ def guest_of(input_: Input, asked: Mapping[str, tuple[str, str]]) -> str:
         case Happened(event):
             return event.guest
         case Answered():
-            return asked.get(input_.id, ("", ""))[0]
+            return asked.get(input_.id, ("", "", False))[0]
         case GuestKnown() | GuestForgotten() | Connected() | Disconnected() | Missed():
             return input_.guest
         case Fired() | Received() | Operated() | Dropped() | Ticked():

@@ -1,6 +1,7 @@
 """Inputs and effects as the rows of the journal."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
 
 import msgspec
 
@@ -137,15 +138,28 @@ def answer_row(at: float, answer: Answered, guest: str, asked: str) -> InputRow:
     return InputRow(at, guest, "answered", asked, msgspec.json.encode(answer))
 
 
-def asked_as(effect: Asking) -> tuple[str, str]:
-    """The guest that is asked, empty for the host, and how the journal calls what is asked."""
+class Asked(NamedTuple):
+    """The guest that is asked, empty for the host, and how the journal calls what is asked.
+
+    ``is_announced``: it has an intent, which waits for its outcome.
+    """
+
+    guest: str = ""
+    what: str = ""
+    is_announced: bool = False
+
+
+def asked_as(effect: Asking) -> Asked:
+    """What is asked of whom."""
     match effect:
         case AskPath():
-            return "", "path"
+            return Asked("", "path")
         case AskFree():
-            return "", f"free {effect.path}"
+            return Asked("", f"free {effect.path}")
+        case Execute():
+            return Asked(effect.guest, _shown(effect)[0], effect.changes)
         case _:
-            return effect.guest, _shown(effect)[0]
+            return Asked(effect.guest, _shown(effect)[0], is_announced=True)
 
 
 def input_row(at: float, input_: Input) -> InputRow:  # noqa: C901 - one case for each kind
@@ -203,6 +217,11 @@ def outcome_row(at: float, answer: Answered) -> OutcomeRow:
     if answer.unsent:
         return OutcomeRow(answer.id, at, "not sent", answer.unsent.encode())
     return OutcomeRow(answer.id, at, "done")
+
+
+def outcome_rows(at: float, answer: Answered, asked: Asked) -> list[OutcomeRow]:
+    """How it ended, where that was announced; of a question nobody waits for it."""
+    return [outcome_row(at, answer)] if asked.is_announced else []
 
 
 def intent_row(now: float, effect: Execute | CallAgent | CallHttp | StartProgram) -> IntentRow:
@@ -269,5 +288,12 @@ def must_be_durable(batch: Batch, effects: Sequence[Effect]) -> bool:
     """Whether it must be on disk before anything acts: else it may be written some time soon."""
     # Who gave which order is kept, also of one that was refused and left nothing else.
     return bool(
-        batch.keeps or batch.intents or batch.messages or batch.runs or batch.traces or batch.loaded
+        batch.keeps
+        or batch.intents
+        or batch.messages
+        or batch.runs
+        or batch.traces
+        or batch.loaded
+        # Of a run that is over by then nothing else may be left.
+        or batch.outcomes
     ) or any(isinstance(effect, Reply) for effect in effects)

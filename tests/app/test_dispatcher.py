@@ -694,9 +694,10 @@ async def test_a_command_whose_time_is_over_is_not_sent_when_the_disk_comes_back
     await host.decides_a_command()
     await host.until("its run has ended", lambda: not host.engine.world.runs)
     host.paper.gate.set()
-    late = b'"unsent":"its time was over before the journal had it"'
-    await host.until("it is answered", lambda: any(late in row.body for row in host.paper.lazy))
+    await host.until("it is journaled what became of it", lambda: bool(host.paper.outcomes))
     assert host.guests.sent == []
+    late = b"its time was over before the journal had it"
+    assert [(one.outcome, one.detail) for one in host.paper.outcomes] == [("not sent", late)]
 
 
 async def test_another_reason_is_said_too(desk: Open) -> None:

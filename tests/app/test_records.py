@@ -5,8 +5,9 @@ import json
 import pytest
 
 from reactor.app.calls import Deed
-from reactor.app.records import Asking, asked_as, intent_row
+from reactor.app.records import Asking, asked_as, intent_row, outcome_rows
 from reactor.core.effect import AskFree, AskPath, CallAgent, CallHttp, Execute, StartProgram
+from reactor.core.inputs import Answered
 
 
 @pytest.mark.parametrize(
@@ -98,14 +99,24 @@ def test_an_intent(deed: Deed, command: str, arguments: object) -> None:
 
 
 @pytest.mark.parametrize(
-    ("effect", "guest", "name"),
+    ("effect", "guest", "name", "outcomes"),
     [
-        pytest.param(Execute("q-1", "web-1", "query-status", {}, 9.0), "web-1", "query-status"),
-        pytest.param(CallAgent("r.1", "web-1", "guest-ping", {}, 9.0), "web-1", "agent guest-ping"),
-        pytest.param(AskPath("r.1", "/var/crash/x"), "", "path"),
-        pytest.param(AskFree("r.1", "/var/crash"), "", "free /var/crash"),
+        (
+            Execute("q-1", "web-1", "query-status", {}, 9.0, changes=False),
+            "web-1",
+            "query-status",
+            0,
+        ),
+        (Execute("r.1", "web-1", "stop", {}, 9.0), "web-1", "stop", 1),
+        (CallAgent("r.1", "web-1", "guest-ping", {}, 9.0), "web-1", "agent guest-ping", 1),
+        (AskPath("r.1", "/var/crash/x"), "", "path", 0),
+        (AskFree("r.1", "/var/crash"), "", "free /var/crash", 0),
     ],
 )
-def test_what_was_asked_has_a_name_without_secrets(effect: Asking, guest: str, name: str) -> None:
-    """The same that the intent has; the host's own answers belong to no guest."""
-    assert asked_as(effect) == (guest, name)
+def test_what_was_asked_has_a_name_without_secrets(
+    effect: Asking, guest: str, name: str, outcomes: int
+) -> None:
+    """The same that the intent has, if there is one; the host's own belong to no guest."""
+    asked = asked_as(effect)
+    assert (asked.guest, asked.what) == (guest, name)
+    assert len(outcome_rows(1.0, Answered(effect.id), asked)) == outcomes

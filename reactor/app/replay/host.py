@@ -111,7 +111,7 @@ class RecordHost(VirtualHost):
 
     def recall(self, effect: Execute | CallAgent | CallHttp | StartProgram) -> Command | None:
         """The command of then that this one is taken for, noted for its guest."""
-        guest, name = asked_as(effect)
+        guest, name, _ = asked_as(effect)
         command = self._past.recall(guest, name, self.now)
         self.answered[SIMULATED if command is None else THEN_TOO] += 1
         if isinstance(effect, Execute) and effect.guest in self.followers:

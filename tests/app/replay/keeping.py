@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from reactor.adapters.journal import HistoryRow, InputRow
 from reactor.app.records import (
+    Asked,
     Asking,
     answer_row,
     asked_as,
@@ -39,7 +40,7 @@ class KeptHost(Host):
         self.texts: dict[str, Text] = {}
         self.ran: list[Ran] = []
         self.tally = Tally(ended=self.ran.append)
-        self._asked: dict[str, tuple[str, str]] = {}
+        self._asked: dict[str, Asked] = {}
         self._starting = [policy(p) if isinstance(p, str) else p for p in policies]
         self._started = False
         super().__init__(self._starting, guests, config, labels)
@@ -93,7 +94,7 @@ class KeptHost(Host):
             input_ = Happened(own[0]) if own else input_
         if not isinstance(input_, Answered):
             return _read(input_row(self.now, input_))
-        guest, asked = self._asked.get(input_.id, ("", ""))
+        guest, asked, _ = self._asked.get(input_.id, Asked())
         if input_.id in self.sent:
             at, sent = self.sent[input_.id]
             row = outcome_row(self.now, input_)
