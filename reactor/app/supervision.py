@@ -42,7 +42,8 @@ class Supervision:
     def ready(self) -> None:
         """Say that the daemon serves."""
         # First how it is: whoever waits for it to be ready asks for that next.
-        self._describe(self._status())
+        if self._supervisor.listens:
+            self._describe(self._status())
         self._enter(State.READY)
 
     @contextlib.contextmanager
@@ -69,6 +70,7 @@ class Supervision:
 
     def _enter(self, state: State) -> None:
         self._supervisor.enter(state, time.monotonic())
+        self._tell_trouble()
 
     def _describe(self, status: str) -> None:
         if status != self._told:

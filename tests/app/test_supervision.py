@@ -164,6 +164,20 @@ async def test_a_supervisor_that_cannot_be_told_is_told_in_the_log(
     assert lines[0]["place"] == f"NOTIFY_SOCKET={run}/nobody"
 
 
+async def test_an_address_that_is_none_is_told_in_the_log() -> None:
+    """Nobody is asked how the daemon is, since nobody can be told."""
+    made = Supervision(Supervisor("vsock:2:1"), lambda: str(1 / 0))
+    with capture_logs() as lines:
+        made.ready()
+        await made.run()
+    assert [(line["event"], line["problem"]) for line in lines] == [
+        (
+            "the supervisor cannot be told",
+            "it is neither a path nor the name of an abstract socket",
+        )
+    ]
+
+
 # ------------------------------------------------------------------ in words
 
 
