@@ -5,6 +5,7 @@ An answer means the same wherever it comes from: a result; an error, which is ce
 """
 
 import asyncio
+from collections import deque
 from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
 
@@ -31,6 +32,9 @@ Deed = Execute | CallAgent | CallHttp | StartProgram
 
 ToGuest = Execute | CallAgent
 """What goes to a guest, and must not meet another QEMU than it was decided for."""
+
+LATE_KEPT = 1000
+"""Steps of runs of which it is known that they were decided anew once."""
 
 _STOPPING = "the daemon is stopping"
 _HELD_UP = "the journal could not be written when it was decided"
@@ -72,7 +76,8 @@ class Calls:
         self._clock = clock
         self._tasks: set[asyncio.Task[None]] = set()
         self._in_flight: set[str] = set()
-        self._late: set[tuple[str, str]] = set()
+        # Of most of them no second try comes: their guard says no. So the latest are known.
+        self._late: deque[tuple[str, str]] = deque(maxlen=LATE_KEPT)
         self._given_up = False
         self._stopping = False
 
@@ -135,11 +140,13 @@ class Calls:
     def _is_late(self, deed: Deed, *, late: bool) -> bool:
         """Whether it goes to a guest, and is late for the first time."""
         place = (deed.run, deed.step)
-        if late and isinstance(deed, ToGuest) and place not in self._late:
-            self._late.add(place)
-            return True
-        self._late.discard(place)
-        return False
+        if place in self._late:
+            self._late.remove(place)
+            return False
+        is_late = late and isinstance(deed, ToGuest)
+        if is_late:
+            self._late.append(place)
+        return is_late
 
     def _why_not(self, deed: Deed, left: float, *, held_up: bool, gone: bool) -> str:
         """Why it is certain not to be done; empty where it may be."""
