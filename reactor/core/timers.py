@@ -23,6 +23,10 @@ class Timers:
             heapq.heappush(self._heap, (at, name))
             self._shrink()
 
+    def at(self, name: str) -> float | None:
+        """When ``name`` is due, None for never."""
+        return self._times.get(name)
+
     def names(self) -> Collection[str]:
         """The names that have a deadline."""
         return self._times.keys()
@@ -40,10 +44,18 @@ class Timers:
         """The names that are due, earliest first; they are taken away."""
         names = []
         while (at := self.next()) is not None and at <= now:
-            name = heapq.heappop(self._heap)[1]
-            del self._times[name]
-            names.append(name)
+            names.append(self._take())
         return names
+
+    def first(self) -> str:
+        """The name that is due first; it is taken away. There must be one, as ``next`` tells."""
+        self.next()
+        return self._take()
+
+    def _take(self) -> str:
+        name = heapq.heappop(self._heap)[1]
+        del self._times[name]
+        return name
 
     def _shrink(self) -> None:
         # Moved deadlines leave dead entries behind; without this a timer that

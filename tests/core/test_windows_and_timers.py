@@ -133,6 +133,16 @@ def test_timers_come_due_in_order_and_once() -> None:
     assert timers.due(100.0) == []
 
 
+def test_who_is_first_is_taken_away() -> None:
+    """A deadline that was moved or taken away does not count."""
+    timers = Timers()
+    for name, at in (("a", 5.0), ("b", 3.0), ("c", 4.0), ("b", None), ("c", 6.0)):
+        timers.set(name, at)
+    assert [timers.at(name) for name in "abc"] == [5.0, None, 6.0]
+    assert [timers.first(), timers.first()] == ["a", "c"]
+    assert (timers.next(), timers.at("a")) == (None, None)
+
+
 def test_a_timer_that_moves_for_ever_does_not_fill_the_memory() -> None:
     """The heap shrinks when it is mostly dead entries."""
     timers = Timers()

@@ -6,7 +6,6 @@ sends no event when somebody else plugs something in.
 """
 
 import asyncio
-import heapq
 from collections.abc import Callable, Collection, Iterable
 
 import structlog
@@ -18,6 +17,7 @@ from reactor.app.ports import AgentCommands
 from reactor.core.equipment import Aspect
 from reactor.core.guest import Guest, Readiness
 from reactor.core.policy import Policy
+from reactor.core.timers import Timers
 from reactor.core.world import World
 from reactor.errors import ReactorError
 from reactor.policyfile.lacks import NO_AGENT, Lack, Standing
@@ -90,8 +90,7 @@ class Looker:
         self._builds: dict[str, Build] = {}
         self._shared: dict[Standing, Standing] = {}
         self._told: set[tuple[str, str]] = set()
-        self._due: dict[str, float] = {}
-        self._order: list[tuple[float, str]] = []
+        self._due = Timers()
         self._calm = 0.0
         self._wake = asyncio.Event()
 
@@ -105,8 +104,9 @@ class Looker:
 
     def disconnected(self, guest: str) -> None:
         """A monitor is away: nothing is known of its guest."""
-        for known in (self._connected, self.standings, self._builds, self._due):
+        for known in (self._connected, self.standings, self._builds):
             known.pop(guest, None)
+        self._due.set(guest, None)
 
     def changed(self, guest: str) -> None:
         """Its equipment may be another one now."""
@@ -142,16 +142,10 @@ class Looker:
         while True:
             self._wake.clear()
             wait = None
-            if self._order:
-                due, guest = self._order[0]
+            if (due := self._due.next()) is not None:
                 wait = max(due, min(self._calm, due + PATIENCE_S)) - loop.time()
-                if self._due.get(guest) != due:
-                    heapq.heappop(self._order)
-                    continue
                 if wait <= 0:
-                    heapq.heappop(self._order)
-                    del self._due[guest]
-                    return guest
+                    return self._due.first()
             try:
                 async with asyncio.timeout(wait):
                     await self._wake.wait()
@@ -161,11 +155,10 @@ class Looker:
     def _plan(self, guest: str, after_s: float) -> None:
         """Look at the guest in so many seconds, unless it is due before."""
         due = asyncio.get_running_loop().time() + after_s
-        if self._due.get(guest, due + 1.0) <= due:
-            return
-        self._due[guest] = due
-        heapq.heappush(self._order, (due, guest))
-        self._wake.set()
+        before = self._due.at(guest)
+        if before is None or before > due:
+            self._due.set(guest, due)
+            self._wake.set()
 
     async def _visit(self, name: str) -> None:
         connection = self._connected.get(name)

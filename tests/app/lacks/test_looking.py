@@ -147,6 +147,21 @@ def test_a_guest_is_looked_at_a_moment_after_its_connect() -> None:
     play(story, stage)
 
 
+def test_a_guest_that_changes_for_ever_does_not_fill_the_memory() -> None:
+    """Each look plans the next one in an hour, and each change brings that forward."""
+    stage = Stage(BALLOON)
+
+    async def story() -> None:
+        stage.connects()
+        for _ in range(500):
+            stage.looker.changed("web-1")
+            await stage.passes(1.5)
+        assert stage.looks() == 500
+        assert len(stage.looker._due._heap) <= 65  # noqa: SLF001 - its bound is what is tested
+
+    play(story, stage)
+
+
 def test_changes_that_come_together_are_one_look() -> None:
     """Also those that come while it is due anyway."""
     stage = Stage(BALLOON)
