@@ -47,7 +47,7 @@ def doctor(
     journal: JournalPath = None,
     output: SaidOutput = "text",
 ) -> int:
-    """Try out the settings: the daemon and its journal, monitors and broker.
+    """Try out the settings: daemon, journal, monitors and broker.
 
     Run it as the user that runs the daemon. Nothing is changed; probes on the broker say that
     they are probes.
