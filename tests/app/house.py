@@ -142,11 +142,12 @@ class House:
         await until(what, look, within)
 
     async def rest(self) -> None:
-        """Wait until no run is open."""
+        """Wait until no run is open: behind a flood, on a busy machine, that takes its time."""
         dispatcher = self.daemon.dispatcher
         await self.until(
             "all is done",
             lambda: not self.daemon.engine.world.runs and not dispatcher.waiting,
+            within=40.0,
         )
 
     def runs(self) -> list[RunRow]:

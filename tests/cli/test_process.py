@@ -3,11 +3,11 @@
 import contextlib
 import json
 import os
+import resource
 import select
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -304,14 +304,18 @@ def test_a_follower_whose_reader_went_away_ends_quietly(here: Path) -> None:
 
 
 def test_the_version_is_there_at_once() -> None:
-    """Below 150 ms, not counting what Python itself needs; the best of five tries."""
+    """Below 150 ms of processor time beyond what Python itself needs; the best of five tries.
+
+    By the clock it would be the time of others on the machine, too.
+    """
 
     def seconds(*words: str) -> float:
-        start = time.perf_counter()
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
         subprocess.run(
             [sys.executable, *words], check=True, capture_output=True, timeout=15, env=environment()
         )
-        return time.perf_counter() - start
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
     spent = min(seconds("-m", "reactor", "--version") for _ in range(5))
     assert spent - min(seconds("-c", "pass") for _ in range(5)) < 0.150
