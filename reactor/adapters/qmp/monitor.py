@@ -77,7 +77,11 @@ class Monitor:
         limits = self._shared.limits
         try:
             while True:
-                await self._connection()
+                try:
+                    await self._connection()
+                except Exception as error:  # noqa: BLE001 - handed on, with its trace
+                    # A fault of ours must not leave a guest unwatched for as long as we live.
+                    self._failed(error)
                 await asyncio.sleep(pause_s(self._failures, limits, self._shared.rng))
                 self._failures += 1
         finally:
@@ -136,6 +140,14 @@ class Monitor:
         if loop.time() - began >= self._shared.limits.last_delay_s:
             self._failures = 0
 
+    def _failed(self, error: Exception) -> None:
+        reason = f"reactor itself failed ({type(error).__name__}: {error})"
+        asyncio.get_running_loop().call_exception_handler(
+            {"message": f"the monitor of {self._guest} failed", "exception": error}
+        )
+        if self.stop(reason):
+            self._shared.call(self._shared.listener.on_disconnected, self._guest, reason)
+
     async def _open(self) -> tuple[Session, Ready]:
         async with self._gate:
             session = await self._connect()
@@ -173,11 +185,11 @@ class Monitor:
     def _use(self, session: Session, ready: Ready) -> None:
         shared = self._shared
         self._told = ""
-        self._announced = True
         shared.counters.connects += 1
         shared.counters.reconnects += self._used_before
         self._used_before = True
         session.take_commands()
+        self._announced = True
         connected = shared.call(shared.listener.on_connected, self._guest, ready.epoch, ready.facts)
         if not (connected and shared.call(session.go_live)):
             session.close("reactor itself failed on it")

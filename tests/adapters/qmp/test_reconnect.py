@@ -171,3 +171,29 @@ async def test_a_listener_that_fails_elsewhere(scene: Scene, where: str) -> None
     scene.recorder.fail_on = ""
     await eventually(scene.monitors.connected)
     assert str(caught[0]["exception"]) == "planted"
+
+
+@pytest.mark.parametrize(
+    "place",
+    ["reactor.adapters.qmp.monitor.connect", "reactor.adapters.qmp.session.Session.take_commands"],
+    ids=["as it connects", "with a connection"],
+)
+async def test_a_fault_of_ours_leaves_no_guest_unwatched(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    """It reaches the loop's handler, and the monitor is tried again."""
+    caught: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _loop, what: caught.append(what))
+
+    def fault(*_args: object) -> None:
+        raise RuntimeError("planted")
+
+    fake = await scene.fake()
+    with monkeypatch.context() as faulty:
+        faulty.setattr(place, fault)
+        scene.monitors.add("web-1", str(scene.path("web-1")))
+        await eventually(lambda: len(caught) == 2)
+    await eventually(scene.monitors.connected)
+    assert {str(what["exception"]) for what in caught} == {"planted"}
+    assert scene.recorder.story == ["connected"]
+    assert fake.ready
