@@ -113,9 +113,10 @@ class Calls:
         """
         is_question = isinstance(deed, Execute) and not deed.changes
         left = deed.deadline - self._clock.now()
-        why = "" if is_question else self._why_not(deed, left, held_up=held_up, gone=gone)
-        if not is_question and not why and self._is_late(deed, late=late):
-            why = _SLOW
+        if is_question:
+            why = ""
+        else:
+            why = self._why_not(deed, left, held_up=held_up, gone=gone, late=late)
         if why:
             self._submit(Answered(deed.id, unsent=why))
             return
@@ -148,14 +149,16 @@ class Calls:
             self._late.append(place)
         return is_late
 
-    def _why_not(self, deed: Deed, left: float, *, held_up: bool, gone: bool) -> str:
+    def _why_not(self, deed: Deed, left: float, *, held_up: bool, gone: bool, late: bool) -> str:
         """Why it is certain not to be done; empty where it may be."""
         if isinstance(deed, ToGuest) and (gone or held_up):
             return _GONE if gone else _HELD_UP
         if self._stopping:
             return _STOPPING
         # Soon the engine gives it up, or has: its run may have ended, and another begun.
-        return _LATE if left <= 0 else ""
+        if left <= 0:
+            return _LATE
+        return _SLOW if self._is_late(deed, late=late) else ""
 
     def ask(self, question: AskPath | AskFree) -> None:
         """Begin to find out something about this host."""

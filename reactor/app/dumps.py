@@ -157,16 +157,17 @@ class Dumps:
 
     # ------------------------------------------------ after a dump
 
-    def _done(self, path: Path, at: float | None = None) -> None:
-        """Note that it is whole, since ``at`` or since now."""
+    def _done(self, path: Path) -> None:
+        """Note that it is whole since now."""
         found = next((each for each in scan(self._folder) if each.path == path), None)
-        if found is None:
-            return
-        done = msgspec.structs.replace(found.card, done=self._now() if at is None else at)
+        if found is not None:
+            self._note(found, self._now())
+
+    def _note(self, found: Found, at: float) -> None:
         try:
-            write_card(path, done)
+            write_card(found.path, msgspec.structs.replace(found.card, done=at))
         except OSError as error:
-            log.warning("dump cannot be noted", path=str(path), reason=_why(error))
+            log.warning("dump cannot be noted", path=str(found.path), reason=_why(error))
 
     def _discard(self, path: Path) -> None:
         try:
@@ -199,7 +200,7 @@ class Dumps:
             if found.card.done is None and found.exists:
                 at = self._whole_at(found)
                 if at is not None and at != NOBODY_KNOWS:
-                    self._done(found.path, at)
+                    self._note(found, at)
 
     def _is_lost(self, found: Found) -> bool:
         """Whether this journal knows that the dump was never whole."""

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 import structlog
 
 from reactor.adapters.supervisor import State, Supervisor
-from reactor.app.control.vitals import Parts, rules_trouble
+from reactor.app.control.vitals import Parts, journal_trouble, rules_trouble
 from reactor.app.printable import printable
 from reactor.core.policy import Enforcement
 
@@ -102,15 +102,16 @@ def status_words(parts: Parts) -> str:
         _counted(len(world.index.policies), "policy", "policies"),
     ]
     if world.runs:
-        words.append(f"{_counted(len(world.runs), 'open run', 'open runs')}")
+        words.append(_counted(len(world.runs), "open run", "open runs"))
     return "; ".join([", ".join(words), *_troubles(parts)])
 
 
 def _troubles(parts: Parts) -> Iterator[str]:
-    if trouble := parts.dispatcher.commits.trouble or parts.journal.problem:
+    if trouble := journal_trouble(parts):
         yield f"the journal cannot be written: {trouble}"
     if holds := parts.engine.world.restraints.holds:
-        yield "everything is held" if "" in holds else _held(len(holds))
+        guests = _counted(len(holds), "guest is held", "guests are held")
+        yield "everything is held" if "" in holds else guests
     if parts.settings.enforcement is Enforcement.AUDIT:
         yield "audit: nothing is done to any guest"
     if parts.broker is not None and not parts.broker.publisher.connected:
@@ -128,7 +129,3 @@ def _of(part: int, whole: int) -> str:
 
 def _counted(count: int, one: str, many: str) -> str:
     return f"{count} {one if count == 1 else many}"
-
-
-def _held(count: int) -> str:
-    return "1 guest is held" if count == 1 else f"{count} guests are held"

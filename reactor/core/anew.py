@@ -44,8 +44,11 @@ def missed(world: World, input_: Missed) -> None:
     _begin(world, guest, input_.events)
 
 
-def compared(world: World, guest: Guest) -> None:
-    """An answer for the snapshots came in: when all have, the facts are asked for."""
+def go_on(world: World, guest: Guest) -> None:
+    """Ask what is to be asked next: the facts, when all answers for the snapshots are in.
+
+    Also where QEMU gave no answer a while ago: it is given another chance.
+    """
     look = guest.look
     if look is None or guest.asking is not None or look.pending:
         return
@@ -81,11 +84,6 @@ def answered(world: World, guest: Guest, answer: Answered) -> bool:
     return True
 
 
-def ask_again(world: World, guest: Guest) -> None:
-    """QEMU did not answer; it is given another chance."""
-    compared(world, guest)
-
-
 def _begin(world: World, guest: Guest, events: Mapping[str, int]) -> None:
     runs = tuple(run.id for run in _waiting(world, guest, events))
     told = ", ".join(f"{name} {count}x" for name, count in events.items())
@@ -97,13 +95,13 @@ def _begin(world: World, guest: Guest, events: Mapping[str, int]) -> None:
     if not guest.is_storage_daemon:
         guest.moved = guest.moved or guest.facts.status
         world.keep_guest(guest)
-    compared(world, guest)
+    go_on(world, guest)
 
 
 def _compare(world: World, guest: Guest, look: Look) -> None:
     look.compares = True
     compare_anew(world, guest)
-    compared(world, guest)
+    go_on(world, guest)
 
 
 def _ask_facts(world: World, guest: Guest, look: Look) -> None:

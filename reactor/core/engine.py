@@ -198,7 +198,7 @@ class Engine:
         if guest is None:
             return
         if comparing.answered(world, guest, answer):
-            anew.compared(world, guest)
+            anew.go_on(world, guest)
             return
         if anew.answered(world, guest, answer):
             return
@@ -240,7 +240,7 @@ class Engine:
         elif kind == "ask":
             comparing.ask_missing(self._world, self._world.guests[key])
         elif kind == LOOK:
-            anew.ask_again(self._world, self._world.guests[key])
+            anew.go_on(self._world, self._world.guests[key])
         else:
             holds.over(self._world, kind, key)
 

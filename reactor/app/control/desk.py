@@ -30,7 +30,7 @@ from reactor.app.control.asks import (
 )
 from reactor.app.control.fitting import misfit
 from reactor.app.control.orders import Orders
-from reactor.app.control.vitals import Parts, daemon_line, rules_trouble
+from reactor.app.control.vitals import Parts, daemon_line, journal_trouble, rules_trouble
 from reactor.app.known import Unknown, of_journal, unknown
 from reactor.app.metrics.collect import Sources, collect
 from reactor.app.metrics.text import render
@@ -215,7 +215,7 @@ class Desk:
         near = self._parts.engine.near_misses(ask.policy)
         labels = guest.labels if guest and not guest.forgotten else None
         lacks = self._parts.judge.of(policy, guest) if policy and guest else ()
-        why = why_now(world, ask.policy, ask.guest, now, lacks, self._journal_trouble())
+        why = why_now(world, ask.policy, ask.guest, now, lacks, journal_trouble(self._parts))
         if trouble := rules_trouble(self._parts):
             note = Finding("rules", Mark.NOTE, trouble)
             why = msgspec.structs.replace(why, findings=[note, *why.findings])
@@ -224,9 +224,6 @@ class Desk:
                 reader, why, policy=policy, near=near, now=now, labels=labels, host=host
             )
         )
-
-    def _journal_trouble(self) -> str:
-        return self._parts.dispatcher.commits.trouble or self._parts.journal.problem
 
     async def _read(self, question: Callable[[Reader], T]) -> T:
         def ask() -> T:

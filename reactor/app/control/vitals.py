@@ -55,7 +55,7 @@ def daemon_line(parts: Parts, server: ControlServer, since: float) -> DaemonLine
         since=since,
         now=parts.clock.now(),
         journal=str(parts.journal.path),
-        journal_problem=parts.dispatcher.commits.trouble or parts.journal.problem,
+        journal_problem=journal_trouble(parts),
         broker=_link(parts.broker),
         broker_url=settings.mqtt.url if settings.mqtt else "",
         policies=len(world.index.policies),
@@ -66,6 +66,11 @@ def daemon_line(parts: Parts, server: ControlServer, since: float) -> DaemonLine
         journal_figures=parts.upkeep.line(),
         check=_check(settings),
     )
+
+
+def journal_trouble(parts: Parts) -> str:
+    """Why the journal cannot be written; empty when it can."""
+    return parts.dispatcher.commits.trouble or parts.journal.problem
 
 
 def rules_trouble(parts: Parts) -> str:

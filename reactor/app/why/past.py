@@ -208,9 +208,8 @@ def _of_trigger(record: Record, policy: Policy) -> list[Finding]:
     found += _of_missed(record, names)
     counted = Counter(seen.event.name for seen in record.events)
     if counted:
-        most = ", ".join(f"{name} {n}x" for name, n in counted.most_common(_OTHERS_SHOWN))
         cut = ", the nearest of more" if record.cut else ""
-        found.append(Finding("events", Mark.NOTE, f"events of that time: {most}{cut}"))
+        found.append(Finding("events", Mark.NOTE, f"events of that time: {_most(counted)}{cut}"))
     else:
         # What stands in the way where events are waited for only tells something elsewhere.
         mark = Mark.NO if names else Mark.NOTE
@@ -218,13 +217,17 @@ def _of_trigger(record: Record, policy: Policy) -> list[Finding]:
     return found
 
 
+def _most(counted: Counter[str]) -> str:
+    """The names that are met most often, and how often."""
+    return ", ".join(f"{name} {n}x" for name, n in counted.most_common(_OTHERS_SHOWN))
+
+
 def _of_missed(record: Record, names: Sequence[str]) -> list[Finding]:
     """The events that were dropped; those that the policy waits for stood in the way."""
     found = []
     for at, missed in record.missed[-_OTHERS_SHOWN:]:
-        most = ", ".join(f"{name} {n}x" for name, n in Counter(missed).most_common(_OTHERS_SHOWN))
         mark = Mark.NO if any(named(name, names) for name in missed) else Mark.NOTE
-        text = f"too many inputs waited, events were dropped: {most}"
+        text = f"too many inputs waited, events were dropped: {_most(Counter(missed))}"
         text += f"; the guest was asked how it stands at {render_time(at)}"
         found.append(Finding("events", mark, text))
     return found
