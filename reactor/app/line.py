@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import msgspec
 import structlog
 
+from reactor.app.records import Asked
 from reactor.core.event import Event
 from reactor.core.inputs import (
     Answered,
@@ -283,7 +284,10 @@ def _named(guest: str) -> dict[str, str]:
     return {"guest": guest} if guest else {}
 
 
-def guest_of(input_: Input, asked: Mapping[str, tuple[str, str, bool]]) -> str:
+_NOT_ASKED = Asked()
+
+
+def guest_of(input_: Input, asked: Mapping[str, Asked]) -> str:
     """The guest among whose inputs it keeps its order, empty for the host.
 
     Args:
@@ -293,7 +297,7 @@ def guest_of(input_: Input, asked: Mapping[str, tuple[str, str, bool]]) -> str:
         case Happened(event):
             return event.guest
         case Answered():
-            return asked.get(input_.id, ("", "", False))[0]
+            return asked.get(input_.id, _NOT_ASKED).guest
         case GuestKnown() | GuestForgotten() | Connected() | Disconnected() | Missed():
             return input_.guest
         case Fired() | Received() | Operated() | Dropped() | Ticked():

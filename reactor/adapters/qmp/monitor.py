@@ -4,7 +4,6 @@ import asyncio
 import errno
 import socket
 from collections.abc import Mapping
-from contextlib import nullcontext
 from random import Random
 
 from reactor.adapters.qmp import troubles
@@ -161,26 +160,31 @@ class Monitor:
 
     async def _connect(self) -> Session:
         limit_s = self._shared.limits.connect_s
-        loop = asyncio.get_running_loop()
-        address, peer = self._address, Peer()
-        # A unix socket is connected at once or not at all: thousands need no timers.
-        is_unix = isinstance(address, UnixAddress)
         try:
-            async with nullcontext() if is_unix else asyncio.timeout(limit_s):
-                file = file_of(address.path) if isinstance(address, UnixAddress) else ""
-                connection = await connect(address)
-                if isinstance(address, UnixAddress):
-                    peer = _peer(connection, address.path, file)
-                session = Session(self._guest, self._place, self._shared, self._commands, peer)
-                if isinstance(address, UnixAddress):
-                    await loop.create_unix_connection(lambda: session.wire, sock=connection)
-                else:
-                    await loop.create_connection(lambda: session.wire, sock=connection)
+            # A unix socket is connected at once or not at all: thousands need no timers.
+            if isinstance(self._address, UnixAddress):
+                return await self._connect_unix(self._address)
+            async with asyncio.timeout(limit_s):
+                connection = await connect(self._address)
+                session = self._session_with(Peer())
+                loop = asyncio.get_running_loop()
+                await loop.create_connection(lambda: session.wire, sock=connection)
+                return session
         except TimeoutError:
             raise troubles.not_connected_in_time(self._place, limit_s) from None
         except OSError as error:
             raise troubles.cannot_connect(self._place, self._address, error) from error
+
+    async def _connect_unix(self, address: UnixAddress) -> Session:
+        file = file_of(address.path)
+        connection = await connect(address)
+        session = self._session_with(_peer(connection, address.path, file))
+        loop = asyncio.get_running_loop()
+        await loop.create_unix_connection(lambda: session.wire, sock=connection)
         return session
+
+    def _session_with(self, peer: Peer) -> Session:
+        return Session(self._guest, self._place, self._shared, self._commands, peer)
 
     def _use(self, session: Session, ready: Ready) -> None:
         shared = self._shared
