@@ -15,7 +15,7 @@ from pathlib import Path
 from bench.figures import Figure, Line, Pair, Wrong, percentile
 from bench.helper import Helper
 from bench.memory import build
-from bench.policies import LOAD
+from bench.policies import PATIENT, STORM
 from bench.scale import Scale
 from bench.talk import Await, Deafen, Flood, Health, Listen, Pulse, Quiet, Request, Storm, Vitals
 from reactor.app.preflight import raise_file_limit
@@ -99,7 +99,7 @@ def _demand_files(number: int) -> None:
 def _site(folder: Path, stack: ExitStack) -> Site:
     for part in ("rules", "crowd", "others"):
         (folder / part).mkdir()
-    policies = LOAD.format(limit=LIMIT, padding="x" * PADDING)
+    policies = f"{PATIENT}---\n{STORM.format(limit=LIMIT, padding='x' * PADDING)}"
     build([policies])
     (folder / "rules/load.yaml").write_text(policies, encoding="ascii")
     start = stack.enter_context

@@ -27,9 +27,9 @@ steps:
   - qmp: {COMMAND}
 """
 
-SOAK = f"""\
+PATIENT = f"""\
 policy: react
-description: The reaction that the row `soak` counts; while the disk hangs one may wait.
+description: The reaction of the rows `load` and `soak`; in a flood it may wait.
 trigger: {{event: {EVENT}}}
 mode: queued
 max: 1000
@@ -37,15 +37,7 @@ steps:
   - qmp: {COMMAND}
 """
 
-LOAD = f"""\
-policy: react
-description: The reaction that the others are timed by; one of a guest that floods may wait.
-trigger: {{{{event: {EVENT}}}}}
-mode: queued
-max: 1000
-steps:
-  - qmp: {COMMAND}
----
+STORM = f"""\
 policy: storm-each
 description: Every guest that panics gets one command.
 trigger: {{{{event: GUEST_PANICKED}}}}
@@ -69,7 +61,7 @@ steps:
     args: {{{{command-line: {{padding}}}}}}
     timeout: 1s
 """
-"""The policies of the row `load`; to be formatted with ``limit`` and ``padding``."""
+"""What the row `load` has beside PATIENT; to be formatted with ``limit`` and ``padding``."""
 
 
 LIFELIKE = (

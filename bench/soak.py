@@ -18,7 +18,7 @@ import msgspec
 
 from bench.figures import Figure, Line, Pair, Wrong
 from bench.helper import Helper
-from bench.policies import SOAK
+from bench.policies import PATIENT
 from bench.scale import Scale
 from bench.talk import Await, Health, Listen, Mix, Quiet, Vitals
 
@@ -65,7 +65,7 @@ def measure(scale: Scale) -> list[Figure]:
 def _slices(folder: Path, stack: ExitStack, scale: Scale) -> list[Slice]:
     for part in ("rules", "crowd", "others"):
         (folder / part).mkdir()
-    (folder / "rules/soak.yaml").write_text(SOAK, encoding="ascii")
+    (folder / "rules/soak.yaml").write_text(PATIENT, encoding="ascii")
     server = stack.enter_context(Helper("bench.qmp_server"))
     crowd = f"{folder}/crowd"
     server.ask(Listen(crowd, MONITORS))

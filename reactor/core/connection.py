@@ -45,8 +45,8 @@ def forgotten(world: World, input_: GuestForgotten) -> None:
     guest = world.guests.get(input_.guest)
     if guest is None:
         return
-    guest.connected, guest.forgotten, guest.asking, guest.look = False, True, None, None
-    world.timers.set(f"{LOOK} {guest.name}", None)
+    guest.connected, guest.forgotten = False, True
+    _ask_no_more(world, guest)
     guest.status = DISCONNECTED
     world.emit(GuestChanged(guest.name, DISCONNECTED, world.now, connected=False, gone=True))
     world.keep("guest", guest.name, None)
@@ -131,8 +131,8 @@ def _take_over(world: World, guest: Guest, input_: Connected, *, same: bool) -> 
         own.another_qemu(world, guest)
         guest.dump_ended = None
     guest.epoch, guest.facts, guest.connected = input_.epoch, facts, True
-    guest.asking, guest.look, guest.lost_reason = None, None, ""
-    world.timers.set(f"{LOOK} {guest.name}", None)
+    guest.lost_reason = ""
+    _ask_no_more(world, guest)
     told_by_state(guest, by_state)
     guest.end_known, guest.seen, guest.moved, guest.again = False, "", "", ""
     ended = any(name == "DUMP_COMPLETED" for name, _ in by_state)
@@ -151,9 +151,9 @@ def disconnected(world: World, input_: Disconnected) -> None:
     guest = world.guests.get(input_.guest)
     if guest is None or not guest.connected:
         return
-    guest.connected, guest.asking, guest.look = False, None, None
+    guest.connected = False
     world.timers.set(f"ask {guest.name}", None)
-    world.timers.set(f"{LOOK} {guest.name}", None)
+    _ask_no_more(world, guest)
     guest.status, guest.since = DISCONNECTED, world.now
     guest.refreshing, guest.refresh_again = "", False
     for arming in guest.arming.values():
@@ -167,6 +167,12 @@ def disconnected(world: World, input_: Disconnected) -> None:
         guest.awaited_until = world.now + LOST_AFTER
     trigger_life.disconnected(world, guest)
     world.wakeups.extend(guest.watchers)
+
+
+def _ask_no_more(world: World, guest: Guest) -> None:
+    """What was asked of it on the connection before is answered by nobody."""
+    guest.asking = guest.look = None
+    world.timers.set(f"{LOOK} {guest.name}", None)
 
 
 def lost(world: World, guest: Guest, reason: str) -> None:
