@@ -1,11 +1,10 @@
 """How much room is left on a file system, asked so that one that hangs holds up nobody."""
 
 import asyncio
-import contextlib
 import os
-import threading
 from dataclasses import dataclass, field
 
+from reactor.adapters.aside import begun
 from reactor.core.effect import AskFree
 from reactor.core.inputs import Answered, Refusal
 
@@ -36,40 +35,30 @@ class FreeSpace:
             return _error(question, f"the path {path!r} must be absolute")
         if self._open >= self.limits.at_once:
             return _error(question, f"{self._open} file systems do not answer")
-        loop = asyncio.get_running_loop()
-        answer: asyncio.Future[int | str] = loop.create_future()
-        # A thread of its own: in a pool the one that hangs would be missed by others,
-        # and a pool is waited for at the end of the process.
-        thread = threading.Thread(target=self._look, args=(path, loop, answer), daemon=True)
         try:
-            thread.start()
+            answer = begun(_look, path)
         except RuntimeError as error:
             return _error(question, f"the free space of {path} cannot be asked: {error}")
         self._open += 1
+        answer.add_done_callback(self._ended)
         done, _ = await asyncio.wait([answer], timeout=self.limits.answer_s)
         if not done:
             problem = f"the file system of {path} did not answer in {self.limits.answer_s:g} s"
             return _error(question, problem)
-        found = answer.result()
-        if isinstance(found, str):
-            return _error(question, f"the free space of {path} cannot be told: {found}")
-        return Answered(question.id, result=found)
-
-    def _look(
-        self, path: str, loop: asyncio.AbstractEventLoop, answer: "asyncio.Future[int | str]"
-    ) -> None:
         try:
-            found = os.statvfs(path)
-            told: int | str = found.f_bavail * found.f_frsize
+            return Answered(question.id, result=answer.result())
         except (OSError, ValueError) as error:
-            told = (isinstance(error, OSError) and error.strerror) or str(error)
-        with contextlib.suppress(RuntimeError):  # the loop is over, nobody waits any more
-            loop.call_soon_threadsafe(self._tell, answer, told)
+            why = (isinstance(error, OSError) and error.strerror) or str(error)
+            return _error(question, f"the free space of {path} cannot be told: {why}")
 
-    def _tell(self, answer: "asyncio.Future[int | str]", told: int | str) -> None:
+    def _ended(self, answer: asyncio.Future[int]) -> None:
         self._open -= 1
-        if not answer.done():
-            answer.set_result(told)
+        answer.exception()  # who asked may have gone: it counts as looked at
+
+
+def _look(path: str) -> int:
+    found = os.statvfs(path)
+    return found.f_bavail * found.f_frsize
 
 
 def _error(question: AskFree, problem: str) -> Answered:

@@ -13,9 +13,9 @@ from pathlib import Path
 import msgspec
 import structlog
 
+from reactor.adapters.aside import aside
 from reactor.adapters.dump_folder import Card, Found, card_of, remove, scan, write_card
 from reactor.adapters.journal import InputRow, Journal, Reader
-from reactor.app.aside import aside
 from reactor.app.clock import Clock
 from reactor.app.records import DUMP, DUMP_REMOVED
 from reactor.app.settings import DumpsSettings

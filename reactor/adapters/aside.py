@@ -16,6 +16,15 @@ async def aside(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     The threads of that are waited for before the process may end: one that hangs would keep
     the next daemon from its guests.
     """
+    return await begun(work, *args, **kwargs)
+
+
+def begun(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> asyncio.Future[T]:
+    """What comes of it, once it has: for who does not wait for ever.
+
+    Raises:
+        RuntimeError: the system has no thread left.
+    """
     loop = asyncio.get_running_loop()
     answer: asyncio.Future[T] = loop.create_future()
 
@@ -36,5 +45,7 @@ async def aside(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         with contextlib.suppress(RuntimeError):  # the loop is over
             loop.call_soon_threadsafe(settle, result, error)
 
-    threading.Thread(target=run, name="aside", daemon=True).start()
-    return await answer
+    # Of its own: in a pool the one that hangs would be missed by others.
+    name = f"aside {getattr(work, '__name__', '')}"
+    threading.Thread(target=run, name=name, daemon=True).start()
+    return answer
