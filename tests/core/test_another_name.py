@@ -126,22 +126,20 @@ def test_the_monitor_of_the_guest_itself() -> None:
     assert (told(host), "cont" in host.commands("web-2")) == ([], False)
 
 
-def test_a_run_that_has_not_begun() -> None:
-    """It has reset nothing."""
-    waits = RESET.replace("steps:", "approval: {ask: may it}\nsteps:")
-    host = Host([waits])
-    host.guests["web-1"].uuid = UUID
-    host.connect()
-    host.event("web-1", "GO", {})
-    host.run(1)
-    host.give(Disconnected("web-1", "its socket vanished"))
-    comes_back(host, "1-1", UUID)
-    assert (told(host), host.outcomes()) == ([], [])
-
-
-def test_a_run_that_has_reset_nothing() -> None:
-    """It waits for its guest as before."""
-    host = Host([document("p", "[{wait: {event: NEVER}, timeout: 1h}]")])
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param(
+            RESET.replace("steps:", "approval: {ask: may it}\nsteps:"), id="it has not begun"
+        ),
+        pytest.param(
+            document("p", "[{wait: {event: NEVER}, timeout: 1h}]"), id="it waits for its guest"
+        ),
+    ],
+)
+def test_a_run_that_has_reset_nothing(text: str) -> None:
+    """It goes on as before."""
+    host = Host([text])
     host.guests["web-1"].uuid = UUID
     host.connect()
     host.event("web-1", "GO", {})
