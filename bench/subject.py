@@ -19,10 +19,10 @@ from bench.serving import requests, spent_s, until
 from bench.talk import End, Reply, Request, Spent, Watch, paths, say
 from reactor import __version__
 from reactor.adapters.agent import Agents
+from reactor.adapters.filesystem import FreeSpace
 from reactor.adapters.http import HttpClient
 from reactor.adapters.journal import Batch, Chain, InputRow, Journal
 from reactor.adapters.process import Programs
-from reactor.adapters.space import FreeSpace
 from reactor.app.clock import Clock
 from reactor.app.dispatcher import Dispatcher
 from reactor.app.dumps import Dumps

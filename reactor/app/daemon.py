@@ -14,13 +14,13 @@ import structlog
 from reactor import __version__
 from reactor.adapters.agent import Agents
 from reactor.adapters.control import Answer
+from reactor.adapters.filesystem import FreeSpace
 from reactor.adapters.http import HttpClient
 from reactor.adapters.journal import Journal
 from reactor.adapters.mqtt.options import MqttOptions
 from reactor.adapters.process import Programs
 from reactor.adapters.qmp.commands import Then
 from reactor.adapters.qmp.discovery import Discovery
-from reactor.adapters.space import FreeSpace
 from reactor.adapters.supervisor import Supervisor
 from reactor.app.broker import Broker
 from reactor.app.clock import Clock

@@ -13,8 +13,8 @@ from pathlib import Path
 import msgspec
 import structlog
 
-from reactor.adapters.aside import aside
 from reactor.adapters.dump_folder import Card, Found, card_of, remove, scan, write_card
+from reactor.adapters.filesystem import aside
 from reactor.adapters.journal import InputRow, Journal, Reader
 from reactor.app.clock import Clock
 from reactor.app.records import DUMP, DUMP_REMOVED

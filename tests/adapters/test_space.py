@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from reactor.adapters.space import FreeSpace, Limits
+from reactor.adapters.filesystem import FreeSpace, Limits
 from reactor.core.effect import AskFree
 from reactor.core.inputs import Answered, Refusal
 

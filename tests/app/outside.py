@@ -3,9 +3,9 @@
 from pathlib import Path
 
 from reactor.adapters.agent import Agents
+from reactor.adapters.filesystem import FreeSpace
 from reactor.adapters.http import HttpClient
 from reactor.adapters.process import Programs
-from reactor.adapters.space import FreeSpace
 from reactor.app.dumps import Dumps
 from reactor.app.ports import Commands, Outside
 from reactor.app.settings import DumpsSettings

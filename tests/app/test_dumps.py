@@ -15,8 +15,8 @@ import pytest
 import pytest_asyncio
 from structlog.testing import capture_logs
 
-from reactor.adapters.aside import aside
 from reactor.adapters.dump_folder import Card, Found, card_of, scan, write_card
+from reactor.adapters.filesystem import aside
 from reactor.adapters.journal import Batch, Journal
 from reactor.app.dumps import Dumps
 from reactor.app.records import DUMP_REMOVED, dumped_row

@@ -11,8 +11,8 @@ from typing import TypeVar
 import msgspec
 
 from reactor.adapters.control import Answer, Code, ControlServer
+from reactor.adapters.filesystem import FreeSpace
 from reactor.adapters.journal import Reader
-from reactor.adapters.space import FreeSpace
 from reactor.app.control import readiness, views
 from reactor.app.control.answers import Status
 from reactor.app.control.asks import (

@@ -4,7 +4,7 @@ import asyncio
 import os
 from dataclasses import dataclass, field
 
-from reactor.adapters.aside import begun
+from reactor.adapters.filesystem.aside import begun
 from reactor.core.effect import AskFree
 from reactor.core.inputs import Answered, Refusal
 
